@@ -1,0 +1,149 @@
+"""Events: facts in the past tense that adapters tell the core. Nothing here can be fed back as an order.
+
+Times are integers in milliseconds; positions are degrees times 10^7. None in a sample means: not known.
+"""
+
+from enum import Enum, unique
+
+import msgspec
+
+from protocol.messages import Request
+from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Base of all events."""
+
+
+class Fix(msgspec.Struct, frozen=True, gc=False):
+    """A GNSS fix: degrees times 10^7 (WGS 84), its own UTC time, and the monotonic time at which it came."""
+
+    latitude_e7: int
+    longitude_e7: int
+    utc_ms: int
+    taken_at_ms: int
+
+
+class VehicleSampled(Event, frozen=True, gc=False):
+    """One look at the car, at least every second. `fix` is the last known fix, however old."""
+
+    ignition_on: bool | None = None
+    speed_kmh: float | None = None
+    locked: bool | None = None
+    doors_open: bool | None = None
+    boot_open: bool | None = None
+    immobilised: bool | None = None
+    fuel_pct: float | None = None
+    odometer_m: int | None = None
+    battery_mv: int | None = None
+    fix: Fix | None = None
+
+
+class Ticked(Event, frozen=True, gc=False):
+    """A deadline of `next_deadline` was reached, or time simply passed."""
+
+
+class LinkOpened(Event, frozen=True, gc=False):
+    """A central connected."""
+
+    link: int
+
+
+class LinkLost(Event, frozen=True, gc=False):
+    """A central went away, whoever hung up."""
+
+    link: int
+
+
+class HandshakeBegun(Event, frozen=True, gc=False):
+    """A peer sent its first handshake message; the module answers only when the core lets it."""
+
+    link: int
+
+
+class HandshakeFailed(Event, frozen=True, gc=False):
+    """A peer failed to authenticate."""
+
+    link: int
+
+
+class TokenPresented(Event, frozen=True, gc=False):
+    """A handshake succeeded: the peer holds the key of this booking, and a trusted issuer signed it."""
+
+    link: int
+    booking: Booking
+
+
+class RequestReceived(Event, frozen=True, gc=False):
+    """A request came through a session. `signed`: what a PUT carried, verified. `entropy`: 16 fresh random bytes."""
+
+    link: int
+    request: Request
+    signed: Order | RevocationList | TimeAttestation | None = None
+    entropy: bytes = bytes(16)
+
+
+class LinkActive(Event, frozen=True, gc=False):
+    """Bytes that count as traffic came over a session (a record that verified)."""
+
+    link: int
+
+
+class OrderReceived(Event, frozen=True, gc=False):
+    """A verified order or list came from the broker."""
+
+    signed: Order | RevocationList
+
+
+@unique
+class Action(Enum):
+    """What the module can do to the car."""
+
+    UNLOCK = "unlock"
+    LOCK = "lock"
+    RELEASE_IMMOBILISER = "release immobiliser"
+    ARM_IMMOBILISER = "arm immobiliser"
+
+
+class ActuationFinished(Event, frozen=True, gc=False):
+    """The car confirmed an action, or did not. `command_id` is empty for actions nobody asked for."""
+
+    action: Action
+    confirmed: bool
+    command_id: bytes = b""
+
+
+@unique
+class TimeSource(Enum):
+    """Where a time came from."""
+
+    RTC = "rtc"
+    GNSS = "gnss"
+    NETWORK = "network"
+
+
+class TimeOffered(Event, frozen=True, gc=False):
+    """A clock outside said what time it is; whether it is believed is decided in `clock`."""
+
+    source: TimeSource
+    utc_ms: int
+
+
+class BrokerConnected(Event, frozen=True, gc=False):
+    """The MQTT session stands."""
+
+
+class BrokerLost(Event, frozen=True, gc=False):
+    """The MQTT session is gone."""
+
+
+class PositionSlotAcknowledged(Event, frozen=True, gc=False):
+    """The broker acknowledged version `version` of the retained position (or its clearing)."""
+
+    version: int
+
+
+class StorageFailed(Event, frozen=True, gc=False):
+    """The step that `event` caused could not be made durable and was undone."""
+
+    event: Event

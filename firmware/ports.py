@@ -1,0 +1,131 @@
+"""The seams between the pump and the outside: one Protocol each, without a library's types.
+
+An adapter translates. It decides nothing about bookings, permissions or privacy.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from firmware.core.events import Action, VehicleSampled
+
+LinkId = int
+"""Number of a central's connection, never reused while the process lives."""
+
+
+class LinkListener(Protocol):
+    """What a radio tells the module. Called from the event loop, in order, never re-entered; must not block."""
+
+    def link_opened(self, link: LinkId, payload: int) -> None:
+        """A central connected; `payload` is the bytes that fit one fragment (ATT MTU - 3)."""
+
+    def payload_changed(self, link: LinkId, payload: int) -> None:
+        """The ATT MTU was negotiated."""
+
+    def fragment_received(self, link: LinkId, fragment: bytes) -> None:
+        """A central wrote to the to-module characteristic."""
+
+    def link_closed(self, link: LinkId) -> None:
+        """A central is gone, whoever hung up. Exactly once for each `link_opened`."""
+
+
+class RadioPort(Protocol):
+    """A BLE peripheral with the GATT table of `protocol.gatt`."""
+
+    async def start(self, listener: LinkListener) -> None:
+        """Power on and advertise. Keeps advertising while fewer than MAX_LINKS centrals are connected;
+        back on the air within 1 s after a central's disappearance (BLE-2). Raises RadioUnavailable."""
+
+    async def notify(self, link: LinkId, fragment: bytes) -> None:
+        """Send one notification, in order; returns when it was handed to the controller. A link that is
+        gone or not subscribed is no error: the fragment is dropped."""
+
+    async def hang_up(self, link: LinkId) -> None:
+        """Disconnect a central; a link that is gone is no error."""
+
+    async def stop(self) -> None:
+        """Hang up on everybody, stop advertising, release the controller."""
+
+
+class RadioUnavailable(Exception):
+    """The adapter could not be opened: one line with what, why and what to do."""
+
+
+class VehiclePort(Protocol):
+    """The car: the simulated one, or GPIO, CAN and GNSS."""
+
+    async def run(self, sampled: Callable[[VehicleSampled], None]) -> None:
+        """Deliver a sample at least every second until cancelled."""
+
+    async def actuate(self, action: Action) -> bool:
+        """Carry `action` out; True when the car confirmed it. Bounded: answers within 2 s. Never raises for
+        what the car does; a False may have succeeded."""
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """One MQTT message. `expiry_s` None: it does not expire."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    expiry_s: int | None = None
+
+
+class BrokerUnavailable(Exception):
+    """The message was not acknowledged; it may have arrived all the same."""
+
+
+class BrokerPort(Protocol):
+    """An MQTT client that keeps itself connected (back-off with jitter) until cancelled."""
+
+    async def run(
+        self,
+        connected: Callable[[], None],
+        lost: Callable[[], None],
+        received: Callable[[str, bytes], None],
+    ) -> None:
+        """Stay connected and subscribed to this module's order topic; `connected` and `lost` alternate."""
+
+    async def publish(self, publication: Publication) -> None:
+        """QoS 1: returns when the broker has acknowledged. Raises BrokerUnavailable."""
+
+
+class StoreFailed(Exception):
+    """A commit did not happen (disk full, read-only, broken): nothing of it is stored."""
+
+
+class StoredRecord(msgspec.Struct, frozen=True):
+    """One record of the outbox. `body` is what `firmware.core.reporting` made, opaque to the store."""
+
+    number: int
+    reveals_position: bool
+    body: bytes
+
+
+class StorePort(Protocol):
+    """Durable memory. One commit is one atomic transaction."""
+
+    async def load(self) -> bytes | None:
+        """The last committed state, None on a new store. Raises StoreFailed when it is corrupt or unreadable."""
+
+    async def commit(self, state: bytes | None, records: tuple[StoredRecord, ...]) -> None:
+        """Replace the state (None: keep it) and append records, atomically. Raises StoreFailed."""
+
+    async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
+        """Oldest unacknowledged records in order, at most `limit`; filtered when `reveals_position` is given."""
+
+    async def remove(self, number: int) -> None:
+        """Forget an acknowledged record. Removing twice is no error."""
+
+    async def pending_count(self) -> int:
+        """How many records wait."""
+
+    async def close(self) -> None:
+        """Release the files."""
+
+
+Entropy = Callable[[int], bytes]
+"""`n` random bytes; `os.urandom` in the car, seeded in a simulation."""
+
+Handler = Callable[[], Awaitable[None]]
