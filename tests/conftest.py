@@ -1,0 +1,86 @@
+"""What holds for every test: which clock it runs on, and what it must not leave behind.
+
+Async tests run on virtual time. A test that needs real sockets or processes says so:
+`@pytest.mark.asyncio(loop_factories=["real"])`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+
+import hypothesis
+import pytest
+from pytest_asyncio.plugin import is_async_test
+
+from host_tools.virtual_time import VirtualTimeLoop
+from tests.support import guards, matrix
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "virtual": VirtualTimeLoop,
+    "real": asyncio.SelectorEventLoop,
+}
+
+network = guards.LoopbackOnly()
+network.install()
+
+# The same inputs on every machine, and no verdict that depends on how busy the machine is.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Virtual time, unless the test's marker names its loops."""
+    marker = item.get_closest_marker("asyncio")
+    wanted = marker.kwargs.get("loop_factories") if marker else None
+    if wanted is None:
+        return {"virtual": LOOPS["virtual"]}
+    unknown = [name for name in wanted if name not in LOOPS]
+    if unknown:
+        raise pytest.UsageError(f"{item.nodeid}: no loop is called {unknown[0]!r}, only {', '.join(LOOPS)}")
+    return LOOPS
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that names a rule which does not exist stops the run."""
+    known = {rule.id for rule in matrix.read_rules(config.rootpath / matrix.REQUIREMENTS)}
+    for item in items:
+        for name in matrix.rules_named_by(item):
+            if name not in known:
+                raise pytest.UsageError(f"{item.nodeid}: {name!r} is no rule of {matrix.REQUIREMENTS}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A test that hangs fails, with the place where it hung."""
+    with guards.time_limit(0 if item.get_closest_marker("slow") else guards.TEST_LIMIT_S):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test shows nothing, so it counts as failed."""
+    report = yield
+    if report.skipped:
+        report.outcome, report.longrepr = "failed", f"skipped or expected to fail: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set up before every other fixture, so it looks after all of them are gone."""
+    if is_async_test(request.node):
+        request.getfixturevalue("_ends_its_tasks")
+    yield
+    refused = network.take_refused()
+    if refused:
+        pytest.fail(f"traffic outside loopback: {', '.join(refused)}", pytrace=False)
+
+
+@pytest.fixture
+async def _ends_its_tasks() -> AsyncIterator[None]:
+    """Tasks that still run when the test and its fixtures are done belong to nobody."""
+    yield
+    leaked = await guards.unfinished_tasks()
+    if leaked:
+        pytest.fail(f"tasks left running: {', '.join(leaked)}", pytrace=False)
