@@ -145,7 +145,7 @@ def decode(data: bytes) -> Value:
 
 
 def decode_sequence(data: bytes) -> list[Value]:
-    """The items of a CBOR sequence (RFC 8742), at most 16; none for empty input. Raises ProtocolError MALFORMED."""
+    """The items of a CBOR sequence (RFC 8742), at most 16; none if empty. Raises ProtocolError MALFORMED."""
     items: list[Value] = []
     at = 0
     while at < len(data):

@@ -1,7 +1,7 @@
 """COSE_Sign1 containers (RFC 9052 section 4.2) in the one form of SPEC section 6.
 
-Decides what the container looks like and whether its signature is right. Which key may sign what is decided in
-`tokens`; the algorithm is ES256 because the keys say so, never because a container does.
+Decides what the container looks like and whether its signature is right. Which key may sign what is decided
+in `tokens`; the algorithm is ES256 because the keys say so, never because a container does.
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ SIGNATURE_BYTES: Final = 64
 FIRST_TYP: Final = 65000
 """Start of the private-use range of header `typ` (RFC 9596: a CoAP content format)."""
 
-# The protected header {1: -7, 4: key id, 16: typ} has one encoding, 17 bytes with the key id at 5 and typ at 15.
+# The protected header {1: -7, 4: key id, 16: typ} has one form: 17 bytes, the key id at 5 and typ at 15.
 _HEADER_START: Final = b"\xa3\x01\x26\x04\x48"
 _HEADER_TYP: Final = b"\x10\x19"
 _HEADER_BYTES: Final = 17
@@ -67,7 +67,7 @@ def ecdsa_sign(data: bytes, private: keys.PrivateKey) -> bytes:
 def ecdsa_verify(signature: bytes, data: bytes, public: keys.PublicKey) -> None:
     """Raises ProtocolError SIGNATURE_INVALID unless `signature` (r || s, 64 bytes) is right."""
     if len(signature) != SIGNATURE_BYTES:
-        raise ProtocolError(Code.SIGNATURE_INVALID, f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
+        raise ProtocolError(Code.SIGNATURE_INVALID, f"a signature has {SIGNATURE_BYTES} bytes")
     try:
         public.verify(signature_to_der(signature), data, _VERIFY)
     except InvalidSignature:
