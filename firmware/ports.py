@@ -96,11 +96,15 @@ class StoreFailed(Exception):
 
 
 class StoredRecord(msgspec.Struct, frozen=True):
-    """One record of the outbox. `body` is what `firmware.core.reporting` made, opaque to the store."""
+    """One record of the outbox. `body` is what `firmware.core.reporting` made, opaque to the store.
+
+    `thinnable`: one of many (a position, a vehicle state), given up before any event when the outbox is full.
+    """
 
     number: int
     reveals_position: bool
     body: bytes
+    thinnable: bool = False
 
 
 class StorePort(Protocol):
