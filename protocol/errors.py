@@ -103,23 +103,29 @@ class _Entry(NamedTuple):
 
 
 _NEW_BOOKING: Final = "Ask for a new booking."
-_NEW_TOKEN: Final = "Fetch the booking anew in the app while you have a connection."
+_FETCH_ANEW: Final = "Fetch the booking anew in the app while you have a connection."
 
 CATALOGUE: Final = MappingProxyType(
     {
         Code.MALFORMED: _Entry("ACC-8", False, "Update the app: it sent a request that this module cannot read."),
-        Code.UNKNOWN_OPERATION: _Entry("ACC-8", False, "Update the app or the module: this operation is not known here."),
+        Code.UNKNOWN_OPERATION: _Entry(
+            "ACC-8", False, "Update the app or the module: this operation is not known here."
+        ),
         Code.NOT_ADMITTED: _Entry("ACC-3", False, "Present a booking that is running now."),
         Code.PERMISSION_MISSING: _Entry("ACC-2", False, "Ask the owner for a booking that carries this permission."),
-        Code.UNKNOWN_ISSUER: _Entry("ACC-6", False, _NEW_TOKEN),
-        Code.SIGNATURE_INVALID: _Entry("ACC-6", False, _NEW_TOKEN),
-        Code.TOKEN_MALFORMED: _Entry("ACC-6", False, _NEW_TOKEN),
+        Code.UNKNOWN_ISSUER: _Entry("ACC-6", False, _FETCH_ANEW),
+        Code.SIGNATURE_INVALID: _Entry("ACC-6", False, _FETCH_ANEW),
+        Code.TOKEN_MALFORMED: _Entry("ACC-6", False, _FETCH_ANEW),
         Code.WRONG_VEHICLE: _Entry("ACC-6", False, "This booking is for another car: walk to that one."),
         Code.HOLDER_KEY_MISMATCH: _Entry("ACC-6", False, "Use the phone that the booking was made for."),
-        Code.WRONG_KEY_EPOCH: _Entry("ACC-6", False, "The car changed hands or its keys: ask the owner for a new booking."),
+        Code.WRONG_KEY_EPOCH: _Entry(
+            "ACC-6", False, "The car changed hands or its keys: ask the owner for a new booking."
+        ),
         Code.NOT_YET_VALID: _Entry("ACC-6", True, "Wait until the booking begins."),
         Code.BOOKING_OVER: _Entry("ACC-6", False, _NEW_BOOKING),
-        Code.CLOCK_UNCERTAIN: _Entry("CLK-2", True, "Let the app fetch the time from the backend and carry it to the car."),
+        Code.CLOCK_UNCERTAIN: _Entry(
+            "CLK-2", True, "Let the app fetch the time from the backend and carry it to the car."
+        ),
         Code.VEHICLE_IN_USE: _Entry("ACC-4", True, "Wait until the running booking has ended and the car is parked."),
         Code.BOOKING_ENDED: _Entry("ACC-5", False, _NEW_BOOKING),
         Code.BOOKING_CUT_OFF: _Entry("CUT-2", False, _NEW_BOOKING),
@@ -127,14 +133,22 @@ CATALOGUE: Final = MappingProxyType(
         Code.BOOKING_CANCELLED: _Entry("ACC-5", False, _NEW_BOOKING),
         Code.TOKEN_REVOKED: _Entry("ACC-5", False, "The booking was withdrawn: ask the owner."),
         Code.DEVICE_REPLACED: _Entry("ACC-11", False, "Use your newer phone, or log in anew on this one."),
-        Code.NOT_PARKED: _Entry("CUT-3", True, "Stop the car and switch the ignition off; try again after five seconds."),
+        Code.NOT_PARKED: _Entry(
+            "CUT-3", True, "Stop the car and switch the ignition off; try again after five seconds."
+        ),
         Code.DOORS_OPEN: _Entry("BKG-3", True, "Close what is open and try again."),
-        Code.END_NOT_POSSIBLE: _Entry("BKG-3", True, "Park, switch the ignition off, close all doors and the boot, then end again."),
-        Code.VEHICLE_NO_RESPONSE: _Entry("ACC-7", True, "Look at the car: the command may have been carried out. Then try again."),
+        Code.END_NOT_POSSIBLE: _Entry(
+            "BKG-3", True, "Park, switch the ignition off, close all doors and the boot, then end again."
+        ),
+        Code.VEHICLE_NO_RESPONSE: _Entry(
+            "ACC-7", True, "Look at the car: the command may have been carried out. Then try again."
+        ),
         Code.OUTCOME_UNKNOWN: _Entry("ACC-7", False, "Look at the car: only the last 64 commands are remembered."),
         Code.COMMAND_ID_REUSED: _Entry("ACC-7", False, "Send the command again with a new identifier."),
         Code.POSITION_UNKNOWN: _Entry("PRV-5", True, "Try again under the open sky."),
-        Code.STORAGE_FAILED: _Entry("PWR-2", True, "Try again; if it stays, use the vehicle key and call the service desk."),
+        Code.STORAGE_FAILED: _Entry(
+            "PWR-2", True, "Try again; if it stays, use the vehicle key and call the service desk."
+        ),
         Code.BUSY: _Entry("ACC-7", True, "Wait for the command that is being carried out."),
         Code.HANDSHAKE_FAILED: _Entry("SEC-2", True, "Connect again; if it stays, fetch the booking anew."),
         Code.TOO_MANY_HANDSHAKES: _Entry("SEC-2", True, "Wait a minute and connect again."),
@@ -160,7 +174,7 @@ ROLE_REMEDY: Final = MappingProxyType(
 )
 
 
-def refuse(  # noqa: PLR0913 - the parts of a refusal, all but the code with a default
+def refuse(
     code: Code,
     *,
     role: Role | None = None,

@@ -19,6 +19,8 @@ class Channel(StrEnum):
     """Retained: the latest vehicle state, without any position."""
     POSITION = "position"
     """Retained: the latest position that the owner may see; empty while there is none (PRV-3)."""
+    TRACK = "track"
+    """Positions in order, as the owner may see them: never one from inside a driver's booking (PRV-1)."""
     EVENT = "event"
     """Booking, security and alert events, in order."""
     ORDER = "order"
@@ -70,7 +72,8 @@ class StateReport(msgspec.Struct, frozen=True):
 
 
 class PositionReport(msgspec.Struct, frozen=True):
-    """Payload of `position`. `age_s` is the age of the fix when sent; `parking`: the position at a booking's end."""
+    """Payload of `position` and `track`. `fix_age_s` is the age of the fix when sent; `parking`: the position at
+    the end of a driver's booking. On `position`, `seq` is the version of the retained slot."""
 
     stamp: Stamp
     latitude: float

@@ -7,6 +7,7 @@ from enum import Enum, unique
 
 import msgspec
 
+from protocol.errors import Code
 from protocol.messages import Request
 from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
 
@@ -93,6 +94,12 @@ class OrderReceived(Event, frozen=True, gc=False):
     """A verified order or list came from the broker."""
 
     signed: Order | RevocationList
+
+
+class OrderUnreadable(Event, frozen=True, gc=False):
+    """Something came on the order topic that did not verify; `code` says why."""
+
+    code: Code
 
 
 @unique

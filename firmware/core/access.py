@@ -1,0 +1,78 @@
+"""The access state of a link (ACC-10): what turns an app's slider blue or grey, and why."""
+
+from firmware.core import admit, clock, geo, vehicle
+from firmware.core.draft import Draft
+from firmware.core.effects import Tell
+from firmware.core.state import Link, State
+from firmware.core.trip import GRACE_MS
+from protocol.messages import Access, Notice, NoticeKind, Phase, Push, PushKind, Status, VehicleState
+
+
+def access(state: State, link: Link, now: int) -> Access:
+    """Granted with the deadlines in UTC, or denied with the refusal."""
+    now_ms = clock.utc(state.clock, now)
+    trip = state.durable.trip
+    if not admit.admitted(state, link) or trip.booking is None:
+        mine = (
+            link.booking is not None and trip.booking is not None and link.booking.booking_id == trip.booking.booking_id
+        )
+        phase = trip.phase if mine else Phase.NONE
+        return Access(False, phase, now_ms=now_ms, refusal=admit.denial(state, link, now))
+    ends_at_ms = now_ms - admit.overdue_ms(state, now)
+    return Access(True, trip.phase, trip.booking.permissions, ends_at_ms, ends_at_ms + GRACE_MS, now_ms)
+
+
+def status(state: State, link: Link, now: int) -> Status:
+    """The access state, and the car's for whoever is admitted (ACC-3)."""
+    seen = vehicle_state(state, now) if admit.admitted(state, link) else None
+    return Status(access(state, link, now), seen)
+
+
+def vehicle_state(state: State, now: int) -> VehicleState:
+    """The car as an admitted phone may see it."""
+    sample = vehicle.current(state.vehicle, now)
+    return VehicleState(
+        sample.locked,
+        sample.doors_open,
+        sample.boot_open,
+        sample.ignition_on,
+        state.durable.drive_enabled,
+        vehicle.parked(state.vehicle, now),
+        None if sample.fuel_pct is None else max(0, round(sample.fuel_pct)),
+        None if sample.odometer_m is None else max(0, sample.odometer_m),
+        home_distance_m(state),
+    )
+
+
+def home_distance_m(state: State) -> int | None:
+    """Distance of the last fix from home in metres, rounded down; None without a fix or a home."""
+    exact = exact_home_distance_m(state)
+    return None if exact is None else int(exact)
+
+
+def exact_home_distance_m(state: State) -> float | None:
+    """The same, not rounded, for the comparison with the home radius."""
+    fix, home = geo.usable(state.vehicle.sample.fix), state.profile.home
+    return None if fix is None or home is None else geo.distance_m((fix.latitude_e7, fix.longitude_e7), home)
+
+
+def push_changes(draft: Draft, before: State) -> None:
+    """Tell every phone whose access state changed in this step."""
+    for link in draft.state.links:
+        old = before.link(link.id)
+        if old is None or old.booking is None or old.booking != link.booking:
+            continue
+        was, now_is = access(before, old, draft.now), access(draft.state, link, draft.now)
+        if _gist(was) != _gist(now_is):
+            draft.order(Tell(link.id, Push(PushKind.ACCESS, now_is)))
+
+
+def notify_driver(draft: Draft, kind: NoticeKind, left_ms: int = 0) -> None:
+    """Tell the phones that hold the running booking (CUT-7)."""
+    for link in draft.state.links:
+        if admit.admitted(draft.state, link):
+            draft.order(Tell(link.id, Push(PushKind.NOTICE, Notice(kind, max(0, left_ms)))))
+
+
+def _gist(access_: Access) -> tuple[bool, Phase, int | None]:
+    return access_.granted, access_.phase, None if access_.refusal is None else access_.refusal.code

@@ -1,0 +1,137 @@
+"""Credentials -> admission, or a refusal with its numbers (ACC-3 to ACC-6, ACC-11, CLK-2, CUT-6).
+
+The signature was verified before; here it is decided whether this booking opens this car now. Pure questions:
+nothing is changed. Which booking is dead is kept by `ledger`.
+"""
+
+from enum import Enum, unique
+
+from firmware.core import clock, vehicle
+from firmware.core.state import Link, State
+from firmware.core.trip import GRACE_MS
+from protocol.errors import Code, Refusal, refuse
+from protocol.tokens import Booking
+
+
+@unique
+class Admission(Enum):
+    """How a booking gets the car."""
+
+    RUNNING = "it has the car already"
+    REBIND = "it has the car, and its user changed to this newer device"
+    NEW = "the car is free"
+    TAKEOVER = "the car's booking is past its end, and the car is parked"
+
+
+def overdue_ms(state: State, now: int) -> int:
+    """Time since the running booking's end on the monotonic clock (CLK-3), negative before it."""
+    return now - state.end_at_ms
+
+
+def admit(state: State, booking: Booking, now: int) -> Admission | Refusal:
+    """Whether `booking` opens the car now. The running booking is judged by the trip, not by its window:
+    it stays good while overdue and while the cutoff waits for the car to park (CUT-1, CUT-3)."""
+    refusal = _wrong_credential(state, booking)
+    if refusal is not None:
+        return refusal
+    trip = state.durable.trip
+    if trip.running and trip.booking is not None and trip.booking.booking_id == booking.booking_id:
+        if trip.booking.token_id == booking.token_id:
+            return Admission.RUNNING
+        if _same_user_newer_device(trip.booking, booking):
+            return Admission.REBIND
+        return _in_use(state, booking, now)
+    refusal = _dead(state, booking) or _outside_window(state, booking, now)
+    if refusal is not None:
+        return refusal
+    if not trip.running:
+        return Admission.NEW
+    if overdue_ms(state, now) >= 0 and vehicle.parked(state.vehicle, now):
+        return Admission.TAKEOVER
+    return _in_use(state, booking, now)
+
+
+def admitted(state: State, link: Link) -> bool:
+    """Whether this link's session holds the running booking at this moment. Never stored, always asked."""
+    trip = state.durable.trip
+    return (
+        link.booking is not None
+        and trip.running
+        and trip.booking is not None
+        and link.booking.token_id == trip.booking.token_id
+        and link.booking.booking_id == trip.booking.booking_id
+        and link.denied is None
+    )
+
+
+def denial(state: State, link: Link, now: int) -> Refusal:
+    """Why a link that is not admitted is not."""
+    if link.booking is None:
+        return refuse(Code.NOT_ADMITTED)
+    if link.denied is not None:
+        return link.denied
+    verdict = admit(state, link.booking, now)
+    return verdict if isinstance(verdict, Refusal) else refuse(Code.NOT_ADMITTED, role=link.booking.role)
+
+
+def _wrong_credential(state: State, booking: Booking) -> Refusal | None:
+    """What no time and no free car can mend."""
+    if booking.module_id != state.profile.module_id:
+        return refuse(Code.WRONG_VEHICLE, role=booking.role)
+    newest = dict(state.durable.devices).get(booking.user, 0)
+    if booking.device_generation < newest:
+        numbers = (("device_generation", booking.device_generation), ("newest_generation", newest))
+        return refuse(Code.DEVICE_REPLACED, role=booking.role, numbers=numbers)
+    return None
+
+
+def _same_user_newer_device(running: Booking, booking: Booking) -> bool:
+    """ACC-11: the window stays that of the first acceptance, so only the device may differ."""
+    return (
+        running.user == booking.user
+        and running.role == booking.role
+        and booking.device_generation > running.device_generation
+    )
+
+
+def _dead(state: State, booking: Booking) -> Refusal | None:
+    """ACC-5: what once ended, was cut off, cancelled, superseded or revoked, or was made for older keys."""
+    durable = state.durable
+    for dead in durable.dead:
+        if dead.booking_id == booking.booking_id:
+            return refuse(dead.reason.code, role=booking.role, numbers=dead.numbers)
+    if any(token_id == booking.token_id for token_id, _ in durable.revoked):
+        return refuse(Code.TOKEN_REVOKED, role=booking.role)
+    if booking.key_epoch != durable.key_epoch:
+        numbers = (("booking_epoch", booking.key_epoch), ("vehicle_epoch", durable.key_epoch))
+        return refuse(Code.WRONG_KEY_EPOCH, role=booking.role, numbers=numbers)
+    if booking.issued_s < durable.dead_before_s:
+        return refuse(Code.BOOKING_ENDED, role=booking.role)
+    return None
+
+
+def _outside_window(state: State, booking: Booking, now: int) -> Refusal | None:
+    """CLK-2: the whole interval must lie inside [not before, end)."""
+    earliest, latest = clock.interval(state.clock, now)
+    opens_ms, ends_ms = booking.not_before_s * 1000, booking.ends_at_s * 1000
+    if latest is not None and latest < opens_ms:
+        numbers = (("starts_in_ms", opens_ms - clock.utc(state.clock, now)),)
+        return refuse(Code.NOT_YET_VALID, role=booking.role, numbers=numbers)
+    if earliest >= ends_ms:
+        numbers = (("over_for_ms", clock.utc(state.clock, now) - ends_ms),)
+        return refuse(Code.BOOKING_OVER, role=booking.role, numbers=numbers)
+    if latest is None:
+        return refuse(Code.CLOCK_UNCERTAIN, role=booking.role)
+    if earliest < opens_ms or latest >= ends_ms:
+        return refuse(Code.CLOCK_UNCERTAIN, role=booking.role, numbers=(("uncertainty_ms", latest - earliest),))
+    return None
+
+
+def _in_use(state: State, booking: Booking, now: int) -> Refusal:
+    """ACC-4."""
+    late = overdue_ms(state, now)
+    numbers: tuple[tuple[str, int], ...] = (("ends_in_ms", -late),)
+    if late >= 0:
+        parked = vehicle.parked_for_ms(state.vehicle, now)
+        numbers = (("overdue_ms", late), ("parked_ms", parked), ("cutoff_in_ms", max(0, GRACE_MS - late)))
+    return refuse(Code.VEHICLE_IN_USE, role=booking.role, numbers=numbers)

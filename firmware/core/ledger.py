@@ -1,0 +1,72 @@
+"""What is dead, revoked or replaced, and how each command ended: memory with limits that never forgets a no.
+
+Dead bookings are forgotten only once their tokens have expired for certain. When there are more than fit, the
+ones issued first are covered by one date: anything issued up to it is refused (ACC-5, bounded).
+"""
+
+import msgspec
+
+from firmware.core.state import (
+    DEAD_KEPT,
+    OUTCOMES_KEPT,
+    USERS_KEPT,
+    DeadBooking,
+    Durable,
+    Executed,
+)
+from protocol.errors import Code
+from protocol.messages import Operation
+from protocol.tokens import Booking, RevocationList
+
+replace = msgspec.structs.replace
+
+
+def bury(durable: Durable, dead: DeadBooking, floor_ms: int) -> Durable:
+    """Remember that `dead` never opens the car again. The first reason stays."""
+    if any(known.booking_id == dead.booking_id for known in durable.dead):
+        return durable
+    kept = [known for known in (*durable.dead, dead) if known.expires_s * 1000 > floor_ms or known is dead]
+    before = durable.dead_before_s
+    if len(kept) > DEAD_KEPT:
+        oldest = min(kept, key=lambda known: known.issued_s)
+        kept.remove(oldest)
+        before = max(before, oldest.issued_s + 1)
+    return replace(durable, dead=tuple(kept), dead_before_s=before)
+
+
+def revoke(durable: Durable, listed: RevocationList) -> Durable:
+    """Take over a newer revocation list: it replaces the older one (its length is bounded by
+    `tokens.MAX_LIST_BYTES`); the key epoch only rises."""
+    return replace(
+        durable,
+        revoked=listed.revoked,
+        list_number=listed.number,
+        key_epoch=max(durable.key_epoch, listed.min_key_epoch),
+    )
+
+
+def bind(durable: Durable, booking: Booking) -> Durable:
+    """Remember the user's newest device (ACC-11). Beyond USERS_KEPT the one seen longest ago is forgotten."""
+    others = [entry for entry in durable.devices if entry[0] != booking.user]
+    newest = max(booking.device_generation, dict(durable.devices).get(booking.user, 0))
+    return replace(durable, devices=(*others, (booking.user, newest))[-USERS_KEPT:])
+
+
+def executed(durable: Durable, user: bytes, command_id: bytes) -> Executed | None:
+    """The command of this user with this identifier, if it is among the last 64."""
+    return next((e for e in durable.executed if e.command_id == command_id and e.user == user), None)
+
+
+def begin(durable: Durable, user: bytes, command_id: bytes, operation: Operation) -> Durable:
+    """Remember that a command is being carried out, before anything moves."""
+    return _remember(durable, Executed(command_id, user, operation, None))
+
+
+def finish(durable: Durable, user: bytes, command_id: bytes, operation: Operation, code: Code) -> Durable:
+    """Remember how it ended."""
+    return _remember(durable, Executed(command_id, user, operation, code))
+
+
+def _remember(durable: Durable, entry: Executed) -> Durable:
+    others = [e for e in durable.executed if (e.command_id, e.user) != (entry.command_id, entry.user)]
+    return replace(durable, executed=(*others, entry)[-OUTCOMES_KEPT:])

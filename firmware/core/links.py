@@ -1,0 +1,80 @@
+"""Who may stay connected, and how often a stranger may try (SEC-2, BLE-1). Three links, so none may be wasted."""
+
+from typing import Final
+
+import msgspec
+
+from firmware.core import admit
+from firmware.core.draft import Draft
+from firmware.core.effects import ContinueHandshake, RefuseHandshake
+from firmware.core.state import Link, State
+from protocol.errors import Code, refuse
+from protocol.gatt import MAX_LINKS
+
+replace = msgspec.structs.replace
+
+HANDSHAKE_WITHIN_MS: Final = 10_000
+"""A central that has not authenticated itself by then makes room."""
+DENIED_IDLE_MS: Final = 60_000
+"""A phone without access needs no longer than this to read why."""
+IDLE_MS: Final = 600_000
+"""A session without traffic for this long is over."""
+MOST_FAILURES: Final = 5
+FAILURES_WITHIN_MS: Final = 60_000
+"""Five failed handshakes in a minute: nobody may try for the rest of it."""
+
+
+def opened(draft: Draft, link_id: int) -> None:
+    """A central connected. One too many is sent away."""
+    if len(draft.state.links) >= MAX_LINKS:
+        draft.hang_up(link_id)
+        return
+    link = Link(link_id, draft.now, draft.now)
+    draft.state = replace(draft.state, links=(*draft.state.links, link))
+
+
+def lost(draft: Draft, link_id: int) -> None:
+    """A central went away."""
+    draft.state = replace(draft.state, links=tuple(link for link in draft.state.links if link.id != link_id))
+
+
+def active(draft: Draft, link_id: int) -> None:
+    """Traffic that verified came over a session."""
+    link = draft.state.link(link_id)
+    if link is not None:
+        draft.set_link(replace(link, active_at_ms=draft.now))
+
+
+def handshake_begun(draft: Draft, link_id: int) -> None:
+    """Let a handshake go on, unless too many have failed lately."""
+    recent = _recent(draft.state, draft.now)
+    if len(recent) < MOST_FAILURES:
+        draft.order(ContinueHandshake(link_id))
+        return
+    retry_in_ms = recent[0] + FAILURES_WITHIN_MS - draft.now
+    draft.order(RefuseHandshake(link_id, refuse(Code.TOO_MANY_HANDSHAKES, numbers=(("retry_in_ms", retry_in_ms),))))
+
+
+def handshake_failed(draft: Draft) -> None:
+    """Count it."""
+    kept = (*_recent(draft.state, draft.now), draft.now)[-MOST_FAILURES:]
+    draft.state = replace(draft.state, failed_handshakes_ms=kept)
+
+
+def expires_at_ms(state: State, link: Link) -> int:
+    """When this link has been useless for too long."""
+    if link.booking is None:
+        return link.opened_at_ms + HANDSHAKE_WITHIN_MS
+    return link.active_at_ms + (IDLE_MS if admit.admitted(state, link) else DENIED_IDLE_MS)
+
+
+def settle(draft: Draft) -> None:
+    """Hang up on links whose time is over. The clock starts anew, in case the radio does not hear."""
+    for link in draft.state.links:
+        if draft.now >= expires_at_ms(draft.state, link):
+            draft.hang_up(link.id)
+            draft.set_link(replace(link, opened_at_ms=draft.now, active_at_ms=draft.now))
+
+
+def _recent(state: State, now: int) -> tuple[int, ...]:
+    return tuple(at for at in state.failed_handshakes_ms if now - at < FAILURES_WITHIN_MS)

@@ -1,0 +1,170 @@
+"""The module as a function: step(state, event, now) -> (state, effects), and when to call it next.
+
+It composes the rooms of this house and decides nothing itself. `now` is the monotonic clock in ms; the shell
+waits until `next_deadline` and then says `Ticked`. Total and deterministic: no event raises.
+"""
+
+from typing import Final
+
+import msgspec
+
+from firmware.core import access, bookings, clock, links, orders, reporting, requests, trip, vehicle
+from firmware.core.clock import Clock
+from firmware.core.draft import Draft
+from firmware.core.effects import Actuate, Effect, Persist
+from firmware.core.events import (
+    Action,
+    ActuationFinished,
+    BrokerConnected,
+    BrokerLost,
+    Event,
+    HandshakeBegun,
+    HandshakeFailed,
+    LinkActive,
+    LinkLost,
+    LinkOpened,
+    OrderReceived,
+    OrderUnreadable,
+    PositionSlotAcknowledged,
+    RequestReceived,
+    StorageFailed,
+    Ticked,
+    TimeOffered,
+    TokenPresented,
+    VehicleSampled,
+)
+from firmware.core.state import Durable, Link, Profile, State
+from protocol.errors import Code, refuse
+from protocol.telemetry import EventKind
+
+SAVE_EVERY_MS: Final = 60_000
+"""How much of the elapsed time a power cut may make the floor forget."""
+
+replace = msgspec.structs.replace
+
+
+def boot(durable: Durable | None, profile: Profile, now: int) -> tuple[State, tuple[Effect, ...]]:
+    """The module after power-up, from what the store holds (None: nothing yet). Re-sends the whole posture."""
+    known = durable or Durable(profile.floor_ms, profile.key_epoch)
+    floor_ms = max(known.floor_ms, profile.floor_ms)
+    slot = replace(known.slot, acknowledged=known.slot.version == 0)
+    state = State(profile, replace(known, floor_ms=floor_ms, slot=slot), Clock(floor_ms, now), saved_at_ms=now)
+    booking = known.trip.booking
+    if booking is not None:
+        end_at_ms = now + booking.ends_at_s * 1000 - floor_ms
+        state = replace(state, end_at_ms=end_at_ms, anchored_on_floor=known.trip.running)
+    draft = Draft(state, now)
+    draft.order(Actuate(posture(known)))
+    reporting.event(draft, EventKind.BOOTED)
+    return _finish(draft, state)
+
+
+def posture(durable: Durable) -> Action:
+    """What the immobiliser should be: released by a live booking that may drive, never by the absence of one."""
+    released = durable.drive_enabled and durable.trip.running
+    return Action.RELEASE_IMMOBILISER if released else Action.ARM_IMMOBILISER
+
+
+def step(state: State, event: Event, now: int) -> tuple[State, tuple[Effect, ...]]:
+    """What the module becomes and what the shell has to do, after `event` at `now`."""
+    draft = Draft(state, now)
+    _happened(draft, event)
+    return _finish(draft, state)
+
+
+def next_deadline(state: State, now: int) -> int | None:
+    """The monotonic time at which `Ticked` changes something even if nothing else happens."""
+    due = [state.saved_at_ms + SAVE_EVERY_MS, *(links.expires_at_ms(state, link) for link in state.links)]
+    overdue_ms = trip.next_overdue_ms(state.durable.trip)
+    if overdue_ms is not None:
+        due.append(state.end_at_ms + overdue_ms)
+    if trip.waits_for_parking(state.durable.trip):
+        parked_at_ms = vehicle.parked_at_ms(state.vehicle, now)
+        if parked_at_ms is not None:
+            due.append(parked_at_ms)
+    return min(due)
+
+
+def _happened(draft: Draft, event: Event) -> None:  # noqa: PLR0912 - one line an event
+    match event:
+        case VehicleSampled():
+            draft.state = replace(draft.state, vehicle=vehicle.sampled(draft.state.vehicle, event, draft.now))
+        case Ticked():
+            pass
+        case LinkOpened(link):
+            links.opened(draft, link)
+        case LinkLost(link):
+            links.lost(draft, link)
+        case LinkActive(link):
+            links.active(draft, link)
+        case HandshakeBegun(link):
+            links.handshake_begun(draft, link)
+        case HandshakeFailed():
+            links.handshake_failed(draft)
+        case TokenPresented():
+            _presented(draft, event)
+        case RequestReceived():
+            requests.received(draft, event)
+        case ActuationFinished():
+            requests.actuation_finished(draft, event)
+        case OrderReceived(signed):
+            orders.received(draft, signed)
+        case OrderUnreadable(code):
+            orders.unreadable(draft, code)
+        case TimeOffered(source, utc_ms):
+            believed = clock.offered(draft.state.clock, source, utc_ms, draft.now)
+            draft.state = replace(draft.state, clock=believed)
+            orders.anchor(draft)
+        case BrokerConnected():
+            draft.state = replace(draft.state, broker_connected=True)
+            reporting.vehicle_state(draft, force=True)
+        case BrokerLost():
+            draft.state = replace(draft.state, broker_connected=False)
+        case PositionSlotAcknowledged(version):
+            reporting.slot_acknowledged(draft, version)
+        case StorageFailed(undone):
+            _undone(draft, undone)
+        case _:
+            raise AssertionError(f"no room for {event}")
+
+
+def _presented(draft: Draft, event: TokenPresented) -> None:
+    """A phone authenticated itself: its booking's signature also says that time has come this far (CLK-1)."""
+    orders.issued(draft, event.booking.issued_s)
+    link = draft.state.link(event.link)
+    if link is None:
+        return
+    draft.set_link(Link(link.id, link.opened_at_ms, draft.now, event.booking))
+    requests.try_boarding(draft, link.id)
+
+
+def _undone(draft: Draft, undone: Event) -> None:
+    """A permission could not be made durable, so it was not given (PWR-2)."""
+    refusal = refuse(Code.STORAGE_FAILED)
+    match undone:
+        case RequestReceived(link_id, request):
+            draft.answer(link_id, request.id, refusal)
+        case TokenPresented(link_id, booking):
+            link = draft.state.link(link_id)
+            if link is not None:
+                draft.set_link(Link(link.id, link.opened_at_ms, draft.now, booking, refusal))
+        case _:
+            pass
+
+
+def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
+    """State-triggered rules, reports of what changed, and the order to write it down."""
+    bookings.settle(draft)
+    links.settle(draft)
+    if draft.state.vehicle is not before.vehicle:
+        reporting.track(draft)
+    if draft.state.vehicle is not before.vehicle or draft.durable.trip.phase is not before.durable.trip.phase:
+        reporting.vehicle_state(draft)
+    access.push_changes(draft, before)
+    due = draft.now - before.saved_at_ms >= SAVE_EVERY_MS
+    if draft.durable is not before.durable or due:
+        floor_ms = clock.floor(draft.state.clock, draft.now)
+        draft.keep(replace(draft.durable, floor_ms=floor_ms))
+        draft.state = replace(draft.state, saved_at_ms=draft.now)
+        draft.order(Persist(draft.required))
+    return draft.finish()

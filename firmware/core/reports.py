@@ -1,0 +1,38 @@
+"""Records: what was worth telling, as it is kept until the broker has it. What may leave when: `reporting`."""
+
+import msgspec
+
+from protocol.telemetry import Channel, EventKind
+
+
+class Point(msgspec.Struct, frozen=True, gc=False):
+    """A position and when it was fixed: degrees times 10^7 (WGS 84), UTC in ms."""
+
+    latitude_e7: int
+    longitude_e7: int
+    utc_ms: int
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One report. `number` orders the outbox, `seq` counts without gaps per channel.
+
+    Exactly one of `kind` (event, order result), `signals` (state) and `point` (track) is filled.
+    """
+
+    number: int = 0
+    channel: Channel = Channel.EVENT
+    seq: int = 0
+    utc_ms: int = 0
+    quality: str = ""
+    kind: EventKind | None = None
+    booking: str = ""
+    role: str = ""
+    reason: str = ""
+    numbers: tuple[tuple[str, int], ...] = ()
+    signals: tuple[tuple[str, bool | int | float | str], ...] = ()
+    point: Point | None = None
+
+    @property
+    def reveals_position(self) -> bool:
+        """Whether this record must stay while a driver's booking runs (PRV-1)."""
+        return self.point is not None

@@ -1,0 +1,307 @@
+"""What a phone asks for through its session, and the answer (ACC-1 to ACC-3, ACC-7, ACC-8, BKG-3 to BKG-5, PRV-5).
+
+Every command is checked against the live admission of this link, never against a remembered one. A refusal is an
+answer and changes nothing else.
+"""
+
+from typing import Final
+
+import msgspec
+
+from firmware.core import access, admit, clock, geo, ledger, orders, vehicle
+from firmware.core.admit import Admission
+from firmware.core.bookings import board, end
+from firmware.core.draft import Draft
+from firmware.core.effects import Actuate, AnswerEnded
+from firmware.core.events import Action, ActuationFinished, RequestReceived, VehicleSampled
+from firmware.core.geo import HOME_RADIUS_M
+from firmware.core.state import Durable, EndReason, Executed, Link, Pending, Trip
+from protocol.errors import Code, Refusal, refuse
+from protocol.messages import (
+    COMMANDS,
+    Done,
+    Ended,
+    Nonce,
+    Operation,
+    Outcome,
+    Permission,
+    Phase,
+    Position,
+    Request,
+)
+from protocol.telemetry import EventKind
+from protocol.tokens import EndReceipt
+
+replace = msgspec.structs.replace
+
+PERMISSION_OF: Final = {
+    Operation.UNLOCK: Permission.UNLOCK,
+    Operation.LOCK: Permission.LOCK,
+    Operation.ENABLE_DRIVE: Permission.DRIVE,
+    Operation.DISABLE_DRIVE: Permission.DRIVE,
+    Operation.LOCATE: Permission.LOCATE,
+}
+"""Ending needs none: it is one's own booking."""
+
+ACTION_OF: Final = {
+    Operation.UNLOCK: Action.UNLOCK,
+    Operation.LOCK: Action.LOCK,
+    Operation.ENABLE_DRIVE: Action.RELEASE_IMMOBILISER,
+    Operation.DISABLE_DRIVE: Action.ARM_IMMOBILISER,
+}
+
+
+def received(draft: Draft, event: RequestReceived) -> None:
+    """Answer a request. One without an authenticated session gets nothing: there is nobody to answer."""
+    link = draft.state.link(event.link)
+    if link is None or link.booking is None:
+        return
+    link = replace(link, active_at_ms=draft.now)
+    draft.set_link(link)
+    try_boarding(draft, link.id)
+    request = event.request
+    if request.operation in COMMANDS:
+        _command(draft, link.id, request)
+    elif request.operation is Operation.PUT:
+        orders.put(draft, link.id, request, event.signed)
+        try_boarding(draft, link.id)
+    else:
+        _question(draft, link.id, request, event.entropy)
+
+
+def try_boarding(draft: Draft, link_id: int) -> None:
+    """Let the booking that this session authenticated with have the car, if it can by now."""
+    link = draft.state.link(link_id)
+    if link is None or link.booking is None:
+        return
+    booking = link.booking
+    draft.set_link(replace(link, denied=None))
+    admission = admit.admit(draft.state, booking, draft.now)
+    if isinstance(admission, Admission):
+        board(draft, admission, booking)
+
+
+# ---------------------------------------------------------------- questions
+def _question(draft: Draft, link_id: int, request: Request, entropy: bytes) -> None:
+    link = draft.state.link(link_id)
+    assert link is not None
+    match request.operation:
+        case Operation.STATUS:
+            draft.answer(link_id, request.id, access.status(draft.state, link, draft.now))
+        case Operation.LOCATE:
+            draft.answer(link_id, request.id, _locate(draft, link))
+        case Operation.OUTCOME:
+            draft.answer(link_id, request.id, _outcome(draft, link, request.command_id))
+        case _:
+            draft.state = replace(draft.state, nonce=entropy, nonce_at_ms=draft.now)
+            body = Nonce(entropy, draft.state.profile.module_id, clock.NONCE_LASTS_MS)
+            draft.answer(link_id, request.id, body)
+
+
+def _locate(draft: Draft, link: Link) -> Position | Refusal:
+    """PRV-5: the active user may know where the car is."""
+    refusal = _not_allowed(draft, link, Operation.LOCATE)
+    if refusal is not None:
+        return refusal
+    fix = geo.usable(draft.state.vehicle.sample.fix)
+    if fix is None:
+        return refuse(Code.POSITION_UNKNOWN)
+    return Position(fix.latitude_e7, fix.longitude_e7, max(0, draft.now - fix.taken_at_ms))
+
+
+def _outcome(draft: Draft, link: Link, command_id: bytes) -> Outcome | Refusal:
+    """ACC-7: also after the booking has ended, also after a reboot; only to the user who gave the command."""
+    assert link.booking is not None
+    known = ledger.executed(draft.durable, link.booking.user, command_id)
+    if known is None:
+        return refuse(Code.OUTCOME_UNKNOWN)
+    if known.code is None:
+        underway = draft.state.pending is not None and draft.state.pending.command_id == command_id
+        code = Code.BUSY if underway else Code.VEHICLE_NO_RESPONSE
+        return Outcome(known.operation, code, may_have_succeeded=True)
+    return Outcome(known.operation, known.code, known.code is Code.VEHICLE_NO_RESPONSE)
+
+
+def _not_allowed(draft: Draft, link: Link, operation: Operation) -> Refusal | None:
+    """ACC-2, ACC-3."""
+    if not admit.admitted(draft.state, link):
+        return admit.denial(draft.state, link, draft.now)
+    booking = draft.durable.trip.booking
+    needed = PERMISSION_OF.get(operation)
+    if booking is None or needed is None or booking.permissions & needed:
+        return None
+    numbers = (("missing_permission", int(needed)), ("held_permissions", booking.permissions))
+    remedy = f"Ask the owner for a booking that carries the permission to {needed.name.lower()}." if needed.name else ""
+    return refuse(Code.PERMISSION_MISSING, role=booking.role, numbers=numbers, remedy=remedy)
+
+
+# ---------------------------------------------------------------- commands
+def _command(draft: Draft, link_id: int, request: Request) -> None:
+    link = draft.state.link(link_id)
+    assert link is not None
+    assert link.booking is not None
+    known = ledger.executed(draft.durable, link.booking.user, request.command_id)
+    if known is not None:
+        _repeat(draft, link, request, known)
+        return
+    if request.operation is Operation.END_BOOKING and _ended_by_driver(draft.durable.trip, link):
+        _answer_ended(draft, link_id, request.id)
+        return
+    refusal = _not_allowed(draft, link, request.operation) or _obstacle(draft, request.operation)
+    if refusal is not None:
+        draft.answer(link_id, request.id, refusal)
+    elif request.operation is Operation.END_BOOKING:
+        _end(draft, link, request)
+    elif _already(draft, request.operation):
+        draft.keep(_finished(draft, link, request))
+        draft.answer(link_id, request.id, Done(already=True), _warning(draft))
+    else:
+        _carry_out(draft, link, request)
+
+
+def _repeat(draft: Draft, link: Link, request: Request, known: Executed) -> None:
+    """The same identifier again: the same answer, and nothing moves."""
+    if known.operation is not request.operation:
+        body: Done | Refusal = refuse(Code.COMMAND_ID_REUSED)
+    elif known.code is None:
+        underway = draft.state.pending is not None and draft.state.pending.command_id == request.command_id
+        code = Code.BUSY if underway else Code.VEHICLE_NO_RESPONSE
+        body = refuse(code, may_have_succeeded=True)
+    elif known.code is Code.VEHICLE_NO_RESPONSE:
+        body = refuse(known.code, may_have_succeeded=True)
+    elif known.operation is Operation.END_BOOKING and _ended_by_driver(draft.durable.trip, link):
+        _answer_ended(draft, link.id, request.id)
+        return
+    else:
+        body = Done(already=True)
+    draft.answer(link.id, request.id, body, Code.OK)
+
+
+def _obstacle(draft: Draft, operation: Operation) -> Refusal | None:
+    """What the car has to do with it, whoever asks."""
+    state, now = draft.state, draft.now
+    sample = vehicle.current(state.vehicle, now)
+    parked = vehicle.parked(state.vehicle, now)
+    if state.pending is not None:
+        return refuse(Code.BUSY)
+    if operation is Operation.LOCK and (sample.doors_open or sample.boot_open):
+        numbers = (("doors_open", int(bool(sample.doors_open))), ("boot_open", int(bool(sample.boot_open))))
+        return refuse(Code.DOORS_OPEN, numbers=numbers)
+    if operation is Operation.DISABLE_DRIVE and not parked:
+        return refuse(Code.NOT_PARKED, numbers=(("parked_ms", vehicle.parked_for_ms(state.vehicle, now)),))
+    return _not_endable(sample, parked=parked) if operation is Operation.END_BOOKING else None
+
+
+def _not_endable(sample: VehicleSampled, *, parked: bool) -> Refusal | None:
+    """BKG-3: everything that is missing, at once. What is unknown is missing too."""
+    missing = (
+        ("not_parked", not parked, "park and switch the ignition off"),
+        ("doors_open", sample.doors_open is not False, "close all doors"),
+        ("boot_open", sample.boot_open is not False, "close the boot"),
+    )
+    todo = [remedy for _, open_, remedy in missing if open_]
+    if not todo:
+        return None
+    numbers = tuple((name, 1) for name, open_, _ in missing if open_)
+    remedy = f"{', '.join(todo)}; then end again."
+    return refuse(Code.END_NOT_POSSIBLE, numbers=numbers, remedy=remedy[0].upper() + remedy[1:])
+
+
+def _already(draft: Draft, operation: Operation) -> bool:
+    """Whether the car is known to be in the target state."""
+    sample, enabled = vehicle.current(draft.state.vehicle, draft.now), draft.durable.drive_enabled
+    match operation:
+        case Operation.UNLOCK:
+            return sample.locked is False
+        case Operation.LOCK:
+            return sample.locked is True and not (enabled and vehicle.parked(draft.state.vehicle, draft.now))
+        case Operation.ENABLE_DRIVE:
+            return enabled and sample.immobilised is False
+        case _:
+            return not enabled and sample.immobilised is True
+
+
+def _carry_out(draft: Draft, link: Link, request: Request) -> None:
+    """Remember it, then move. What permits waits for the disk; locking and arming do not."""
+    assert link.booking is not None
+    durable = ledger.begin(draft.durable, link.booking.user, request.command_id, request.operation)
+    match request.operation:
+        case Operation.ENABLE_DRIVE:
+            durable = replace(durable, drive_enabled=True)
+        case Operation.DISABLE_DRIVE:
+            durable = replace(durable, drive_enabled=False)
+        case Operation.LOCK if durable.drive_enabled and vehicle.parked(draft.state.vehicle, draft.now):
+            durable = replace(durable, drive_enabled=False)
+            draft.order(Actuate(Action.ARM_IMMOBILISER))
+        case _:
+            pass
+    draft.required = draft.required or request.operation in (Operation.UNLOCK, Operation.ENABLE_DRIVE)
+    draft.keep(durable)
+    pending = Pending(link.id, request.id, request.command_id, request.operation)
+    draft.state = replace(draft.state, pending=pending)
+    draft.order(Actuate(ACTION_OF[request.operation], request.command_id))
+
+
+def actuation_finished(draft: Draft, event: ActuationFinished) -> None:
+    """The car answered: remember the outcome and tell who asked. A release that nobody saw happen is taken back."""
+    pending = draft.state.pending
+    if pending is None or pending.command_id != event.command_id:
+        if event.action is Action.LOCK and not event.confirmed:
+            orders.alert(draft, EventKind.LOCK_FAILED)
+        return
+    draft.state = replace(draft.state, pending=None)
+    code = _warning(draft) if event.confirmed else Code.VEHICLE_NO_RESPONSE
+    entry = next((e for e in draft.durable.executed if e.command_id == event.command_id and e.code is None), None)
+    if entry is not None:
+        stored = Code.OK if event.confirmed else code
+        draft.keep(ledger.finish(draft.durable, entry.user, entry.command_id, entry.operation, stored))
+    if pending.operation is Operation.ENABLE_DRIVE and not event.confirmed:
+        draft.keep(replace(draft.durable, drive_enabled=False))
+        draft.order(Actuate(Action.ARM_IMMOBILISER))
+    body = Done() if event.confirmed else refuse(code, may_have_succeeded=True)
+    draft.answer(pending.link, pending.request_id, body, code)
+
+
+# ---------------------------------------------------------------- ending
+def _end(draft: Draft, link: Link, request: Request) -> None:
+    """BKG-3: everything was checked; lock, re-arm, and the booking is over."""
+    draft.keep(_finished(draft, link, request))
+    end(draft, EndReason.DRIVER)
+    draft.order(Actuate(Action.LOCK))
+    _answer_ended(draft, link.id, request.id)
+
+
+def _ended_by_driver(trip: Trip, link: Link) -> bool:
+    """Whether the booking of this link is the one that its driver ended last."""
+    mine = link.booking is not None and trip.booking is not None and link.booking.booking_id == trip.booking.booking_id
+    return mine and trip.phase is Phase.ENDED and trip.end_requested is None
+
+
+def _answer_ended(draft: Draft, link_id: int, request_id: int) -> None:
+    """BKG-4, BKG-5: the distance from home and how old the position is; a receipt that the backend will take."""
+    trip = draft.durable.trip
+    assert trip.booking is not None
+    point = trip.end_point
+    age_ms = None if point is None else max(0, trip.ended_ms - point.utc_ms)
+    body = Ended(trip.ended_ms, trip.end_distance_m, age_ms)
+    distance = access.exact_home_distance_m(draft.state)
+    outside = distance is not None and distance > HOME_RADIUS_M
+    receipt = EndReceipt(
+        draft.state.profile.module_id,
+        trip.booking.booking_id,
+        trip.ended_ms // 1000,
+        point is not None,
+        not draft.state.broker_connected,
+    )
+    code = Code.OUTSIDE_HOME_AREA if outside else Code.OK
+    draft.order(AnswerEnded(link_id, request_id, code, body, receipt))
+
+
+def _finished(draft: Draft, link: Link, request: Request) -> Durable:
+    assert link.booking is not None
+    return ledger.finish(draft.durable, link.booking.user, request.command_id, request.operation, Code.OK)
+
+
+def _warning(draft: Draft) -> Code:
+    """CUT-1: everything works while overdue, and the phone is told."""
+    return Code.OVERDUE if draft.durable.trip.phase in (Phase.OVERDUE, Phase.CUTOFF_PENDING) else Code.OK

@@ -1,0 +1,192 @@
+"""Everything the module knows. `Durable` survives a power cut, the rest of `State` dies with it.
+
+The zero state is locked and start-inhibited: permission comes from a live booking, never from its absence.
+"""
+
+from enum import Enum, unique
+from typing import Final
+
+import msgspec
+
+from firmware.core.clock import Clock
+from firmware.core.events import VehicleSampled
+from firmware.core.reports import Point
+from protocol.errors import Code, Refusal
+from protocol.messages import Operation, Phase
+from protocol.tokens import Booking
+
+OUTCOMES_KEPT: Final = 64
+"""ACC-7."""
+DEAD_KEPT: Final = 256
+"""Dead bookings remembered by name; older ones are covered by `Durable.dead_before_s`."""
+USERS_KEPT: Final = 64
+"""Users whose newest device is remembered (10 drivers, an owner, and room for those who left)."""
+
+RUNNING: Final = frozenset({Phase.ACTIVE, Phase.OVERDUE, Phase.CUTOFF_PENDING})
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What provisioning fixed. `home`: degrees times 10^7. `floor_ms`: the time it was provisioned, UTC."""
+
+    module_id: bytes
+    key_epoch: int = 0
+    home: tuple[int, int] | None = None
+    floor_ms: int = 0
+
+
+@unique
+class EndReason(Enum):
+    """Why a booking is dead, with the code its holder is told."""
+
+    DRIVER = "driver"
+    ORDER = "order"
+    REVOKED = "revoked"
+    SUPERSEDED = "superseded"
+    CUT_OFF = "cut off"
+    CANCELLED = "cancelled"
+
+    @property
+    def code(self) -> Code:
+        """The refusal that a phone with such a booking gets."""
+        return _END_CODES[self]
+
+
+_END_CODES: Final = {
+    EndReason.DRIVER: Code.BOOKING_ENDED,
+    EndReason.ORDER: Code.BOOKING_ENDED,
+    EndReason.REVOKED: Code.TOKEN_REVOKED,
+    EndReason.SUPERSEDED: Code.BOOKING_SUPERSEDED,
+    EndReason.CUT_OFF: Code.BOOKING_CUT_OFF,
+    EndReason.CANCELLED: Code.BOOKING_CANCELLED,
+}
+
+
+class DeadBooking(msgspec.Struct, frozen=True, gc=False):
+    """A booking that never opens the car again (ACC-5). `numbers`: what decided it, for the refusal."""
+
+    booking_id: bytes
+    reason: EndReason
+    expires_s: int
+    issued_s: int
+    numbers: tuple[tuple[str, int], ...] = ()
+
+
+class Trip(msgspec.Struct, frozen=True, gc=False):
+    """The booking in the car. Times in ms UTC; `end_requested`: an order that waits until the car is parked."""
+
+    phase: Phase = Phase.NONE
+    booking: Booking | None = None
+    started_ms: int = 0
+    ended_ms: int = 0
+    warned: bool = False
+    end_requested: EndReason | None = None
+    end_point: Point | None = None
+    end_distance_m: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a booking has the car."""
+        return self.phase in RUNNING
+
+
+class Executed(msgspec.Struct, frozen=True, gc=False):
+    """A command and its outcome (ACC-7). `code` None: begun, and nobody knows yet how it ended."""
+
+    command_id: bytes
+    user: bytes
+    operation: Operation
+    code: Code | None
+
+
+class Slot(msgspec.Struct, frozen=True, gc=False):
+    """The retained position at the broker: what it should hold (`point`, or nothing) and whether it does."""
+
+    version: int = 0
+    point: Point | None = None
+    parking: bool = False
+    acknowledged: bool = True
+
+
+class Counters(msgspec.Struct, frozen=True, gc=False):
+    """Next numbers of the outbox and of each channel."""
+
+    record: int = 1
+    event: int = 1
+    state: int = 1
+    track: int = 1
+    order_result: int = 1
+
+
+class Durable(msgspec.Struct, frozen=True, gc=False):
+    """What one transaction writes. `floor_ms`: no time before this one is ever believed (CLK-1)."""
+
+    floor_ms: int
+    key_epoch: int
+    trip: Trip = Trip()
+    drive_enabled: bool = False
+    dead: tuple[DeadBooking, ...] = ()
+    dead_before_s: int = 0
+    revoked: tuple[tuple[bytes, int], ...] = ()
+    list_number: int = 0
+    devices: tuple[tuple[bytes, int], ...] = ()
+    executed: tuple[Executed, ...] = ()
+    slot: Slot = Slot()
+    counters: Counters = Counters()
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """A central. `booking`: what its session authenticated with. `denied`: why it was not made durable, if so."""
+
+    id: int
+    opened_at_ms: int
+    active_at_ms: int
+    booking: Booking | None = None
+    denied: Refusal | None = None
+
+
+class Pending(msgspec.Struct, frozen=True, gc=False):
+    """The command that the car is carrying out."""
+
+    link: int
+    request_id: int
+    command_id: bytes
+    operation: Operation
+
+
+class VehicleView(msgspec.Struct, frozen=True, gc=False):
+    """The last sample, when it came, and since when the car has stood still with the ignition off."""
+
+    sample: VehicleSampled = VehicleSampled()
+    at_ms: int | None = None
+    still_since_ms: int | None = None
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What was last reported, so that only changes are."""
+
+    signals: tuple[tuple[str, bool | int | float | str], ...] = ()
+    state_at_ms: int | None = None
+    point_at_ms: int | None = None
+
+
+class State(msgspec.Struct, frozen=True, gc=False):
+    """The module. `end_at_ms`: the booking's end on the monotonic clock (CLK-3)."""
+
+    profile: Profile
+    durable: Durable
+    clock: Clock
+    vehicle: VehicleView = VehicleView()
+    links: tuple[Link, ...] = ()
+    pending: Pending | None = None
+    end_at_ms: int = 0
+    anchored_on_floor: bool = False
+    nonce: bytes = b""
+    nonce_at_ms: int = 0
+    failed_handshakes_ms: tuple[int, ...] = ()
+    broker_connected: bool = False
+    told: Told = Told()
+    saved_at_ms: int = 0
+
+    def link(self, link_id: int) -> Link | None:
+        """The link with that number, or None."""
+        return next((link for link in self.links if link.id == link_id), None)
