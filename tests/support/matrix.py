@@ -1,9 +1,12 @@
 """The requirement matrix: which test shows which rule. Reads the rules, never judges a test."""
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,36 @@ def render(rules: Iterable[Rule], shown: Shown) -> str:
         lines.extend(_entry(rule, shown.get(rule.id, ())) for rule in members)
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def collect(root: Path) -> Shown:
+    """Collect all tests without running them. Raises RuntimeError when that fails."""
+    collector = Collector()
+    said = StringIO()
+    with redirect_stdout(said):
+        code = pytest.main(["--collect-only", "-p", "no:cacheprovider", str(root / "tests")], plugins=[collector])
+    if code != pytest.ExitCode.OK:
+        raise RuntimeError(f"{said.getvalue()}the tests could not be collected")
+    return collector.shown
+
+
+def main(arguments: list[str]) -> int:
+    """`--check`: compare with the written matrix; otherwise print it and write it."""
+    root = Path.cwd()
+    try:
+        matrix = render(read_rules(root / REQUIREMENTS), collect(root))
+    except RuntimeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    path = root / MATRIX
+    if "--check" not in arguments:
+        sys.stdout.write(matrix)
+        path.write_text(matrix, "utf-8")
+        return 0
+    if path.exists() and path.read_text("utf-8") == matrix:
+        return 0
+    sys.stderr.write(f"{MATRIX} is not current: run `make requirements`\n")
+    return 1
 
 
 def _summary(rules: list[Rule], shown: Shown) -> str:

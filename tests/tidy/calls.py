@@ -38,11 +38,7 @@ def check(source: Source) -> Iterator[Finding]:
 
 def _call(source: Source, node: ast.Call) -> Iterator[Finding]:
     name = dotted(node.func)
-    if (
-        name == "print"
-        and not source.is_test
-        and not any(within(source.module, place) for place in MAY_PRINT)
-    ):
+    if name == "print" and not source.is_test and not any(within(source.module, place) for place in MAY_PRINT):
         yield source.finding(node, "print() outside the command line and the demo's screens")
     if name == "time.sleep":
         yield source.finding(node, "time.sleep(): wait for the event instead")

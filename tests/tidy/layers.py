@@ -57,9 +57,7 @@ IMPURE_MODULES = frozenset(
 )
 IMPURE_CALLS = frozenset({"open", "print", "input", "breakpoint", "__import__"})
 IMPURE_METHODS = frozenset({"generate_private_key", "urandom", "getrandbits"})
-WALL_CLOCK = frozenset(
-    f"{kind}.{call}" for kind in ("datetime", "date") for call in ("now", "utcnow", "today")
-)
+WALL_CLOCK = frozenset(f"{kind}.{call}" for kind in ("datetime", "date") for call in ("now", "utcnow", "today"))
 
 LIBRARIES = {
     "protocol": frozenset({"cbor2", "cryptography", "msgspec"}),

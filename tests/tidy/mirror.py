@@ -24,9 +24,7 @@ def check(sources: Collection[Source]) -> Iterator[Finding]:
 
 def _can_run(source: Source) -> bool:
     """Constants, plain records and Protocols hold nothing that a test could run."""
-    functions = (
-        node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
+    functions = (node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return any(not all(_is_empty(statement) for statement in function.body) for function in functions)
 
 

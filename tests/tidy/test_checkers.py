@@ -80,9 +80,7 @@ def function(lines: int) -> str:
 
 
 def test_a_function_of_61_lines_is_found_and_one_of_60_passes() -> None:
-    assert found(sizes.check, "protocol/x.py", function(61)) == [
-        "protocol/x.py:1: f() has 61 lines, at most 60"
-    ]
+    assert found(sizes.check, "protocol/x.py", function(61)) == ["protocol/x.py:1: f() has 61 lines, at most 60"]
     assert found(sizes.check, "protocol/x.py", function(60)) == []
 
 
@@ -177,14 +175,10 @@ def test_a_file_with_nothing_to_run_needs_no_test_file(text: str) -> None:
     ],
 )
 def test_open_ends_machine_paths_and_registries_are_found(text: str) -> None:
-    assert [(finding.path, finding.line) for finding in words.check("a.md", f"\n{text}\n".encode())] == [
-        ("a.md", 2)
-    ]
+    assert [(finding.path, finding.line) for finding in words.check("a.md", f"\n{text}\n".encode())] == [("a.md", 2)]
 
 
-@pytest.mark.parametrize(
-    "data", [b"/usr/sbin/mosquitto", b"todo", b"docs/work/x", b"\0 TO" + b"DO", b"/dev/ttyUSB0"]
-)
+@pytest.mark.parametrize("data", [b"/usr/sbin/mosquitto", b"todo", b"docs/work/x", b"\0 TO" + b"DO", b"/dev/ttyUSB0"])
 def test_ordinary_words_and_binary_files_pass(data: bytes) -> None:
     assert list(words.check("a.md", data)) == []
 
