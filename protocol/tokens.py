@@ -305,9 +305,7 @@ def verify_signed(data: bytes, trust: Trust) -> Order | RevocationList | TimeAtt
         case Typ.TIME_ATTESTATION:
             value = _attestation(parsed.payload, parsed.key_id)
         case _:
-            raise claims.bad(
-                f"typ {parsed.typ} is neither an order, a revocation list nor a time attestation"
-            )
+            raise claims.bad(f"typ {parsed.typ} is neither an order, a revocation list nor a time attestation")
     _for_us(value.module_id, trust)
     cose.verify_sign1(parsed, public)
     return value
