@@ -120,3 +120,7 @@ def main(arguments: list[str]) -> int:
     """Exit code of the gate; `arguments` are paths of modules, none for all."""
     root = Path.cwd()
     return 0 if gate(root, arguments or modules(root)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

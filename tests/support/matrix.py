@@ -131,3 +131,7 @@ def _entry(rule: Rule, tests: Iterable[str]) -> str:
     lines = [f"- **{rule.id}** {rule.text}"]
     lines += [f"  - `{path}`: {', '.join(names)}" for path, names in by_file.items()] or ["  - *no test yet*"]
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -49,12 +48,7 @@ def test_the_matrix_lists_the_tests_of_each_rule_and_the_rules_without() -> None
     assert text.endswith("- **AAA-2** The second rule\n  - *no test yet*\n")
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    script = str(ROOT / ".ci/requirements.py")
-    command = [sys.executable, script, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_the_written_matrix_is_current() -> None:
-    done = run(ROOT, "--check")
-    assert done.returncode == 0, done.stderr or done.stdout
+    command = [sys.executable, "-m", "tests.support.matrix", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,52 @@
+# The same words on a laptop and on the build machine.
+
+PYTHON ?= python3
+export PYTHON
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format requirements docs bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## prepare .venv for development
+	@.ci/setup dev
+
+setup-demo:
+	@.ci/setup demo
+
+setup-bench:
+	@.ci/setup bench
+
+demo: setup-demo ## play the main story on the terminal, in about a minute; ARGS=--json for JSON lines
+	@$(BIN)/sharebox demo $(ARGS)
+
+test: setup ## all that must hold: style, types, coverage, tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types coverage
+	@$(MAKE) --no-print-directory pytest
+
+lint: setup ## style and formatting
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+types: setup ## the type checker
+	@$(BIN)/mypy --no-error-summary
+
+coverage: setup ## branch coverage of the pure parts, each module by its own tests; ARGS names modules
+	@$(BIN)/python -m tests.support.coverage_gate $(ARGS)
+
+pytest: setup ## the tests alone; ARGS for pytest
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal -m "not slow" $(ARGS)
+
+format: setup ## put the source into its form
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+requirements: setup ## which test shows which rule, and which rules have none
+	@$(BIN)/python -m tests.support.matrix
+
+clean: ## remove everything that was made
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	@find . -name __pycache__ -prune -exec rm -rf {} +
