@@ -19,6 +19,8 @@ AGREE_MS: Final = 120_000
 """Two sources closer than this agree: a phone network's or a GNSS receiver's time is never minutes off."""
 DRIFT_PPM: Final = 100
 """Worst crystal of the boards in question."""
+ASK_EVERY_MS: Final = 600_000
+"""A source that says the time all the time, such as GNSS, is heard this often."""
 NONCE_LASTS_MS: Final = 300_000
 """A phone has this long to fetch a time attestation."""
 SIGNED_RESOLUTION_MS: Final = 1_000
@@ -86,6 +88,11 @@ def quality(clock: Clock, now: int) -> Quality:
         return Quality.FLOOR
     fresh = clock.trusted and now - clock.reading_at_ms <= SYNC_LASTS_MS
     return Quality.SYNCED if fresh else Quality.HOLDOVER
+
+
+def stale(clock: Clock, now: int) -> bool:
+    """Whether it is worth asking a source again."""
+    return clock.reading_ms is None or not clock.trusted or now - clock.reading_at_ms >= ASK_EVERY_MS
 
 
 def offered(clock: Clock, source: TimeSource, utc_ms: int, now: int) -> Clock:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import access, bookings, clock, links, orders, reporting, requests, trip, vehicle
+from firmware.core import access, bookings, clock, geo, links, orders, reporting, requests, trip, vehicle
 from firmware.core.clock import Clock
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Effect, Persist
@@ -30,6 +30,7 @@ from firmware.core.events import (
     StorageFailed,
     Ticked,
     TimeOffered,
+    TimeSource,
     TokenPresented,
     VehicleSampled,
 )
@@ -72,8 +73,8 @@ def step(state: State, event: Event, now: int) -> tuple[State, tuple[Effect, ...
     return _finish(draft, state)
 
 
-def next_deadline(state: State, now: int) -> int | None:
-    """The monotonic time at which `Ticked` changes something even if nothing else happens."""
+def next_deadline(state: State, now: int) -> int:
+    """The monotonic time at which `Ticked` changes something even if nothing else happens; it may be past."""
     due = [state.saved_at_ms + SAVE_EVERY_MS, *(links.expires_at_ms(state, link) for link in state.links)]
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:
@@ -89,6 +90,7 @@ def _happened(draft: Draft, event: Event) -> None:  # noqa: PLR0912 - one line a
     match event:
         case VehicleSampled():
             draft.state = replace(draft.state, vehicle=vehicle.sampled(draft.state.vehicle, event, draft.now))
+            _satellites(draft)
         case Ticked():
             pass
         case LinkOpened(link):
@@ -112,9 +114,7 @@ def _happened(draft: Draft, event: Event) -> None:  # noqa: PLR0912 - one line a
         case OrderUnreadable(code):
             orders.unreadable(draft, code)
         case TimeOffered(source, utc_ms):
-            believed = clock.offered(draft.state.clock, source, utc_ms, draft.now)
-            draft.state = replace(draft.state, clock=believed)
-            orders.anchor(draft)
+            _time(draft, source, utc_ms)
         case BrokerConnected():
             draft.state = replace(draft.state, broker_connected=True)
             reporting.vehicle_state(draft, force=True)
@@ -126,6 +126,20 @@ def _happened(draft: Draft, event: Event) -> None:  # noqa: PLR0912 - one line a
             _undone(draft, undone)
         case _:
             raise AssertionError(f"no room for {event}")
+
+
+def _time(draft: Draft, source: TimeSource, utc_ms: int) -> None:
+    draft.state = replace(draft.state, clock=clock.offered(draft.state.clock, source, utc_ms, draft.now))
+    orders.anchor(draft)
+
+
+def _satellites(draft: Draft) -> None:
+    """A fix that has just come carries the satellites' time."""
+    fix = geo.usable(draft.state.vehicle.sample.fix)
+    if fix is None or fix.taken_at_ms > draft.now or draft.now - fix.taken_at_ms > vehicle.SAMPLE_LASTS_MS:
+        return
+    if clock.stale(draft.state.clock, draft.now):
+        _time(draft, TimeSource.GNSS, fix.utc_ms + draft.now - fix.taken_at_ms)
 
 
 def _presented(draft: Draft, event: TokenPresented) -> None:

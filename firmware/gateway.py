@@ -1,0 +1,217 @@
+"""Bytes of the links <-> events and answers: framing, handshake and records, one session a link. Sans-IO.
+
+It authenticates; it never authorises. Whether a handshake may go on, and what a booking may do, is asked of the
+core. A peer can cause nothing here but a refusal and, in the end, being hung up on.
+"""
+
+from typing import Final
+
+import msgspec
+
+from firmware.core.events import (
+    Event,
+    HandshakeBegun,
+    HandshakeFailed,
+    LinkActive,
+    OrderReceived,
+    OrderUnreadable,
+    RequestReceived,
+    TokenPresented,
+)
+from firmware.ports import Entropy, LinkId
+from protocol import credential, framing, keys, messages, tokens
+from protocol.credential import Credential
+from protocol.edhoc import EdhocError, Responder
+from protocol.errors import Code, ProtocolError, Refusal, refuse
+from protocol.framing import FramingError, Reassembler
+from protocol.messages import MessageType, Operation, Push, Reply
+from protocol.session import SecureChannel, SessionError
+from protocol.tokens import EndReceipt, Trust
+
+SEQUENCE_NUMBERS: Final = 64
+"""Fragments are counted modulo this (SPEC section 4)."""
+MOST_DRAWS: Final = 8
+"""Of 2^256 values about 2^32 are no private key: needing this many draws means that the entropy source is broken."""
+_LAST_INT_METHOD: Final = 0x17
+"""A first handshake message begins with its method, a small CBOR integer; a third one with a byte string."""
+
+
+class Heard(msgspec.Struct):
+    """What came of a fragment: facts for the core, fragments to send back, and whether the peer has gone too far."""
+
+    events: list[Event] = []
+    fragments: list[bytes] = []
+    hang_up: bool = False
+
+
+class _Session:
+    """One link."""
+
+    def __init__(self, payload: int) -> None:
+        self.payload = payload
+        self.reassembler = Reassembler(framing.MAX_MESSAGE_BYTES)
+        self.sequence = 0
+        self.violations = 0
+        self.waiting: bytes | None = None
+        self.responder: Responder | None = None
+        self.channel: SecureChannel | None = None
+
+    def fragments(self, kind: MessageType, body: bytes) -> list[bytes]:
+        """A message as it goes over the air."""
+        parts = framing.fragments(bytes([kind]) + body, self.payload, self.sequence)
+        self.sequence = (self.sequence + len(parts)) % SEQUENCE_NUMBERS
+        return parts
+
+
+class Gateway:
+    """All links of one module. `handshake` and `signing` are the module's private keys, P-256."""
+
+    def __init__(self, handshake: keys.PrivateKey, signing: keys.PrivateKey, trust: Trust, entropy: Entropy) -> None:
+        self._identity: Credential = credential.module_credential(handshake.public_key(), handshake)
+        self._signing = signing
+        self._trust = trust
+        self._entropy = entropy
+        self._sessions: dict[LinkId, _Session] = {}
+
+    # ------------------------------------------------------------ links
+    def opened(self, link: LinkId, payload: int) -> None:
+        """A central connected; `payload` bytes fit one fragment."""
+        self._sessions[link] = _Session(payload)
+
+    def payload_changed(self, link: LinkId, payload: int) -> None:
+        """The MTU was negotiated."""
+        if link in self._sessions:
+            self._sessions[link].payload = payload
+
+    def closed(self, link: LinkId) -> None:
+        """Forget the link and its keys."""
+        self._sessions.pop(link, None)
+
+    # ------------------------------------------------------------ inwards
+    def received(self, link: LinkId, fragment: bytes, now_ms: int) -> Heard:
+        """Take one fragment."""
+        session = self._sessions.get(link)
+        if session is None:
+            return Heard()
+        try:
+            message = session.reassembler.receive(fragment, now_ms)
+        except FramingError as error:
+            return self._violated(session, error)
+        if message is None:
+            return Heard()
+        try:
+            kind = MessageType(message[0])
+        except ValueError:
+            return self._violated(session, ProtocolError(Code.FRAMING, "unknown type of message"))
+        if kind is MessageType.RECORD:
+            return self._record(link, session, message[1:])
+        if kind is MessageType.EDHOC:
+            return self._handshake(link, session, message[1:])
+        return Heard()
+
+    def _violated(self, session: _Session, error: ProtocolError) -> Heard:
+        """Answer once a violation, so that an honest peer learns; the third one is the last."""
+        session.violations += 1
+        fragments = session.fragments(MessageType.ERROR, messages.encode_error(refuse(error.code)))
+        return Heard([], fragments, session.violations >= framing.MAX_VIOLATIONS)
+
+    def _handshake(self, link: LinkId, session: _Session, body: bytes) -> Heard:
+        if not body or body[0] <= _LAST_INT_METHOD:
+            session.waiting, session.responder = body, None
+            return Heard([HandshakeBegun(link)])
+        responder, session.responder = session.responder, None
+        if responder is None:
+            return self._handshake_failed(link, session, EdhocError(Code.HANDSHAKE_FAILED, "no handshake is under way"))
+        presented: list[tokens.Booking] = []
+        try:
+            answer = responder.message_3(body, lambda label, value: self._holder(label, value, presented))
+        except EdhocError as error:
+            return self._handshake_failed(link, session, error)
+        session.channel = SecureChannel.from_exporter(responder.export, module_side=True)
+        session.reassembler.max_bytes = framing.MAX_SESSION_MESSAGE_BYTES
+        return Heard([TokenPresented(link, presented[0])], session.fragments(MessageType.EDHOC, answer))
+
+    def _holder(self, label: int, value: bytes, presented: list[tokens.Booking]) -> Credential:
+        """The credential that a phone referred to: only a booking token by value will do."""
+        if label != credential.KCWT:
+            raise ProtocolError(Code.NOT_ADMITTED, "the phone presented no booking token")
+        booking = tokens.verify_booking(value, self._trust)
+        presented.append(booking)
+        return credential.booking_credential(value, keys.public_from_bytes(booking.holder))
+
+    def _handshake_failed(self, link: LinkId, session: _Session, error: EdhocError) -> Heard:
+        heard = self._violated(session, error)
+        return Heard([HandshakeFailed(link)], heard.fragments, heard.hang_up)
+
+    def _record(self, link: LinkId, session: _Session, body: bytes) -> Heard:
+        if session.channel is None:
+            return self._violated(session, SessionError("no session yet"))
+        try:
+            plaintext = session.channel.open(body)
+        except SessionError as error:
+            return self._violated(session, error)
+        try:
+            request = messages.decode_request(plaintext)
+            signed = tokens.verify_signed(request.body, self._trust) if request.operation is Operation.PUT else None
+        except ProtocolError as error:
+            reply = Reply(messages.readable_request_id(plaintext), error.code, refuse(error.code))
+            return Heard([LinkActive(link)], self.answer(link, reply) if reply.id else [])
+        return Heard([RequestReceived(link, request, signed, self._entropy(16))])
+
+    # ------------------------------------------------------------ outwards
+    def continue_handshake(self, link: LinkId) -> Heard:
+        """The core let the waiting handshake go on: answer its first message."""
+        session = self._sessions.get(link)
+        if session is None or session.waiting is None:
+            return Heard()
+        waiting, session.waiting = session.waiting, None
+        responder = Responder(self._identity, self._ephemeral())
+        try:
+            answer = responder.message_1(waiting)
+        except EdhocError as error:
+            return self._handshake_failed(link, session, error)
+        session.responder = responder
+        return Heard([], session.fragments(MessageType.EDHOC, answer))
+
+    def refuse_handshake(self, link: LinkId, refusal: Refusal) -> list[bytes]:
+        """The core did not: say why, unprotected."""
+        session = self._sessions.get(link)
+        if session is None:
+            return []
+        session.waiting = None
+        return session.fragments(MessageType.ERROR, messages.encode_error(refusal))
+
+    def answer(self, link: LinkId, answer: Reply | Push) -> list[bytes]:
+        """The fragments of a sealed reply or push; none when the session is gone or used up."""
+        session = self._sessions.get(link)
+        if session is None or session.channel is None:
+            return []
+        plain = messages.encode_reply(answer) if isinstance(answer, Reply) else messages.encode_push(answer)
+        try:
+            return session.fragments(MessageType.RECORD, session.channel.seal(plain))
+        except SessionError:
+            return []
+
+    # ------------------------------------------------------------ signatures
+    def receipt(self, receipt: EndReceipt) -> bytes:
+        """The signed end receipt (BKG-4)."""
+        return tokens.mint_receipt(receipt, self._signing)
+
+    def order(self, payload: bytes) -> Event:
+        """What came on the order topic, as a fact: a verified order or list, or why it is none."""
+        try:
+            signed = tokens.verify_signed(payload, self._trust)
+        except ProtocolError as error:
+            return OrderUnreadable(error.code)
+        if isinstance(signed, tokens.TimeAttestation):
+            return OrderUnreadable(Code.ORDER_UNSUPPORTED)
+        return OrderReceived(signed)
+
+    def _ephemeral(self) -> keys.PrivateKey:
+        """A fresh key from this module's entropy."""
+        for _ in range(MOST_DRAWS):
+            try:
+                return keys.private_from_bytes(self._entropy(32))
+            except ProtocolError:
+                continue
+        raise RuntimeError("the entropy source is broken: it yields no private key")

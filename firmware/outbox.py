@@ -1,0 +1,114 @@
+"""The courier: takes records from the store to the broker, one at a time, and forgets each only when acknowledged.
+
+What may leave now is asked of the core at the moment of sending (PRV-1): a position that is not allowed out
+waits, and what may go goes on.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import structlog
+
+from firmware.core import reporting
+from firmware.core.events import Event, PositionSlotAcknowledged
+from firmware.core.reporting import Message
+from firmware.core.reports import Record
+from firmware.core.state import State
+from firmware.ports import BrokerPort, BrokerUnavailable, Publication, StoreFailed, StorePort
+from protocol import telemetry
+
+RETRY_S: Final = 1.0
+"""After a publication that was not acknowledged, or a store that could not be read."""
+
+log = structlog.get_logger("sharebox")
+
+
+class Courier:
+    """`look`: the module's state and monotonic time at this moment. `post`: tells the core what was acknowledged."""
+
+    def __init__(
+        self,
+        store: StorePort,
+        broker: BrokerPort | None,
+        look: Callable[[], tuple[State, int]],
+        post: Callable[[Event], None],
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._look = look
+        self._post = post
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may have become sendable."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            self._woken.clear()
+            state, _ = self._look()
+            try:
+                busy = state.broker_connected and (await self._deliver_slot() or await self._deliver_record())
+            except (BrokerUnavailable, StoreFailed) as error:
+                log.info("not delivered", why=str(error))
+                await asyncio.sleep(RETRY_S)
+                continue
+            if not busy:
+                await self._woken.wait()
+
+    async def _deliver_slot(self) -> bool:
+        """First of all: what the broker retains of the position (PRV-2, PRV-3). True when there was something."""
+        state, now = self._look()
+        message = reporting.slot_message(state, now)
+        if message is None:
+            return False
+        version = state.durable.slot.version
+        await self._publish(message)
+        self._post(PositionSlotAcknowledged(version))
+        await self._adopted(version)
+        return True
+
+    async def _adopted(self, version: int) -> None:
+        """Wait until the core knows, or the same version would be sent again."""
+        while True:
+            slot = self._look()[0].durable.slot
+            if slot.version != version or slot.acknowledged:
+                return
+            self._woken.clear()
+            await self._woken.wait()
+
+    async def _deliver_record(self) -> bool:
+        """The oldest record that may leave. True when there was one."""
+        state, _ = self._look()
+        only_harmless = None if reporting.may_leave(state, reveals_position=True) else False
+        waiting = await self._store.pending(reveals_position=only_harmless, limit=1)
+        if not waiting:
+            return False
+        try:
+            record = decode_record(waiting[0].body)
+        except StoreFailed as error:
+            log.warning("record given up", number=waiting[0].number, why=str(error))
+            await self._store.remove(waiting[0].number)
+            return True
+        state, now = self._look()
+        if reporting.may_leave(state, reveals_position=record.reveals_position):
+            await self._publish(reporting.record_message(state, record, now))
+            await self._store.remove(waiting[0].number)
+        return True
+
+    async def _publish(self, message: Message) -> None:
+        assert self._broker is not None
+        module_id = self._look()[0].profile.module_id
+        topic = telemetry.topic(module_id, message.channel)
+        await self._broker.publish(Publication(topic, message.payload, message.retain))
+
+
+def decode_record(data: bytes) -> Record:
+    """A record as the pump stored it. Raises StoreFailed when it can not be read."""
+    try:
+        return msgspec.msgpack.decode(data, type=Record)
+    except msgspec.DecodeError as error:
+        raise StoreFailed(f"a stored record can not be read: {error}") from None

@@ -1,0 +1,297 @@
+"""The loop around the core: take an event, step, make it durable, carry the effects out, sleep until the deadline.
+
+Plumbing only. What a step permits waits for the disk; what it denies, locks, arms or hangs up does not wait.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+import structlog
+
+from firmware.core import module
+from firmware.core.effects import (
+    Actuate,
+    Answer,
+    AnswerEnded,
+    ContinueHandshake,
+    Effect,
+    HangUp,
+    Persist,
+    RefuseHandshake,
+    Report,
+    Tell,
+)
+from firmware.core.events import (
+    ActuationFinished,
+    BrokerConnected,
+    BrokerLost,
+    Event,
+    LinkLost,
+    LinkOpened,
+    StorageFailed,
+    Ticked,
+    VehicleSampled,
+)
+from firmware.core.reports import Record
+from firmware.core.state import Durable, Profile, State
+from firmware.gateway import Gateway, Heard
+from firmware.outbox import Courier
+from firmware.ports import BrokerPort, LinkId, RadioPort, StoredRecord, StoreFailed, StorePort, VehiclePort
+from firmware.switchboard import Switchboard
+from protocol.errors import Code, Refusal, refuse
+from protocol.messages import Reply
+from protocol.telemetry import Channel
+
+MOST_EVENTS: Final = 512
+"""Events that may wait. Samples beyond it are dropped (the next one says more); a link that floods is hung up."""
+ACTUATION_WITHIN_S: Final = 2.0
+UNSAVED_KEPT: Final = 256
+"""Records that wait for a disk that refuses them; beyond it the oldest are lost, and the gap in `seq` shows it."""
+RETRY_SAVE_MS: Final = 10_000
+
+Observer = Callable[[Event, State, tuple[Effect, ...]], None]
+
+log = structlog.get_logger("sharebox")
+
+
+class Pump:
+    """One module at work. `monotonic_ms` must not go back; `observer` sees every step after it was adopted."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        gateway: Gateway,
+        *,
+        radio: RadioPort,
+        vehicle: VehiclePort,
+        store: StorePort,
+        broker: BrokerPort | None,
+        monotonic_ms: Callable[[], int],
+        observer: Observer | None = None,
+    ) -> None:
+        self._profile = profile
+        self._gateway = gateway
+        self._radio = radio
+        self._vehicle = vehicle
+        self._store = store
+        self._broker = broker
+        self._now = monotonic_ms
+        self._observer = observer
+        self._events: asyncio.Queue[Event] = asyncio.Queue(MOST_EVENTS)
+        self._actions: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
+        self._switchboard = Switchboard(radio)
+        self._unsaved: list[StoredRecord] = []
+        self._unsaved_state = False
+        self._retry_save_at_ms = 0
+        self._courier = Courier(store, broker, lambda: (self.state, self._now()), self.post)
+        self.state: State
+        self.started = asyncio.Event()
+
+    # ------------------------------------------------------------ life
+    async def run(self, first: tuple[Event, ...] = ()) -> None:
+        """Boot from the store and work until cancelled. `first`: facts known at power-up, such as the RTC's time.
+
+        Raises StoreFailed when the store can not be read, RadioUnavailable when the radio can not be opened.
+        """
+        stored = await self._store.load()
+        durable = None if stored is None else decode_durable(stored)
+        self.state, effects = module.boot(durable, self._profile, self._now())
+        await self._carry_out(Ticked(), self.state, effects)
+        for event in first:
+            await self._step(event)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._actuate())
+            group.create_task(self._vehicle.run(self._sampled))
+            if self._broker is not None:
+                group.create_task(self._broker.run(self._broker_connected, self._broker_lost, self._broker_said))
+                group.create_task(self._courier.run())
+            try:
+                await self._radio.start(self)
+                self.started.set()
+                await self._work()
+            finally:
+                await self._switchboard.close()
+                await self._radio.stop()
+
+    def post(self, event: Event) -> None:
+        """Tell the core a fact. A sample that finds no room is dropped; any other fact takes the oldest one's place."""
+        if self._events.full():
+            if isinstance(event, VehicleSampled):
+                return
+            log.warning("event queue full", event_type=type(event).__name__)
+            with suppress(asyncio.QueueEmpty):
+                self._events.get_nowait()
+        self._events.put_nowait(event)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                event = self._events.get_nowait()
+            except asyncio.QueueEmpty:
+                event = await self._wait()
+            await self._step(event)
+
+    async def _wait(self) -> Event:
+        deadline = module.next_deadline(self.state, self._now())
+        if self._unsaved_state:
+            deadline = min(deadline, self._retry_save_at_ms)
+        try:
+            async with asyncio.timeout(max(0, deadline - self._now()) / 1000):
+                return await self._events.get()
+        except TimeoutError:
+            return Ticked()
+
+    # ------------------------------------------------------------ one step, one transaction
+    async def _step(self, event: Event) -> None:
+        state, effects = module.step(self.state, event, self._now())
+        if any(isinstance(effect, Persist) and effect.required for effect in effects):
+            if await self._save(state, effects):
+                await self._carry_out(event, state, effects, saved=True)
+                return
+            state, effects = module.step(self.state, StorageFailed(event), self._now())
+        await self._carry_out(event, state, effects)
+
+    async def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...], *, saved: bool = False) -> None:
+        """Adopt the state; restrict at once; acknowledge only what is durable."""
+        self.state = state
+        acknowledgements = [effect for effect in effects if _acknowledges(effect)]
+        for effect in effects:
+            if not _acknowledges(effect) and not isinstance(effect, HangUp):
+                self._perform(effect)
+        if not saved and (self._unsaved_state or any(isinstance(effect, Persist) for effect in effects)):
+            saved = await self._save(state, effects)
+        durable = saved or not self._unsaved_state
+        for effect in acknowledgements:
+            self._perform(effect if durable else _unacknowledged(effect))
+        for effect in effects:
+            if isinstance(effect, HangUp):
+                self._perform(effect)
+        self._courier.wake()
+        if self._observer is not None:
+            self._observer(event, state, effects)
+
+    async def _save(self, state: State, effects: tuple[Effect, ...]) -> bool:
+        """Write the durable state and this step's records in one transaction."""
+        records = [_stored(effect.record) for effect in effects if isinstance(effect, Report)]
+        required = any(isinstance(effect, Persist) and effect.required for effect in effects)
+        try:
+            await self._store.commit(msgspec.msgpack.encode(state.durable), (*self._unsaved, *records))
+        except StoreFailed as error:
+            log.warning("state not saved", why=str(error))
+            if not required:
+                self._unsaved = [*self._unsaved, *records][-UNSAVED_KEPT:]
+                self._unsaved_state = True
+                self._retry_save_at_ms = self._now() + RETRY_SAVE_MS
+            return False
+        self._unsaved, self._unsaved_state = [], False
+        return True
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Actuate():
+                self._actions.put_nowait(effect)
+            case Answer(link, reply):
+                self._send(link, self._gateway.answer(link, reply))
+            case AnswerEnded(link, request_id, code, body, receipt):
+                signed = msgspec.structs.replace(body, receipt=self._gateway.receipt(receipt))
+                self._send(link, self._gateway.answer(link, Reply(request_id, code, signed)))
+            case Tell(link, push):
+                self._send(link, self._gateway.answer(link, push))
+            case ContinueHandshake(link):
+                self._heard(link, self._gateway.continue_handshake(link))
+            case RefuseHandshake(link, refusal):
+                self._send(link, self._gateway.refuse_handshake(link, refusal))
+            case HangUp(link):
+                self._switchboard.hang_up(link)
+            case _:
+                pass
+
+    # ------------------------------------------------------------ the car
+    def _sampled(self, sample: VehicleSampled) -> None:
+        self.post(sample)
+
+    async def _actuate(self) -> None:
+        """One action at a time, each answered within a bound."""
+        while True:
+            order = await self._actions.get()
+            confirmed = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ACTUATION_WITHIN_S):
+                    confirmed = await self._vehicle.actuate(order.action)
+            self.post(ActuationFinished(order.action, confirmed, order.command_id))
+
+    # ------------------------------------------------------------ the links
+    def link_opened(self, link: LinkId, payload: int) -> None:
+        """See `ports.LinkListener`."""
+        self._gateway.opened(link, payload)
+        self._switchboard.opened(link)
+        self.post(LinkOpened(link))
+
+    def payload_changed(self, link: LinkId, payload: int) -> None:
+        """See `ports.LinkListener`."""
+        self._gateway.payload_changed(link, payload)
+
+    def fragment_received(self, link: LinkId, fragment: bytes) -> None:
+        """See `ports.LinkListener`."""
+        self._heard(link, self._gateway.received(link, fragment, self._now()))
+
+    def link_closed(self, link: LinkId) -> None:
+        """See `ports.LinkListener`."""
+        self._gateway.closed(link)
+        self._switchboard.closed(link)
+        self.post(LinkLost(link))
+
+    def _heard(self, link: LinkId, heard: Heard) -> None:
+        self._send(link, heard.fragments)
+        for event in heard.events:
+            self.post(event)
+        if heard.hang_up or self._events.qsize() > MOST_EVENTS // 2:
+            self._switchboard.hang_up(link)
+
+    def _send(self, link: LinkId, fragments: list[bytes]) -> None:
+        self._switchboard.send(link, fragments)
+
+    # ------------------------------------------------------------ the broker
+    def _broker_connected(self) -> None:
+        self.post(BrokerConnected())
+
+    def _broker_lost(self) -> None:
+        self.post(BrokerLost())
+
+    def _broker_said(self, _topic: str, payload: bytes) -> None:
+        self.post(self._gateway.order(payload))
+
+
+def decode_durable(data: bytes) -> Durable:
+    """The state that `Pump` wrote. Raises StoreFailed when it can not be read."""
+    try:
+        return msgspec.msgpack.decode(data, type=Durable)
+    except msgspec.DecodeError as error:
+        raise StoreFailed(f"the stored state can not be read: {error}") from None
+
+
+def _acknowledges(effect: Effect) -> bool:
+    """Whether this tells a phone that something has been done, or something that is only true once it is durable."""
+    if isinstance(effect, Answer):
+        return not isinstance(effect.reply.body, Refusal)
+    return isinstance(effect, AnswerEnded)
+
+
+def _unacknowledged(effect: Effect) -> Effect:
+    """The same answer while the disk refuses: it may have been done, and may be forgotten by a power cut."""
+    refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+    match effect:
+        case Answer(link, reply):
+            return Answer(link, Reply(reply.id, refusal.code, refusal))
+        case AnswerEnded(link, request_id):
+            return Answer(link, Reply(request_id, refusal.code, refusal))
+        case _:
+            return effect
+
+
+def _stored(record: Record) -> StoredRecord:
+    thinnable = record.channel in (Channel.STATE, Channel.TRACK)
+    return StoredRecord(record.number, record.reveals_position, msgspec.msgpack.encode(record), thinnable)
