@@ -1,0 +1,112 @@
+"""A development issuer: bookings, orders, revocation lists and time attestations with sensible defaults.
+
+Pure: time and entropy are arguments. It keeps no calendar and asks nobody; whatever it is told to sign, it signs.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from protocol import keys, tokens
+from protocol.errors import Role
+from protocol.messages import Permission
+
+ALL_PERMISSIONS: Final = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE)
+ORDER_TTL_S: Final = 24 * 3600
+Entropy = Callable[[int], bytes]
+"""`n` random bytes."""
+
+
+class Issuer:
+    """Signs with one key; `entropy` yields the identifiers that the caller does not give."""
+
+    def __init__(self, private: keys.PrivateKey, entropy: Entropy) -> None:
+        self._private = private
+        self._entropy = entropy
+
+    @property
+    def public(self) -> keys.PublicKey:
+        """The key that modules must trust."""
+        return self._private.public_key()
+
+    @property
+    def key_id(self) -> bytes:
+        """Its identifier: 8 bytes."""
+        return keys.key_id(self.public)
+
+    def booking(  # noqa: PLR0913 - a booking's claims, most with a default
+        self,
+        *,
+        module_id: bytes,
+        holder: keys.PublicKey,
+        starts_s: int,
+        ends_s: int,
+        now_s: int,
+        role: Role = Role.DRIVER,
+        permissions: int = ALL_PERMISSIONS,
+        key_epoch: int = 0,
+        booking_id: bytes | None = None,
+        user: bytes | None = None,
+        device_generation: int = 0,
+        delegation_depth: int = 0,
+    ) -> tokens.Booking:
+        """The claims of a new booking from `starts_s` to `ends_s` (UTC seconds); its token expires 30 minutes
+        after the end. Raises ValueError when the times are not in order."""
+        if not 0 <= starts_s < ends_s <= tokens.MAX_TIME_S - tokens.GRACE_S:
+            raise ValueError(f"a booking ends after it starts: {starts_s} to {ends_s}")
+        return tokens.Booking(
+            token_id=self._entropy(16),
+            not_before_s=starts_s,
+            ends_at_s=ends_s,
+            expires_s=ends_s + tokens.GRACE_S,
+            issued_s=now_s,
+            module_id=module_id,
+            booking_id=booking_id or self._entropy(16),
+            role=role,
+            permissions=permissions,
+            key_epoch=key_epoch,
+            user=user or self._entropy(8),
+            delegation_depth=delegation_depth,
+            device_generation=device_generation,
+            holder=keys.public_to_bytes(holder),
+            issuer=self.key_id,
+        )
+
+    def token(self, booking: tokens.Booking) -> bytes:
+        """The signed form of `booking`."""
+        return tokens.mint_booking(booking, self._private)
+
+    def end_order(self, booking: tokens.Booking, *, now_s: int, ttl_s: int = ORDER_TTL_S) -> bytes:
+        """A signed order that ends `booking`; a module that hears it later than `ttl_s` drops it."""
+        order = tokens.Order(
+            order_id=self._entropy(16),
+            kind=tokens.OrderKind.END_BOOKING,
+            module_id=booking.module_id,
+            issued_s=now_s,
+            expires_s=now_s + ttl_s,
+            booking_id=booking.booking_id,
+            booking_expires_s=booking.expires_s,
+            issuer=self.key_id,
+        )
+        return tokens.mint_order(order, self._private)
+
+    def revocation_list(
+        self,
+        *,
+        module_id: bytes,
+        number: int,
+        revoked: Iterable[tokens.Booking],
+        now_s: int,
+        min_key_epoch: int = 0,
+    ) -> bytes:
+        """The signed list `number` (it must rise from list to list) of withdrawn bookings. Raises ValueError when
+        it would be too long for a module."""
+        entries = tuple((booking.token_id, booking.expires_s) for booking in revoked)
+        listed = tokens.RevocationList(module_id, number, now_s, min_key_epoch, entries, self.key_id)
+        signed = tokens.mint_revocation_list(listed, self._private)
+        if len(signed) > tokens.MAX_LIST_BYTES:
+            raise ValueError(f"{len(entries)} entries are too many for one list of {tokens.MAX_LIST_BYTES} bytes")
+        return signed
+
+    def time_attestation(self, *, module_id: bytes, nonce: bytes, now_s: int) -> bytes:
+        """The time, signed for the one module that gave out `nonce` (CLK-2)."""
+        return tokens.mint_time_attestation(tokens.TimeAttestation(module_id, nonce, now_s, self.key_id), self._private)

@@ -1,0 +1,65 @@
+"""The phone's side of the handshake (SPEC section 6): EDHOC method 1, suite 5, as the initiator.
+
+The module proves that it holds the key of the booking file before the token leaves the phone.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from host_tools.phone.errors import HandshakeRefused
+from protocol import keys
+from protocol.edhoc import Credential, Initiator, booking_credential, module_credential
+from protocol.errors import Code, ProtocolError, refuse
+from protocol.provisioning import BookingFile
+from protocol.session import SecureChannel
+
+Exchange = Callable[[bytes], Awaitable[bytes]]
+"""Send one handshake message and wait, bounded, for the answer. Its exceptions pass through."""
+
+_KID_LABEL = 4
+
+
+def fresh_key(entropy: Callable[[int], bytes]) -> ec.EllipticCurvePrivateKey:
+    """A P-256 key from `entropy`. A draw above the group order (one in 2^32) is drawn again."""
+    for _ in range(8):
+        try:
+            return keys.private_from_bytes(entropy(32))
+        except ProtocolError:
+            continue
+    raise HandshakeRefused(refuse(Code.HANDSHAKE_FAILED), "the source of randomness is broken")
+
+
+async def shake_hands(
+    exchange: Exchange, booking: BookingFile, holder: keys.PrivateKey, entropy: Callable[[int], bytes]
+) -> SecureChannel:
+    """Authenticate both sides and return the session's channel. Raises HandshakeRefused."""
+    module = _module_of(booking)
+    me = booking_credential(booking.token, holder.public_key(), holder)
+    initiator = Initiator(me, fresh_key(entropy))
+
+    def resolve(label: int, _value: bytes) -> Credential:
+        if label != _KID_LABEL:
+            raise ProtocolError(Code.HANDSHAKE_FAILED, "the module offered a credential of an unknown kind")
+        return module
+
+    message_2 = await exchange(initiator.message_1())
+    try:
+        initiator.message_2(message_2, resolve)
+        message_3 = initiator.message_3()
+    except ProtocolError as error:
+        why = "this module is not the one of the booking"
+        raise HandshakeRefused(refuse(error.code), why, wrong_module=True) from error
+    message_4 = await exchange(message_3)
+    try:
+        initiator.message_4(message_4)
+    except ProtocolError as error:
+        raise HandshakeRefused(refuse(error.code), "the module's confirmation is not genuine") from error
+    return SecureChannel.from_exporter(initiator.export, module_side=False)
+
+
+def _module_of(booking: BookingFile) -> Credential:
+    try:
+        return module_credential(keys.public_from_bytes(booking.module_handshake_public))
+    except ProtocolError as error:
+        raise HandshakeRefused(refuse(error.code), "the booking file carries no usable module key") from error

@@ -1,0 +1,111 @@
+"""The development issuer: what it signs is what modules verify."""
+
+import pytest
+
+from host_tools.backend.issuer import ALL_PERMISSIONS, Issuer
+from host_tools.phone.handshake import fresh_key
+from protocol import keys
+from protocol.errors import Role
+from protocol.tokens import (
+    Booking,
+    Order,
+    OrderKind,
+    RevocationList,
+    TimeAttestation,
+    trust_of,
+    verify_booking,
+    verify_signed,
+)
+from tests.support.module_peer import seeded
+
+MODULE = bytes(range(8))
+NOW_S = 1_780_000_000
+
+
+def issuer() -> Issuer:
+    entropy = seeded(3)
+    return Issuer(fresh_key(entropy), entropy)
+
+
+def booking(signer: Issuer, starts_s: int = NOW_S, ends_s: int = NOW_S + 3600) -> Booking:
+    holder = fresh_key(seeded(4)).public_key()
+    return signer.booking(module_id=MODULE, holder=holder, starts_s=starts_s, ends_s=ends_s, now_s=NOW_S - 60)
+
+
+def test_a_booking_verifies_and_expires_thirty_minutes_after_its_end() -> None:
+    signer = issuer()
+    claims = booking(signer)
+    assert verify_booking(signer.token(claims), trust_of(MODULE, (signer.public,))) == claims
+    assert claims.expires_s == NOW_S + 3600 + 1800
+    assert (claims.role, claims.permissions) == (Role.DRIVER, ALL_PERMISSIONS)
+    assert claims.holder == keys.public_to_bytes(fresh_key(seeded(4)).public_key())
+    assert claims.issuer == signer.key_id
+
+
+def test_what_is_not_given_is_drawn_anew_each_time_and_what_is_given_is_kept() -> None:
+    signer = issuer()
+    one, two = booking(signer), booking(signer)
+    assert len({one.token_id, two.token_id, one.booking_id, two.booking_id}) == 4
+    assert one.user != two.user
+    kept = signer.booking(
+        module_id=MODULE,
+        holder=signer.public,
+        starts_s=1,
+        ends_s=2,
+        now_s=0,
+        booking_id=bytes(16),
+        user=b"somebody",
+        role=Role.OWNER,
+        permissions=1,
+        key_epoch=5,
+        device_generation=2,
+    )
+    assert (kept.booking_id, kept.user, kept.role, kept.permissions) == (
+        bytes(16),
+        b"somebody",
+        Role.OWNER,
+        1,
+    )
+    assert (kept.key_epoch, kept.device_generation) == (5, 2)
+
+
+@pytest.mark.parametrize(("starts_s", "ends_s"), [(NOW_S, NOW_S), (-1, NOW_S), (NOW_S, 2**32)])
+def test_a_booking_whose_times_are_not_in_order_is_not_made(starts_s: int, ends_s: int) -> None:
+    with pytest.raises(ValueError, match="a booking ends after it starts"):
+        booking(issuer(), starts_s, ends_s)
+
+
+@pytest.mark.req("BKG-2")
+def test_an_end_order_names_its_booking_and_has_a_time_to_live() -> None:
+    signer = issuer()
+    claims = booking(signer)
+    order = verify_signed(signer.end_order(claims, now_s=NOW_S, ttl_s=60), trust_of(MODULE, (signer.public,)))
+    assert isinstance(order, Order)
+    assert order.kind is OrderKind.END_BOOKING
+    assert (order.booking_id, order.booking_expires_s) == (claims.booking_id, claims.expires_s)
+    assert (order.issued_s, order.expires_s) == (NOW_S, NOW_S + 60)
+
+
+def test_a_revocation_list_carries_each_token_with_its_expiry() -> None:
+    signer = issuer()
+    one, two = booking(signer), booking(signer)
+    signed = signer.revocation_list(module_id=MODULE, number=4, revoked=[one, two], now_s=NOW_S, min_key_epoch=1)
+    listed = verify_signed(signed, trust_of(MODULE, (signer.public,)))
+    assert isinstance(listed, RevocationList)
+    assert listed.revoked == ((one.token_id, one.expires_s), (two.token_id, two.expires_s))
+    assert (listed.number, listed.min_key_epoch) == (4, 1)
+
+
+def test_a_list_too_long_for_a_module_is_not_made() -> None:
+    signer = issuer()
+    claims = booking(signer)
+    with pytest.raises(ValueError, match="too many"):
+        signer.revocation_list(module_id=MODULE, number=1, revoked=[claims] * 200, now_s=NOW_S)
+
+
+@pytest.mark.req("CLK-2")
+def test_a_time_attestation_is_bound_to_the_nonce_of_one_module() -> None:
+    signer = issuer()
+    signed = signer.time_attestation(module_id=MODULE, nonce=bytes(16), now_s=NOW_S)
+    attested = verify_signed(signed, trust_of(MODULE, (signer.public,)))
+    assert attested == TimeAttestation(MODULE, bytes(16), NOW_S, signer.key_id)
