@@ -82,6 +82,7 @@ class Phone:
         self._reassembler = Reassembler()
         self._pending: dict[int, asyncio.Future[Reply | None]] = {}
         self._shaking: asyncio.Future[bytes | Refusal | None] | None = None
+        self._early: list[bytes] = []
         self._next_id = 1
         self._sequence = 0
         self._why = "no session was opened"
@@ -135,6 +136,7 @@ class Phone:
             async with self._turn:
                 self._settle_pending("another booking was presented")
                 self._channel = await shake_hands(self._exchange, self._booking, self._holder, self.entropy)
+                self._take_early_records()
             await self.status()
         except BaseException:
             await self.close()
@@ -254,7 +256,7 @@ class Phone:
             return False
         return await self._write(MessageType.RECORD, record)
 
-    async def _exchange(self, message: bytes) -> bytes:
+    async def _exchange(self, message: bytes, new_keys_follow: bool) -> bytes:
         answer: asyncio.Future[bytes | Refusal | None] = asyncio.get_running_loop().create_future()
         self._shaking = answer
         try:
@@ -265,11 +267,22 @@ class Phone:
             heard = None
         finally:
             self._shaking = None
-        if heard is None:
+        if heard is None or self.closed.is_set():  # it may have been lost just behind the answer
             raise LinkClosed(self._why)
         if isinstance(heard, Refusal):
             raise HandshakeRefused(heard, sentence(heard))
+        if not new_keys_follow:
+            self._take_early_records()
         return heard
+
+    def _take_early_records(self) -> None:
+        """Open the records that came between a handshake message and its being read: only now are their keys there."""
+        early, self._early = self._early, []
+        try:
+            for record in early:
+                self._record_arrived(record)
+        except ProtocolError as error:
+            self._lose_unreadable(error)
 
     async def _write(self, kind: MessageType, body: bytes) -> bool:
         """Send one message. False: it was certainly not received whole; the link is given up then."""
@@ -295,12 +308,15 @@ class Phone:
             if message is not None:
                 self._message_arrived(message)
         except ProtocolError as error:
-            self._lose(f"the module sent what this phone cannot read ({error})")
+            self._lose_unreadable(error)
+
+    def _lose_unreadable(self, error: ProtocolError) -> None:
+        self._lose(f"the module sent what this phone cannot read ({error})")
 
     def _message_arrived(self, message: bytes) -> None:
         kind, body = message[:1], message[1:]
-        if kind == bytes([MessageType.RECORD]) and self._channel is not None:
-            self._answer_arrived(messages.decode_answer(self._channel.open(body)))
+        if kind == bytes([MessageType.RECORD]):
+            self._record_arrived(body)
         elif kind == bytes([MessageType.EDHOC]) and self._hand_over(body):
             pass
         elif kind == bytes([MessageType.ERROR]):
@@ -309,6 +325,14 @@ class Phone:
                 self._lose(f"the module ended the session: {sentence(refusal)}")
         else:
             raise ProtocolError(Code.MALFORMED, "a message that does not belong here")
+
+    def _record_arrived(self, record: bytes) -> None:
+        if self._shaking is not None and self._shaking.done() and len(self._early) < MAX_PENDING:
+            self._early.append(record)
+        elif self._channel is not None:
+            self._answer_arrived(messages.decode_answer(self._channel.open(record)))
+        else:
+            raise ProtocolError(Code.MALFORMED, "a record without a session")
 
     def _hand_over(self, heard: bytes | Refusal) -> bool:
         if self._shaking is None or self._shaking.done():

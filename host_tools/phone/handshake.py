@@ -14,8 +14,9 @@ from protocol.errors import Code, ProtocolError, refuse
 from protocol.provisioning import BookingFile
 from protocol.session import SecureChannel
 
-Exchange = Callable[[bytes], Awaitable[bytes]]
-"""Send one handshake message and wait, bounded, for the answer. Its exceptions pass through."""
+Exchange = Callable[[bytes, bool], Awaitable[bytes]]
+"""Send one handshake message and wait, bounded, for the answer. True: what follows the answer is under the new
+keys already. Its exceptions pass through."""
 
 _KID_LABEL = 4
 
@@ -43,14 +44,14 @@ async def shake_hands(
             raise ProtocolError(Code.HANDSHAKE_FAILED, "the module offered a credential of an unknown kind")
         return module
 
-    message_2 = await exchange(initiator.message_1())
+    message_2 = await exchange(initiator.message_1(), False)
     try:
         initiator.message_2(message_2, resolve)
         message_3 = initiator.message_3()
     except ProtocolError as error:
         why = "this module is not the one of the booking"
         raise HandshakeRefused(refuse(error.code), why, wrong_module=True) from error
-    message_4 = await exchange(message_3)
+    message_4 = await exchange(message_3, True)
     try:
         initiator.message_4(message_4)
     except ProtocolError as error:

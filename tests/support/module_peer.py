@@ -98,6 +98,7 @@ class ModulePeer:
         self.module_id = self.entropy(8)
         self.head = Head()
         self.admitted: list[Booking] = []
+        self.greeting: list[Push] = []
         self.handshake_error: Refusal | None = None
 
     def booking_file(self, holder: keys.PrivateKey | None = None, module_id: bytes | None = None) -> BookingFile:
@@ -216,6 +217,8 @@ class PeerLink:
         self._channel = SecureChannel.from_exporter(self._responder.export, module_side=True)
         self._responder = None
         self.send(MessageType.EDHOC, message_4)
+        for push in peer.greeting:
+            self.push(push)
 
     def _resolve(self, _label: int, token: bytes) -> Credential:
         trust = trust_of(self.peer.module_id, (self.peer.issuer.public,))

@@ -373,3 +373,42 @@ async def test_a_module_whose_confirmation_is_not_genuine_is_not_believed() -> N
 def test_randomness_that_yields_no_key_is_reported() -> None:
     with pytest.raises(HandshakeRefused, match="randomness is broken"):
         fresh_key(bytes)
+
+
+@pytest.mark.req("ACC-10")
+async def test_pushes_right_behind_the_handshake_are_read_under_the_new_keys() -> None:
+    bench = Bench()
+    notice = Push(PushKind.NOTICE, Notice(NoticeKind.CUTOFF_SOON, 300_000))
+    bench.peer.greeting = [notice, Push(PushKind.ACCESS, GRANTED)]
+    async with bench.phone as phone:
+        assert await bench.pushes.get() == notice
+        await phone.present(bench.peer.booking_file())
+        assert phone.is_open
+
+
+@pytest.mark.req("ACC-10")
+async def test_a_push_of_the_old_session_behind_a_handshake_message_is_read_under_the_old_keys() -> None:
+    bench = Bench()
+    async with bench.phone as phone:
+        notice = Push(PushKind.NOTICE, Notice(NoticeKind.OVERDUE, 1_800_000))
+
+        def also_push(kind: MessageType, body: bytes) -> bytes:
+            if kind is MessageType.EDHOC and len(body) > 17:
+                asyncio.get_running_loop().call_soon(bench.link.push, notice)
+            return body
+
+        bench.link.alter = also_push
+        await phone.present(bench.peer.booking_file())
+        assert await bench.pushes.get() == notice
+
+
+async def test_early_records_are_bounded_and_checked_like_all_others() -> None:
+    bench = Bench()
+    bench.peer.greeting = [Push(PushKind.ACCESS, GRANTED)] * (MAX_PENDING + 1)
+    with pytest.raises(LinkClosed, match="cannot read"):
+        await bench.phone.open()
+    bench = Bench()
+    bench.peer.greeting = [Push(PushKind.ACCESS, GRANTED)]
+    bench.link.alter = lambda kind, body: bytes(9) if kind is MessageType.RECORD else body
+    with pytest.raises(LinkClosed, match="cannot read"):
+        await bench.phone.open()
