@@ -1,0 +1,75 @@
+"""Fixed keys and ordinary credentials for tests. None of these keys opens anything."""
+
+import hashlib
+from typing import Final
+
+import msgspec
+
+from protocol import keys, tokens
+from protocol.errors import Role
+
+
+def key(name: str) -> keys.PrivateKey:
+    """The same private key for the same name, on every machine."""
+    return keys.private_from_bytes(hashlib.sha256(name.encode()).digest())
+
+
+ISSUER: Final = key("issuer")
+STRANGER: Final = key("stranger")
+HOLDER: Final = key("holder")
+HANDSHAKE: Final = key("module, handshake")
+SIGNER: Final = key("module, signing")
+
+MODULE_ID: Final = bytes.fromhex("0011223344556677")
+TRUST: Final = tokens.trust_of(MODULE_ID, (ISSUER.public_key(),))
+
+BOOKING: Final = tokens.Booking(
+    token_id=bytes(range(16)),
+    not_before_s=1_790_000_000,
+    ends_at_s=1_790_007_200,
+    expires_s=1_790_009_000,
+    issued_s=1_789_999_000,
+    module_id=MODULE_ID,
+    booking_id=bytes(range(16, 32)),
+    role=Role.DRIVER,
+    permissions=15,
+    key_epoch=3,
+    user=b"a driver",
+    delegation_depth=0,
+    device_generation=1,
+    holder=keys.public_to_bytes(HOLDER.public_key()),
+    issuer=keys.key_id(ISSUER.public_key()),
+)
+ORDER: Final = tokens.Order(
+    order_id=bytes(range(32, 48)),
+    kind=tokens.OrderKind.END_BOOKING,
+    module_id=MODULE_ID,
+    issued_s=1_790_001_000,
+    expires_s=1_790_001_600,
+    booking_id=BOOKING.booking_id,
+    booking_expires_s=BOOKING.expires_s,
+    issuer=BOOKING.issuer,
+)
+REVOCATION_LIST: Final = tokens.RevocationList(
+    module_id=MODULE_ID,
+    number=7,
+    issued_s=1_790_001_000,
+    min_key_epoch=2,
+    revoked=((bytes(range(48, 64)), 1_790_009_000), (bytes(16), 1_790_009_001)),
+    issuer=BOOKING.issuer,
+)
+ATTESTATION: Final = tokens.TimeAttestation(
+    module_id=MODULE_ID, nonce=bytes(range(64, 80)), now_s=1_790_001_000, issuer=BOOKING.issuer
+)
+RECEIPT: Final = tokens.EndReceipt(
+    module_id=MODULE_ID,
+    booking_id=BOOKING.booking_id,
+    ended_at_s=1_790_006_000,
+    position_known=True,
+    offline=False,
+)
+
+
+def token(issuer: keys.PrivateKey = ISSUER, **changes: object) -> bytes:
+    """BOOKING with `changes`, signed."""
+    return tokens.mint_booking(msgspec.structs.replace(BOOKING, **changes), issuer)

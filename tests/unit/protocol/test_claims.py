@@ -1,0 +1,40 @@
+"""Reading claims."""
+
+from collections.abc import Callable
+
+import pytest
+
+from protocol import cbor, claims
+from protocol.errors import Code, ProtocolError
+
+
+def test_what_is_right_comes_back() -> None:
+    assert claims.decode(b"\xa1\x01\x02") == {1: 2}
+    assert claims.exactly({1: 2, -70001: 3}, -70001, 1) == {1: 2, -70001: 3}
+    assert claims.uint(5, 5, 5) == 5
+    assert claims.bstr(b"ab", 2) == b"ab"
+    assert claims.flag(False) is False
+    assert claims.array([1]) == [1]
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        lambda: claims.decode(b"\xff"),
+        lambda: claims.exactly([1], 1),
+        lambda: claims.exactly({1: 2}, 1, 2),
+        lambda: claims.exactly({1: 2, 2: 3}, 1),
+        lambda: claims.uint(True, 5),
+        lambda: claims.uint(6, 5),
+        lambda: claims.uint(-1, 5),
+        lambda: claims.uint(0, 5, 1),
+        lambda: claims.bstr("ab", 2),
+        lambda: claims.bstr(b"abc", 2),
+        lambda: claims.flag(1),
+        lambda: claims.array({}),
+    ],
+)
+def test_what_is_wrong_has_one_error(reading: Callable[[], cbor.Value]) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        reading()
+    assert refused.value.code is Code.TOKEN_MALFORMED
