@@ -86,7 +86,7 @@ def next_deadline(state: State, now: int) -> int:
     return min(due)
 
 
-def _happened(draft: Draft, event: Event) -> None:  # noqa: PLR0912 - one line an event
+def _happened(draft: Draft, event: Event) -> None:
     match event:
         case VehicleSampled():
             draft.state = replace(draft.state, vehicle=vehicle.sampled(draft.state.vehicle, event, draft.now))
