@@ -1,0 +1,113 @@
+"""The module's side of one MQTT broker: connected again and again until cancelled; a `BrokerPort`.
+
+Decides: when to try again, and which inbound messages are worth handing over. Refuses to know: what a payload
+says. Nothing is queued here: what was not acknowledged is forgotten, and the outbox owns its delivery.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from firmware.adapters.mqtt.backoff import Backoff
+from firmware.adapters.mqtt.connection import Connection, End
+from firmware.adapters.mqtt.settings import BrokerSettings, tls_context
+from firmware.ports import BrokerUnavailable, Entropy, Publication
+from protocol.telemetry import Channel, topic
+
+MAX_ORDER_BYTES: Final = 4096
+"""Longest signed message: a revocation list."""
+
+
+class MqttBroker:
+    """Raises BrokerMisconfigured. `sleep` takes seconds; `noted` gets one line when a connection fails or ends."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        module_id: bytes,
+        *,
+        entropy: Entropy,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        noted: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._settings = settings
+        self._tls: ssl.SSLContext | None = tls_context(settings)
+        self._module_id = module_id
+        self._order_topic = topic(module_id, Channel.ORDER)
+        self._backoff = Backoff(settings, entropy)
+        self._sleep = sleep
+        self._noted = noted
+        self._connection: Connection | None = None
+        self.discarded = 0
+        """Inbound messages that were too long or on a foreign topic."""
+
+    async def run(
+        self,
+        connected: Callable[[], None],
+        lost: Callable[[], None],
+        received: Callable[[str, bytes], None],
+    ) -> None:
+        """Stay connected until cancelled, then say goodbye in good order.
+
+        `connected` and `lost` strictly alternate, `connected` first. `received` gets orders, and may get them
+        before `connected` when the broker kept some. An exception of a callback ends this call.
+        """
+
+        def arrived(where: str, payload: bytes) -> None:
+            if where == self._order_topic and len(payload) <= MAX_ORDER_BYTES:
+                received(where, payload)
+            else:
+                self.discarded += 1
+
+        while True:
+            end = await self._connect_once(connected, lost, arrived)
+            pause_ms = self._backoff.next_ms(refused=end.refused)
+            self._noted(f"broker {self._settings.address}: {end.reason}; next try in {pause_ms / 1000:.1f} s")
+            await self._sleep(pause_ms / 1000)
+
+    async def publish(self, publication: Publication) -> None:
+        """QoS 1: returns when the broker has acknowledged. Raises BrokerUnavailable.
+
+        A publication that fails ends the connection, so nothing of it is sent later on. After a cancellation
+        it is open whether the message leaves.
+        """
+        if self._connection is None:
+            raise BrokerUnavailable(f"there is no connection to the broker {self._settings.address}")
+        await self._connection.send(publication)
+
+    async def _connect_once(
+        self,
+        connected: Callable[[], None],
+        lost: Callable[[], None],
+        arrived: Callable[[str, bytes], None],
+    ) -> End:
+        connection = Connection(self._settings, self._tls, self._module_id, arrived)
+        try:
+            end = await connection.open()
+            if end is None:
+                end = await self._stay(connection, connected, lost)
+        finally:
+            connection.abort()
+        if connection.bug is not None:
+            raise connection.bug
+        return end
+
+    async def _stay(self, connection: Connection, connected: Callable[[], None], lost: Callable[[], None]) -> End:
+        since_s = asyncio.get_running_loop().time()
+        self._connection = connection
+        try:
+            connected()
+            end = await connection.ended()
+        except asyncio.CancelledError:
+            self._connection = None
+            await connection.say_goodbye()
+            raise
+        finally:
+            self._connection = None
+            # First dead, then reported: whoever hears `lost` can rely on it that nothing leaves any more.
+            connection.abort()
+            lost()
+        if (asyncio.get_running_loop().time() - since_s) * 1000 >= self._settings.stable_ms:
+            self._backoff.reset()
+        return end

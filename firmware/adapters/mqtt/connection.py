@@ -1,0 +1,278 @@
+"""One connection to a broker, from CONNECT to its end; on aiomqtt (MQTT 5).
+
+Decides: when a connection counts as lost, and how much a broker can make the module hold. It is single use, so
+Paho's own store of unacknowledged messages ends with it: nothing is sent again behind the outbox's back.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import aiomqtt
+import msgspec
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import DisconnectFlags, MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from firmware.adapters.mqtt.settings import BrokerSettings
+from firmware.ports import BrokerUnavailable, Publication
+from protocol.telemetry import QOS, Channel, Online, encode, topic
+
+T = TypeVar("T")
+
+MAX_PACKET_BYTES: Final = 5 * 1024
+"""The longest order with topic and properties. Told to the broker; one that sends more is hung up on."""
+
+MAX_IN_FLIGHT: Final = 8
+"""Messages without acknowledgement at a time, each way."""
+
+GOODBYE_S: Final = 2.0
+"""Longest time for an orderly end."""
+
+# Reason codes that asking again soon does not change: protocol, identity, credentials, rights.
+_REFUSALS: Final = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x9D})
+
+
+class End(msgspec.Struct, frozen=True):
+    """Why a connection ended or did not come about. `refused`: asking again soon will not help."""
+
+    reason: str
+    refused: bool = False
+
+
+class _Ear(logging.Filter):
+    """Paho tells the cause of a lost connection to its logger only. Lets nothing through."""
+
+    heard: OSError | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        for argument in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(argument, OSError):
+                self.heard = argument
+        return False
+
+
+class Connection(aiomqtt.Client):
+    """`arrived` is called with topic and payload before the broker gets its acknowledgement.
+
+    Beyond aiomqtt it sees the reason in an acknowledgement, learns at once that the connection is gone, closes
+    its socket in every case, and bounds what it reads.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        tls: ssl.SSLContext | None,
+        module_id: bytes,
+        arrived: Callable[[str, bytes], None],
+    ) -> None:
+        self._ear = _Ear()
+        logger = logging.Logger("broker")
+        logger.addFilter(self._ear)
+        self._order_topic = topic(module_id, Channel.ORDER)
+        self._online_topic = topic(module_id, Channel.ONLINE)
+        super().__init__(
+            settings.host,
+            settings.port,
+            identifier=f"sharebox-{module_id.hex()}",
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=False,
+            keepalive=settings.keepalive_s,
+            timeout=settings.answer_s,
+            properties=_properties(
+                PacketTypes.CONNECT,
+                SessionExpiryInterval=settings.session_expiry_s,
+                ReceiveMaximum=MAX_IN_FLIGHT,
+                MaximumPacketSize=MAX_PACKET_BYTES,
+            ),
+            will=aiomqtt.Will(
+                self._online_topic,
+                encode(Online(online=False)),
+                QOS,
+                retain=True,
+                properties=_properties(PacketTypes.WILLMESSAGE, WillDelayInterval=settings.will_delay_s),
+            ),
+            max_inflight_messages=MAX_IN_FLIGHT,
+            tls_context=tls,
+            logger=logger,
+        )
+        self._arrived = arrived
+        self._ended: asyncio.Future[End] = self._loop.create_future()
+        self._acknowledgements: dict[int, asyncio.Future[ReasonCode | None]] = {}
+        self._window = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self.bug: Exception | None = None
+        """What `arrived` raised."""
+
+    async def open(self) -> End | None:
+        """Connect, subscribe, announce. None when all of it stands, else why not; then `abort` it."""
+        try:
+            await self._unless_ended(self.__aenter__())
+            granted = await self._unless_ended(self.subscribe(self._order_topic, QOS))
+            for reason in granted:
+                if isinstance(reason, ReasonCode) and reason.is_failure:
+                    return _because(reason, "the broker does not let this module subscribe")
+            await self.send(Publication(self._online_topic, encode(Online(online=True)), retain=True))
+        except aiomqtt.MqttCodeError as error:
+            return _because(error.rc, "the connection was not made")
+        except (aiomqtt.MqttError, ValueError) as error:
+            # aiomqtt hides the cause behind an error of its own.
+            return End(f"the connection was not made ({error})", _is_tls_refusal(error.__context__))
+        except BrokerUnavailable:
+            return self._ended.result()
+        return None
+
+    async def ended(self) -> End:
+        """Wait for the end of the connection, and say why it came."""
+        either: set[asyncio.Future[Any]] = {self._ended, self._disconnected}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        self._end(End("the connection broke"))
+        return self._ended.result()
+
+    async def send(self, publication: Publication) -> None:
+        """QoS 1, acknowledged. Raises BrokerUnavailable, and then the connection has ended."""
+        async with self._window:
+            if self._ended.done():
+                raise BrokerUnavailable(self._ended.result().reason)
+            mid = self._client.publish(
+                publication.topic,
+                publication.payload,
+                QOS,
+                publication.retain,
+                _properties(PacketTypes.PUBLISH, MessageExpiryInterval=publication.expiry_s),
+            ).mid
+            acknowledgement = self._acknowledgements[mid] = self._loop.create_future()
+            try:
+                async with asyncio.timeout(self.timeout):
+                    reason = await acknowledgement
+            except TimeoutError:
+                reason = None
+                self.abort(End(f"the broker did not acknowledge a message within {self.timeout:.0f} s"))
+            finally:
+                del self._acknowledgements[mid]
+        if reason is not None and reason.is_failure:
+            self.abort(_because(reason, "the broker does not take a message"))
+        if reason is None or reason.is_failure:
+            raise BrokerUnavailable(self._ended.result().reason)
+
+    async def say_goodbye(self) -> None:
+        """Tell the others, then disconnect. When that takes too long, the last will tells them."""
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self.send(Publication(self._online_topic, encode(Online(online=False)), retain=True))
+                self._client.disconnect()
+                await self.ended()
+        except (TimeoutError, BrokerUnavailable):
+            pass
+
+    def abort(self, end: End | None = None) -> None:
+        """Close the socket at once: nothing leaves or arrives any more. May be called any number of times."""
+        self._end(end or End("given up"))
+        self._client._sock_close()
+        for future in (self._connected, self._disconnected):
+            if future.done() and not future.cancelled():
+                future.exception()  # looked at, or asyncio would complain that nobody did
+
+    def _end(self, end: End) -> None:
+        if not self._ended.done():
+            self._ended.set_result(end)
+        for acknowledgement in self._acknowledgements.values():
+            if not acknowledgement.done():
+                acknowledgement.set_result(None)
+
+    async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`. Raises BrokerUnavailable when the connection ends first."""
+        task = self._loop.create_task(work)
+        try:
+            either: set[asyncio.Future[Any]] = {task, self._ended}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not task.done():
+                # connect() blocks in a thread and cannot be interrupted. Left alone, it would open a socket
+                # that nobody closes. So only what comes after it is cut short; a refusal has its say.
+                if not self._connected.done():
+                    self._connected.cancel()
+                elif self._connected.exception() is None:
+                    task.cancel()
+                await asyncio.wait({task})
+        if task.cancelled():
+            raise BrokerUnavailable
+        return task.result()
+
+    # -- below: what aiomqtt and Paho call
+    def _on_publish(
+        self, client: PahoClient, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
+    ) -> None:
+        acknowledgement = self._acknowledgements.get(mid)
+        if acknowledgement is not None and not acknowledgement.done():
+            acknowledgement.set_result(reason_code)
+
+    def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:
+        try:
+            where = message.topic
+        except UnicodeDecodeError:
+            where = ""
+        try:
+            self._arrived(where, bytes(message.payload))
+        except Exception as bug:
+            self.bug = bug
+            raise
+
+    def _on_disconnect(
+        self,
+        client: PahoClient,
+        userdata: Any,
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if flags.is_disconnect_packet_from_server:
+            end = _because(reason_code, "the broker hung up")
+        else:
+            cause = self._ear.heard
+            end = End(f"the connection broke ({cause or reason_code})", _is_tls_refusal(cause))
+        # Paho may be in the thread that connects.
+        self._loop.call_soon_threadsafe(self._end, end)
+
+    def _on_socket_open(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        super()._on_socket_open(client, userdata, sock)
+        self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._read)
+
+    def _read(self) -> None:
+        """In the place of aiomqtt's own reader, with limits: Paho would hold packets of up to 256 MB."""
+        try:
+            while True:
+                self._client.loop_read()
+                if self._client._in_packet["remaining_length"] > MAX_PACKET_BYTES:
+                    self.abort(End(f"the broker sent a packet of more than {MAX_PACKET_BYTES} bytes"))
+                if self._client._in_messages:
+                    self.abort(End("the broker sent a message of QoS 2, which nobody asked for"))
+                sock = self._client.socket()
+                if not isinstance(sock, ssl.SSLSocket) or not sock.pending():
+                    return
+        except Exception as error:  # broad: Paho raises whatever malformed bytes lead to
+            self.abort(End(f"the broker sent something unreadable ({type(error).__name__})"))
+
+
+def _because(reason: object, what: str) -> End:
+    refused = isinstance(reason, ReasonCode) and reason.value in _REFUSALS
+    return End(f"{what} ({reason})", refused)
+
+
+def _is_tls_refusal(error: BaseException | None) -> bool:
+    """One side did not like the other's certificate or offer. A line that was cut looks different."""
+    return isinstance(error, ssl.SSLError) and not isinstance(
+        error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError
+    )
+
+
+def _properties(packet: int, **values: int | None) -> Properties:
+    made = Properties(packet)  # type: ignore[no-untyped-call]  # Paho's is not annotated
+    for name, value in values.items():
+        if value is not None:
+            setattr(made, name, value)
+    return made
