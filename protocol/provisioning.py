@@ -19,7 +19,8 @@ _MAX_LONGITUDE_E7: Final = 1_800_000_000
 
 class Provisioning(msgspec.Struct, frozen=True):
     """What a module is told before its first boot. Private keys as 32 bytes, public keys as 33-byte points;
-    `home` is (latitude, longitude) in degrees times 10^7 (WGS 84)."""
+    `home` is (latitude, longitude) in degrees times 10^7 (WGS 84); `provisioned_s` is when the file was made, UTC in
+    seconds: the module never believes in an earlier time."""
 
     module_id: bytes
     handshake_private: bytes
@@ -27,6 +28,7 @@ class Provisioning(msgspec.Struct, frozen=True):
     key_epoch: int
     issuers: tuple[bytes, ...]
     home: tuple[int, int] | None = None
+    provisioned_s: int = 0
 
 
 class BookingFile(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ class _ProvisioningText(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     key_epoch: int
     issuers: list[str]
     home: _Home | None = None
+    provisioned_s: int = 0
 
 
 class _BookingText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,6 +131,7 @@ def encode_provisioning(value: Provisioning) -> str:
             value.key_epoch,
             [issuer.hex() for issuer in value.issuers],
             None if value.home is None else _Home(*value.home),
+            value.provisioned_s,
         )
     )
 
@@ -138,6 +142,8 @@ def decode_provisioning(text: str) -> Provisioning:
     reader = _Reader("provisioning")
     if not 0 <= found.key_epoch < 2**32:
         raise _bad("provisioning", "key_epoch is not a number of 32 bits")
+    if not 0 <= found.provisioned_s < 2**32:
+        raise _bad("provisioning", "provisioned_s is not a time in seconds")
     if not 1 <= len(found.issuers) <= MAX_ISSUERS:
         raise _bad("provisioning", f"{len(found.issuers)} issuers; it needs 1 to {MAX_ISSUERS}")
     home = None if found.home is None else (found.home.latitude_e7, found.home.longitude_e7)
@@ -150,6 +156,7 @@ def decode_provisioning(text: str) -> Provisioning:
         found.key_epoch,
         tuple(reader.public("issuers", issuer) for issuer in found.issuers),
         home,
+        found.provisioned_s,
     )
 
 

@@ -1,0 +1,109 @@
+"""The TOML file of `sharebox run`: what it may say, and what is wrong with it in one line.
+
+[module]
+provisioning = "provisioning.json"   # made by `shareboxctl dev init`; relative to this file
+state_dir = "state"
+
+[ble]
+transport = "virtual"                # or tcp-client:HOST:PORT, tcp-server:, pty:, serial:, usb:0, hci-socket:0
+hub_port = 6402                      # where other programs reach the virtual radio, on loopback
+
+[broker]                             # leave the table out to work without a broker
+host = "127.0.0.1"
+port = 1883
+tls_ca = "ca.pem"                    # these three for any broker that is not on loopback
+tls_cert = "module.pem"
+tls_key = "module.key"
+
+[vehicle]
+kind = "simulated"
+latitude = 48.1375                   # where the simulated car stands at first
+longitude = 11.5755
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from protocol.errors import ProtocolError
+from protocol.provisioning import Provisioning, decode_provisioning
+
+
+class ConfigError(Exception):
+    """A file is missing, unreadable or wrong: one line with what, why and what to do."""
+
+
+class ModuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[module]`: paths, relative to the file."""
+
+    provisioning: str = "provisioning.json"
+    state_dir: str = "state"
+
+
+class BleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[ble]`: `transport` is "virtual" or a Bumble moniker; `hub_port` 0 picks a free port."""
+
+    transport: str = "virtual"
+    hub_port: int = 6402
+
+
+class BrokerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[broker]`."""
+
+    host: str
+    port: int = 1883
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+class VehicleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[vehicle]`: degrees, WGS 84."""
+
+    kind: Literal["simulated"] = "simulated"
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. `directory`: where it lies."""
+
+    module: ModuleTable = ModuleTable()
+    ble: BleTable = BleTable()
+    broker: BrokerTable | None = None
+    vehicle: VehicleTable = VehicleTable()
+    directory: str = "."
+
+    def path(self, name: str) -> Path:
+        """A path of the file, made absolute; empty stays empty."""
+        return Path(self.directory, name).resolve()
+
+
+def read_config(path: Path) -> Config:
+    """The file at `path`. Raises ConfigError."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{path}: {reason}; make one with `shareboxctl dev init DIRECTORY`") from None
+    if "directory" in table:
+        raise ConfigError(f"{path}: unknown field `directory`; remove it")
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}; see `sharebox run --help` for what the file may say") from None
+    return msgspec.structs.replace(config, directory=str(path.parent))
+
+
+def read_provisioning(config: Config) -> Provisioning:
+    """The provisioning file that the configuration names. Raises ConfigError."""
+    path = config.path(config.module.provisioning)
+    try:
+        return decode_provisioning(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigError(f"{path}: {reason}; make one with `shareboxctl dev init DIRECTORY`") from None
+    except ProtocolError as error:
+        raise ConfigError(f"{path}: {error.detail}; make a new one with `shareboxctl dev init DIRECTORY`") from None
