@@ -47,6 +47,13 @@ format: setup ## put the source into its form
 requirements: setup ## which test shows which rule, and which rules have none
 	@$(BIN)/python -m tests.support.matrix
 
+docs: setup ## write the generated pages of docs/
+	@$(BIN)/python -m tests.support.diagram
+	@$(BIN)/python -m tests.support.matrix >/dev/null
+
+bench: setup-bench ## measure; every figure is a ratio taken in one run
+	@for part in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$part .py) || exit 1; done
+
 clean: ## remove everything that was made
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	@find . -name __pycache__ -prune -exec rm -rf {} +
