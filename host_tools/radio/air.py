@@ -88,10 +88,11 @@ class VirtualAir(LocalLink):
             del self._present[present]
             self._listeners.pop(present, None)
 
-    def new_address(self) -> str:
-        """A static random address that nobody on this air was given before; the same in each run."""
+    def new_address(self, *, public: bool = False) -> str:
+        """An address (static random, or public) that nobody here was given before; the same in each run."""
         self._named += 1
-        return f"C0:5B:00:{self._named >> 16 & 255:02X}:{self._named >> 8 & 255:02X}:{self._named & 255:02X}"
+        start = "00:5B:00" if public else "C0:5B:00"
+        return start + "".join(f":{byte:02X}" for byte in self._named.to_bytes(3, "big"))
 
     # Propagation
 

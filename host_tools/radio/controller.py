@@ -39,7 +39,7 @@ def virtual_controller(air: VirtualAir, name: str, address: str | None = None) -
         name: for frames and messages.
         address: its public address; without one it gets an address of its own, the same in each run.
     """
-    return VirtualController(air, name, address or air.new_address())
+    return VirtualController(air, name, address or air.new_address(public=True))
 
 
 class VirtualController(LinkCommands):

@@ -14,6 +14,7 @@ from bumble import hci
 from bumble.device import Device, DeviceConfiguration
 from bumble.host import Host
 from bumble.keys import MemoryKeyStore
+from bumble.pairing import PairingConfig
 from bumble.transport.common import TransportSink, TransportSource
 from bumble.transport.tcp_client import open_tcp_client_transport
 
@@ -93,4 +94,6 @@ def _device(name: str, address: str, source: TransportSource, sink: TransportSin
         host=Host(source, sink),
     )
     device.keystore = MemoryKeyStore()
+    # The bond is kept under the address that is on the air, not under the controller's public one.
+    device.pairing_config_factory = lambda _: PairingConfig(identity_address_type=PairingConfig.AddressType.RANDOM)
     return device

@@ -92,7 +92,7 @@ class Hub:
             return None
         self._clients[client] = None
         self._count += 1
-        return VirtualController(self.air, f"hub-{self._count}", self.air.new_address(), host_sink=client)
+        return VirtualController(self.air, f"hub-{self._count}", self.air.new_address(public=True), host_sink=client)
 
     def leave(self, client: _Client, controller: VirtualController) -> None:
         """The client's connection has ended."""
