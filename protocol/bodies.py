@@ -1,6 +1,6 @@
 """Bodies of replies and refusals as CBOR maps with small integer keys (SPEC section 8). Whole messages: `messages`."""
 
-from typing import Final
+from typing import Final, assert_never
 
 from protocol import cbor
 from protocol.errors import Code, ProtocolError, Refusal
@@ -202,6 +202,8 @@ def body_to_map(body: Body) -> dict[cbor.Value, cbor.Value]:
             return {1: body.pending}
         case Outcome():
             return {1: int(body.operation), 2: int(body.code), 3: body.may_have_succeeded}
+        case _:
+            assert_never(body)
 
 
 def body_from_map(kind: int, value: object) -> Body:

@@ -4,7 +4,7 @@ Decides which bytes are well-formed here: one encoding for each value, nothing e
 what a value means.
 """
 
-from typing import Final
+from typing import Final, assert_never
 
 from protocol.errors import Code, ProtocolError
 
@@ -59,6 +59,8 @@ def encode(value: Value) -> bytes:
         case dict():
             pairs = sorted((encode(key), encode(item)) for key, item in value.items())
             return _head(_MAP, len(pairs)) + b"".join(key + item for key, item in pairs)
+        case _:
+            assert_never(value)
 
 
 # ---------------------------------------------------------------- decoding

@@ -76,8 +76,8 @@ class Reassembler:
     def receive(self, fragment: bytes, now_ms: int) -> bytes | None:
         """The message that `fragment` completes, or None.
 
-        `now_ms` is monotonic. Raises FramingError when the peer broke a rule: the message is dropped, the
-        rest of it is skipped, and the next first fragment starts anew.
+        `now_ms` is monotonic. Raises FramingError when the peer broke a rule: the message is dropped, as many
+        bytes as it announced are skipped, and the next first fragment starts anew.
         """
         if fragment and fragment == self._previous:
             return None
@@ -85,8 +85,7 @@ class Reassembler:
             return self._receive(fragment, now_ms)
         except FramingError:
             self.violations += 1
-            self._total = 0
-            self._skip_bytes = self.max_bytes
+            self._skip_bytes, self._total = self._total, 0
             raise
         finally:
             self._previous = fragment
@@ -96,25 +95,25 @@ class Reassembler:
             raise FramingError(Code.FRAMING, f"a fragment of {len(fragment)} bytes")
         late = now_ms - self._fragment_at_ms > FRAGMENT_TIMEOUT_MS or now_ms - self._begun_at_ms > MESSAGE_TIMEOUT_MS
         if fragment[0] & _FIRST:
-            if self._total and not late:
-                raise FramingError(Code.FRAMING, "a message began inside another")
-            data = self._begin(fragment, now_ms)
-        elif self._total == 0 and self._skip_bytes > len(fragment):
-            self._skip_bytes -= len(fragment)
+            data = self._begin(fragment, now_ms, late)
+        elif self._total == 0 and self._skip_bytes >= len(fragment) - 1:
+            self._skip_bytes -= len(fragment) - 1
             return None
         else:
             data = self._continue(fragment, late)
         self._fragment_at_ms = now_ms
         return self._append(data, last=bool(fragment[0] & _LAST))
 
-    def _begin(self, fragment: bytes, now_ms: int) -> bytes:
-        self._skip_bytes = 0
-        self._message.clear()
+    def _begin(self, fragment: bytes, now_ms: int, late: bool) -> bytes:
+        inside = self._total > 0 and not late
         self._total = int.from_bytes(fragment[1 : 1 + _LENGTH_BYTES], "big")
+        if inside:
+            raise FramingError(Code.FRAMING, "a message began inside another")
         if len(fragment) < MIN_FRAGMENT_BYTES or self._total == 0:
             raise FramingError(Code.FRAMING, "a first fragment without a length or without content")
         if self._total > self.max_bytes:
             raise FramingError(Code.MESSAGE_TOO_LARGE, f"{self._total} bytes are more than {self.max_bytes}")
+        self._message.clear()
         self._begun_at_ms = now_ms
         return fragment[1 + _LENGTH_BYTES :]
 

@@ -114,7 +114,8 @@ def parse_topic(text: str) -> tuple[bytes, Channel] | None:
     module, _, channel = rest.partition("/")
     try:
         module_id = bytes.fromhex(module)
-        if root != TOPIC_ROOT or len(module_id) != 8:
+        # The comparison refuses capitals and blanks, which `fromhex` takes.
+        if root != TOPIC_ROOT or len(module_id) != 8 or module_id.hex() != module:
             return None
         return module_id, Channel(channel)
     except ValueError:

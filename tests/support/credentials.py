@@ -70,6 +70,6 @@ RECEIPT: Final = tokens.EndReceipt(
 )
 
 
-def token(issuer: keys.PrivateKey = ISSUER, **changes: object) -> bytes:
+def token(issuer: keys.PrivateKey = ISSUER, /, **changes: object) -> bytes:
     """BOOKING with `changes`, signed."""
     return tokens.mint_booking(msgspec.structs.replace(BOOKING, **changes), issuer)

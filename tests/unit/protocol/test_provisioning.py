@@ -1,0 +1,121 @@
+"""The files of SPEC section 11."""
+
+import json
+
+import msgspec
+import pytest
+
+from protocol import keys, provisioning
+from protocol.errors import Code, ProtocolError
+from tests.support import credentials
+
+MODULE = provisioning.Provisioning(
+    module_id=credentials.MODULE_ID,
+    handshake_private=keys.private_to_bytes(credentials.HANDSHAKE),
+    signing_private=keys.private_to_bytes(credentials.SIGNER),
+    key_epoch=3,
+    issuers=(keys.public_to_bytes(credentials.ISSUER.public_key()),),
+    home=(481_371_540, -115_761_240),
+    provisioned_s=1_780_000_000,
+)
+PHONE = provisioning.BookingFile(
+    token=credentials.token(),
+    module_handshake_public=keys.public_to_bytes(credentials.HANDSHAKE.public_key()),
+    module_signing_public=keys.public_to_bytes(credentials.SIGNER.public_key()),
+    module_id=credentials.MODULE_ID,
+)
+
+
+def test_a_provisioning_file_comes_back() -> None:
+    text = provisioning.encode_provisioning(MODULE)
+    assert provisioning.decode_provisioning(text) == MODULE
+    assert json.loads(text) == {
+        "format": "sharebox-provisioning/1",
+        "module_id": "0011223344556677",
+        "handshake_private": MODULE.handshake_private.hex(),
+        "signing_private": MODULE.signing_private.hex(),
+        "key_epoch": 3,
+        "issuers": [MODULE.issuers[0].hex()],
+        "home": {"latitude_e7": 481_371_540, "longitude_e7": -115_761_240},
+        "provisioned_s": 1_780_000_000,
+    }
+
+
+def test_a_module_may_have_no_home() -> None:
+    text = provisioning.encode_provisioning(msgspec.structs.replace(MODULE, home=None))
+    assert json.loads(text)["home"] is None
+    assert provisioning.decode_provisioning(text).home is None
+
+
+def test_a_booking_file_comes_back() -> None:
+    text = provisioning.encode_booking_file(PHONE)
+    assert provisioning.decode_booking_file(text) == PHONE
+    assert json.loads(text) == {
+        "format": "sharebox-booking/1",
+        "token": PHONE.token.hex(),
+        "module_id": "0011223344556677",
+        "module_handshake_public": PHONE.module_handshake_public.hex(),
+        "module_signing_public": PHONE.module_signing_public.hex(),
+    }
+
+
+def reason(text: str, *, booking: bool = False) -> str:
+    decode = provisioning.decode_booking_file if booking else provisioning.decode_provisioning
+    with pytest.raises(ProtocolError) as refused:
+        decode(text)
+    assert refused.value.code is Code.MALFORMED
+    assert "\n" not in refused.value.detail
+    return refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"format": "sharebox-provisioning/2"}, "its format is 'sharebox-provisioning/2'"),
+        ({"module_id": "00"}, "module_id has 1 bytes, not 8"),
+        ({"module_id": "not hex"}, "module_id is not hexadecimal"),
+        ({"handshake_private": "00" * 32}, "handshake_private: a private key is not between"),
+        ({"signing_private": "01"}, "signing_private: a private key has 32 bytes"),
+        ({"key_epoch": -1}, "key_epoch"),
+        ({"key_epoch": 2**32}, "key_epoch"),
+        ({"provisioned_s": -1}, "provisioned_s is not a time"),
+        ({"provisioned_s": 2**32}, "provisioned_s is not a time"),
+        ({"key_epoch": "3"}, "Expected `int`"),
+        ({"issuers": []}, "0 issuers"),
+        ({"issuers": [MODULE.issuers[0].hex()] * 17}, "17 issuers"),
+        ({"issuers": ["02" + "ff" * 32]}, "issuers: a public key is not a compressed point"),
+        ({"home": {"latitude_e7": 900_000_001, "longitude_e7": 0}}, "home is not on Earth"),
+        ({"home": {"latitude_e7": 0, "longitude_e7": -1_800_000_001}}, "home is not on Earth"),
+        ({"home": {"latitude_e7": 0}}, "missing required field `longitude_e7`"),
+        ({"colour": "blue"}, "unknown field `colour`"),
+    ],
+)
+def test_a_wrong_provisioning_file_is_refused_in_one_line(changes: dict[str, object], expected: str) -> None:
+    good = json.loads(provisioning.encode_provisioning(MODULE))
+    found = reason(json.dumps({**good, **changes}))
+    assert found.startswith("provisioning file: ")
+    assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"format": "sharebox-provisioning/1"}, "its format is 'sharebox-provisioning/1'"),
+        ({"token": "0"}, "token is not hexadecimal"),
+        ({"token": "00"}, "token: not an untagged COSE_Sign1"),
+        ({"module_handshake_public": "02"}, "module_handshake_public: a public key has 33 bytes"),
+        ({"module_signing_public": "zz"}, "module_signing_public is not hexadecimal"),
+        ({"module_id": ""}, "module_id has 0 bytes"),
+    ],
+)
+def test_a_wrong_booking_file_is_refused_in_one_line(changes: dict[str, object], expected: str) -> None:
+    good = json.loads(provisioning.encode_booking_file(PHONE))
+    found = reason(json.dumps({**good, **changes}), booking=True)
+    assert found.startswith("booking file: ")
+    assert expected in found
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"sharebox-booking/1"', "{}"])
+def test_what_is_no_such_file_is_refused(text: str) -> None:
+    reason(text)
+    reason(text, booking=True)

@@ -1,0 +1,128 @@
+"""Records."""
+
+import hashlib
+
+import pytest
+
+from protocol import cbor
+from protocol.errors import Code
+from protocol.session import SecureChannel, SessionError
+from tests.support import handshakes
+
+
+def export(label: int, context: bytes, length: int) -> bytes:
+    return hashlib.shake_256(label.to_bytes(4, "big") + context).digest(length)
+
+
+def pair() -> tuple[SecureChannel, SecureChannel]:
+    """A phone's channel and a module's, as after one handshake."""
+    return (
+        SecureChannel.from_exporter(export, module_side=False),
+        SecureChannel.from_exporter(export, module_side=True),
+    )
+
+
+def refused(channel: SecureChannel, record: bytes) -> str:
+    with pytest.raises(SessionError) as over:
+        channel.open(record)
+    assert over.value.code is Code.SESSION_OVER
+    return over.value.detail
+
+
+def test_records_go_both_ways() -> None:
+    phone, module = pair()
+    assert module.open(phone.seal(b"unlock")) == b"unlock"
+    assert phone.open(module.seal(b"done")) == b"done"
+    assert module.open(phone.seal(b"")) == b""
+
+
+def test_the_keys_of_a_handshake_fit_each_other() -> None:
+    initiator, responder, _ = handshakes.finished()
+    phone = SecureChannel.from_exporter(initiator.export, module_side=False)
+    module = SecureChannel.from_exporter(responder.export, module_side=True)
+    assert module.open(phone.seal(b"request")) == b"request"
+    assert phone.open(module.seal(b"reply")) == b"reply"
+
+
+def test_a_record_is_cose_encrypt0_with_its_counter() -> None:
+    phone, _ = pair()
+    first, second = cbor.decode(phone.seal(b"text")), cbor.decode(phone.seal(b"text"))
+    assert isinstance(first, list)
+    assert isinstance(second, list)
+    assert first[:2] == [b"", {6: b"\x00"}]
+    assert second[:2] == [b"", {6: b"\x01"}]
+    assert first[2] != second[2]
+    assert isinstance(first[2], bytes)
+    assert len(first[2]) == 4 + 16
+
+
+@pytest.mark.req("SEC-2")
+def test_every_altered_byte_is_noticed() -> None:
+    phone, module = pair()
+    record = phone.seal(b"unlock")
+    for index in range(len(record)):
+        for flip in (0x01, 0x80):
+            refused(module, record[:index] + bytes((record[index] ^ flip,)) + record[index + 1 :])
+    assert module.open(record) == b"unlock"
+
+
+@pytest.mark.req("SEC-2")
+def test_repeated_reordered_and_reflected_records_are_refused() -> None:
+    phone, module = pair()
+    first, second, third = phone.seal(b"1"), phone.seal(b"2"), phone.seal(b"3")
+    assert module.open(first) == b"1"
+    assert "repetition" in refused(module, first)
+    assert module.open(third) == b"3"
+    assert "out of order" in refused(module, second)
+    assert "decrypt" in refused(phone, phone.seal(b"4"))
+
+
+def test_another_session_s_record_is_refused() -> None:
+    phone, _ = pair()
+
+    def other(label: int, context: bytes, length: int) -> bytes:
+        return export(label, context + b"!", length)
+
+    module = SecureChannel.from_exporter(other, module_side=True)
+    assert "decrypt" in refused(module, phone.seal(b"1"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1,
+        [],
+        [b"", {6: b"\x00"}],
+        [b"\x00", {6: b"\x00"}, bytes(16)],
+        [b"", [], bytes(16)],
+        [b"", {}, bytes(16)],
+        [b"", {5: b"\x00"}, bytes(16)],
+        [b"", {5: b"", 6: b"\x00"}, bytes(16)],
+        [b"", {6: b"\x00"}, "text"],
+        [b"", {6: 0}, bytes(16)],
+        [b"", {6: b""}, bytes(16)],
+        [b"", {6: bytes(4)}, bytes(16)],
+        [b"", {6: b"\x00\x01"}, bytes(16)],
+        [b"", {6: b"\x10\x00\x00"}, bytes(16)],
+        [b"", {6: b"\x00"}, b""],
+    ],
+)
+@pytest.mark.req("SEC-1")
+def test_what_is_no_record_is_refused(value: cbor.Value) -> None:
+    _, module = pair()
+    refused(module, cbor.encode(value))
+
+
+def test_what_is_not_cbor_is_refused() -> None:
+    _, module = pair()
+    assert "not a record" in refused(module, b"\xff")
+
+
+def test_a_session_ends_after_a_million_records() -> None:
+    phone, module = pair()
+    phone._sending.counter = 2**20 - 1
+    last = phone.seal(b"the last one")
+    assert cbor.encode({6: b"\x0f\xff\xff"}) in last
+    assert module.open(last) == b"the last one"
+    with pytest.raises(SessionError, match="used up"):
+        phone.seal(b"")
