@@ -73,7 +73,11 @@ class Addresses:
 
 
 class Advertiser:
-    """Keeps the module on the air while it is allowed to be. `run` it as a task."""
+    """Keeps the module on the air while it is allowed to be.
+
+    `run` it as a task, and end it with `finish`, not by cancelling: a command that is cut off leaves the
+    controller in an unknown state, and on Python 3.11 a cancellation that meets its answer is lost.
+    """
 
     def __init__(
         self, device: Device, fresh_address: Callable[[], hci.Address], interval_ms: float, lifetime_s: float
@@ -86,11 +90,12 @@ class Advertiser:
         self._allowed = False
         self._may_change = True
         self._on_air = False
+        self._finished = False
         self._wake = asyncio.Event()
 
     def allow(self, allowed: bool, *, may_change_address: bool = True) -> None:
         """Whether to advertise, and whether a due change of address may happen now."""
-        self._allowed = allowed
+        self._allowed = allowed and not self._finished
         self._may_change = may_change_address
         self._wake.set()
 
@@ -99,8 +104,14 @@ class Advertiser:
         self._on_air = False
         self._wake.set()
 
+    def finish(self) -> None:
+        """Have `run` take the module off the air, if the controller still listens, and return."""
+        self._finished = True
+        self._allowed = False
+        self._wake.set()
+
     async def run(self) -> None:
-        """Until cancelled. Raises ControllerLost when the controller refuses."""
+        """Until `finish`. Raises ControllerLost when the controller refuses."""
         self._schedule_change()
         failures = 0
         while True:
@@ -111,21 +122,17 @@ class Advertiser:
                 failures = 0
             except (core.BaseBumbleError, TimeoutError) as error:
                 failures += 1
+                if self._finished:
+                    log.debug("advertising did not stop: %s", error)
+                    return
                 if failures > RETRIES:
                     raise ControllerLost(f"it does not advertise: {str(error) or 'no answer'}") from error
                 log.debug("advertising refused (%s), trying again", error)
                 await asyncio.sleep(RETRY_S * failures)
                 continue
+            if self._finished:
+                return
             await self._wait()
-
-    async def stop(self) -> None:
-        """Off the air, if the controller still listens."""
-        self._allowed = False
-        try:
-            async with asyncio.timeout(COMMAND_S):
-                await self._device.stop_advertising()
-        except (core.BaseBumbleError, TimeoutError) as error:
-            log.debug("advertising did not stop: %s", error)
 
     async def _settle(self) -> None:
         change = self._allowed and self._change_is_due()

@@ -55,10 +55,12 @@ class BumbleRadio:
         self._numbers = itertools.count(1)
         self._peripheral: Peripheral | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self, listener: LinkListener) -> None:
         """As RadioPort."""
         assert self._keeper is None, "started twice"
+        self._stopping = False
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(listener, started), name="radio")
         try:
@@ -81,6 +83,7 @@ class BumbleRadio:
 
     async def stop(self) -> None:
         """As RadioPort. Stopping twice is no error."""
+        self._stopping = True
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             keeper.cancel()
@@ -114,17 +117,16 @@ class BumbleRadio:
                 await asyncio.wait({advertising, source.terminated}, return_when=asyncio.FIRST_COMPLETED)
                 why = advertising.exception() if advertising.done() else "its transport ended"
                 log.warning("the Bluetooth controller is lost: %s; it is opened again", why)
-                await _cancel(advertising)
                 await peripheral.abandon()
             except asyncio.CancelledError:
-                await _cancel(advertising)
                 await peripheral.stop()
                 raise
             finally:
                 self._peripheral = None
+                await asyncio.wait({advertising})
 
     async def _power_on(self, source: PacketSource, sink: PacketSink, listener: LinkListener) -> "Peripheral":
-        from firmware.adapters.ble.peripheral import Peripheral  # noqa: PLC0415 - Bumble is heavy
+        from firmware.adapters.ble.peripheral import Peripheral
 
         why = ""
         for _ in range(ATTEMPTS):
@@ -142,16 +144,13 @@ class BumbleRadio:
                     await peripheral.power_on()
             except TimeoutError:
                 why = f"no answer to a reset within {POWER_ON_S:g} s"
-            except Exception as error:  # a controller that answers nonsense makes Bumble raise anything
+            except Exception as error:  # broad: a controller's nonsense makes Bumble raise anything
                 why = str(error) or type(error).__name__
             else:
+                if self._stopping:  # Bumble may have swallowed the cancellation
+                    raise asyncio.CancelledError
                 return peripheral
         raise RadioUnavailable(
             f"the Bluetooth controller does not start: {why}; reset or replug it, "
             "and check that no other program uses it"
         )
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

@@ -47,7 +47,7 @@ class _Inlet:
     def on_packet(self, packet: bytes) -> None:
         try:
             self._host.on_packet(packet)
-        except Exception:
+        except Exception:  # broad: one odd packet must not take the radio down
             log.exception("a packet from the Bluetooth controller was dropped: %s", packet[:32].hex())
 
     def on_transport_lost(self) -> None:
@@ -107,25 +107,25 @@ class Peripheral:
         queue.on("flow", self._on_flow)
 
     async def advertise(self) -> None:
-        """Keep on the air until cancelled. Raises ControllerLost when the controller refuses."""
+        """Keep on the air until `stop` or `abandon`. Raises ControllerLost when the controller refuses."""
         self._allow()
         await self._advertiser.run()
 
     async def stop(self) -> None:
         """Off the air, and hang up on everybody."""
         self._stopping = True
-        await self._advertiser.stop()
+        self._advertiser.finish()
         await asyncio.gather(*(self._hang_up(link) for link in list(self._by_number.values())))
         await self.abandon()
 
     async def abandon(self) -> None:
-        """The controller is gone: every link is closed, without a word to anybody."""
+        """The controller is gone, or has to go: every link is closed, without a word to anybody."""
         self._stopping = True
+        self._advertiser.finish()
         for link in list(self._by_number.values()):
             self._close(link)
-        for chore in list(self._chores):
-            chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
+        if self._chores:
+            await asyncio.wait(self._chores)
 
     # ------------------------------------------------------------ orders
     async def notify(self, number: LinkId, fragment: bytes) -> None:
@@ -146,7 +146,7 @@ class Peripheral:
             async with asyncio.timeout(HANG_UP_S):
                 if first:
                     await link.drain()
-                    await self._disconnect(link.connection)
+                    self._spawn(self._disconnect(link.connection))
                 await link.closed.wait()
         except TimeoutError:
             log.warning("link %d did not end within %s s of being hung up on", link.number, HANG_UP_S)
@@ -156,13 +156,14 @@ class Peripheral:
         if connection.handle not in self._device.connections:
             return
         try:
-            await self._device.send_async_command(
-                hci.HCI_Disconnect_Command(
-                    connection_handle=connection.handle,
-                    reason=hci.HCI_ErrorCode.REMOTE_USER_TERMINATED_CONNECTION_ERROR,
+            async with asyncio.timeout(HANG_UP_S):
+                await self._device.send_async_command(
+                    hci.HCI_Disconnect_Command(
+                        connection_handle=connection.handle,
+                        reason=hci.HCI_ErrorCode.REMOTE_USER_TERMINATED_CONNECTION_ERROR,
+                    )
                 )
-            )
-        except core.BaseBumbleError as error:
+        except (core.BaseBumbleError, TimeoutError) as error:
             log.debug("disconnect refused: %s", error)
 
     # ------------------------------------------------------------ what the controller tells

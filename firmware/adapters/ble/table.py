@@ -134,7 +134,7 @@ class GattTable(gatt_server.Server):
         if handle == self._to_module.handle:
             try:
                 self._on_fragment(bearer, value)
-            except Exception:
+            except Exception:  # broad: whatever failed, the client is answered at once
                 log.exception("a fragment could not be handed over; the client is told so at once")
                 return AttError.UNLIKELY_ERROR
             return None

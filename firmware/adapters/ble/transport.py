@@ -71,7 +71,7 @@ async def open_moniker(moniker: str) -> AsyncIterator[tuple[PacketSource, Packet
     try:
         async with asyncio.timeout(ATTACH_S if scheme == "tcp-server" else OPEN_S):
             transport = await _open(scheme, moniker)
-    except Exception as error:  # Bumble's transports let through whatever their libraries raise
+    except Exception as error:  # broad: Bumble's transports let through what their libraries raise
         raise unavailable(moniker, error) from error
     try:
         yield transport.source, transport.sink
@@ -99,9 +99,9 @@ def unavailable(moniker: str, error: BaseException) -> RadioUnavailable:
 async def _open(scheme: str, moniker: str) -> Any:
     # Imported here: Bumble costs half a second, and a wrong moniker should not.
     if scheme == "tcp-server":
-        from firmware.adapters.ble.listening import open_tcp_server  # noqa: PLC0415
+        from firmware.adapters.ble.listening import open_tcp_server
 
         return await open_tcp_server(moniker.partition(":")[2])
-    from bumble.transport import open_transport  # noqa: PLC0415
+    from bumble.transport import open_transport
 
     return await open_transport(moniker)
