@@ -130,7 +130,7 @@ def _not_allowed(draft: Draft, link: Link, operation: Operation) -> Refusal | No
     needed = PERMISSION_OF.get(operation)
     if booking is None or needed is None or booking.permissions & needed:
         return None
-    numbers = (("missing_permission", int(needed)), ("held_permissions", booking.permissions))
+    numbers = (("missing_permission", int(needed)), ("permissions_held", booking.permissions))
     remedy = f"Ask the owner for a booking that carries the permission to {needed.name.lower()}." if needed.name else ""
     return refuse(Code.PERMISSION_MISSING, role=booking.role, numbers=numbers, remedy=remedy)
 

@@ -1,0 +1,1 @@
+"""The demonstration: both sides wired together. Beside `firmware.app`, the only place that knows both."""

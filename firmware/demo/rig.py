@@ -1,0 +1,195 @@
+"""A module, a car, an air and phones in one process: the real parts of both sides, wired for tests and the demo.
+
+On a `VirtualTimeLoop` everything happens in virtual time, repeatably. What is not here is not simulated: the
+module is the one that `sharebox run` runs, the phone is the one of `shareboxctl`.
+"""
+
+import asyncio
+import hashlib
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from types import TracebackType
+from typing import Final, Self
+
+from firmware import app
+from firmware.adapters.ble.bumble_radio import BumbleRadio
+from firmware.adapters.clocks import LoopClock
+from firmware.adapters.store import MemoryStore
+from firmware.ports import BrokerPort, StorePort
+from firmware.pump import Observer, Pump
+from firmware.simulated.vehicle import SimulatedVehicle
+from host_tools.backend.issuer import Issuer
+from host_tools.phone.client import Phone
+from host_tools.phone.nearby import open_nearest
+from host_tools.radio import bleak_backend
+from host_tools.radio.air import VirtualAir
+from host_tools.radio.controller import virtual_controller
+from host_tools.radio.devices import virtual_central
+from protocol import keys
+from protocol.errors import Role
+from protocol.messages import Push
+from protocol.provisioning import BookingFile, Provisioning
+from protocol.tokens import Booking
+
+BEGINS_S: Final = 1_793_354_400
+"""2026-10-30 10:00:00 UTC: what the rig's clocks say at first."""
+HOME: Final = (481_375_000, 115_755_000)
+OUTBOX_RECORDS: Final = 20_000
+
+
+def seeded(seed: str) -> Callable[[int], bytes]:
+    """Repeatable bytes for everything that would be random."""
+    counter = itertools.count()
+
+    def entropy(count: int) -> bytes:
+        return hashlib.shake_256(f"{seed} {next(counter)}".encode()).digest(count)
+
+    return entropy
+
+
+def fresh_key(entropy: Callable[[int], bytes]) -> keys.PrivateKey:
+    """A private key from `entropy`."""
+    return keys.private_from_bytes(entropy(32))
+
+
+class Holder:
+    """Somebody with a phone: a key pair, and what the phone was told."""
+
+    def __init__(self, name: str, role: Role, entropy: Callable[[int], bytes]) -> None:
+        self.name = name
+        self.role = role
+        self.key = fresh_key(entropy)
+        self.user = entropy(8)
+        self.pushes: list[Push] = []
+
+
+class Rig:
+    """`async with Rig() as rig:` boots the module. `att_mtu`: what the phone's Bluetooth asks for.
+
+    `store` survives `reboot`; `broker` is made anew at each boot by the function given.
+    """
+
+    def __init__(
+        self,
+        seed: str = "rig",
+        *,
+        broker: Callable[[Provisioning], BrokerPort] | None = None,
+        store: StorePort | None = None,
+        att_mtu: int = 517,
+        observer: Observer | None = None,
+        begins_s: int = BEGINS_S,
+    ) -> None:
+        self.entropy = seeded(seed)
+        self.issuer = Issuer(fresh_key(self.entropy), self.entropy)
+        self.provisioning = Provisioning(
+            self.entropy(8),
+            self.entropy(32),
+            self.entropy(32),
+            1,
+            (keys.public_to_bytes(self.issuer.public),),
+            HOME,
+            begins_s - 86_400,
+        )
+        self.begins_s = begins_s
+        self.store = store or MemoryStore(capacity_records=OUTBOX_RECORDS)
+        self.observer = observer
+        self.att_mtu = att_mtu
+        self.air = VirtualAir()
+        self.module_radio = virtual_controller(self.air, "module")
+        self.clock = LoopClock(begins_s * 1000)
+        self.pump: Pump
+        self.vehicle: SimulatedVehicle
+        self._make_broker = broker
+        self._stack = AsyncExitStack()
+        self._working: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.vehicle = SimulatedVehicle(lambda: self.clock.rtc().utc_ms, self.clock.monotonic_ms)
+        central = await virtual_central(self.air, name="phone")
+        self._stack.callback(bleak_backend.install(central, preferred_mtu=self.att_mtu))
+        self._stack.push_async_callback(central.power_off)
+        await self.boot()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shut_down()
+        await self._stack.aclose()
+
+    # ------------------------------------------------------------ the module
+    async def boot(self, *, rtc: bool = True) -> None:
+        """Power the module up; returns when it is on the air."""
+        self.pump = Pump(
+            app.make_profile(self.provisioning),
+            app.make_gateway(self.provisioning, self.entropy),
+            radio=BumbleRadio(self.module_radio.attached, entropy=self.entropy),
+            vehicle=self.vehicle,
+            store=self.store,
+            broker=None if self._make_broker is None else self._make_broker(self.provisioning),
+            monotonic_ms=self.clock.monotonic_ms,
+            observer=self.observer,
+        )
+        self._working = asyncio.create_task(self.pump.run((self.clock.rtc(),) if rtc else ()), name="module")
+        started = asyncio.create_task(self.pump.started.wait())
+        await asyncio.wait({self._working, started}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+            self._working.result()
+
+    async def shut_down(self) -> None:
+        """Take the module's power away in good order."""
+        if self._working is not None:
+            working, self._working = self._working, None
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+
+    # ------------------------------------------------------------ time
+    @property
+    def now_s(self) -> int:
+        """UTC seconds of the rig's world."""
+        return self.clock.rtc().utc_ms // 1000
+
+    async def until(self, utc_s: float) -> None:
+        """Let time pass until that UTC second."""
+        await asyncio.sleep(max(0.0, utc_s - self.clock.rtc().utc_ms / 1000))
+
+    # ------------------------------------------------------------ bookings and phones
+    def holder(self, name: str, role: Role = Role.DRIVER) -> Holder:
+        """Somebody new."""
+        return Holder(name, role, self.entropy)
+
+    def book(self, holder: Holder, *, lasts_s: int, starts_in_s: int = 0) -> tuple[Booking, BookingFile]:
+        """A booking for `holder`; it begins a minute early so that clocks need not agree to the second."""
+        booking = self.issuer.booking(
+            module_id=self.provisioning.module_id,
+            holder=holder.key.public_key(),
+            starts_s=self.now_s + starts_in_s - 60,
+            ends_s=self.now_s + starts_in_s + lasts_s,
+            now_s=self.now_s,
+            role=holder.role,
+            key_epoch=self.provisioning.key_epoch,
+            user=holder.user,
+        )
+        return booking, self.booking_file(self.issuer.token(booking))
+
+    def booking_file(self, token: bytes) -> BookingFile:
+        """What the phone is given with a token."""
+        handshake, signing = (
+            keys.public_to_bytes(keys.private_from_bytes(private).public_key())
+            for private in (self.provisioning.handshake_private, self.provisioning.signing_private)
+        )
+        return BookingFile(token, handshake, signing, self.provisioning.module_id)
+
+    @asynccontextmanager
+    async def phone(self, holder: Holder, file: BookingFile) -> AsyncIterator[Phone]:
+        """The holder's phone with an open session."""
+        phone = await open_nearest(
+            lambda link: Phone(link, file, holder.key, entropy=self.entropy, on_push=holder.pushes.append)
+        )
+        try:
+            yield phone
+        finally:
+            await phone.close()
