@@ -267,10 +267,10 @@ class Phone:
             heard = None
         finally:
             self._shaking = None
-        if heard is None or self.closed.is_set():  # it may have been lost just behind the answer
-            raise LinkClosed(self._why)
         if isinstance(heard, Refusal):
             raise HandshakeRefused(heard, sentence(heard))
+        if heard is None or self.closed.is_set():  # it may have been lost just behind the answer
+            raise LinkClosed(self._why)
         if not new_keys_follow:
             self._take_early_records()
         return heard

@@ -41,7 +41,7 @@ def write_key(path: Path, private: PrivateKey) -> None:
 
 def read_key(path: Path) -> PrivateKey:
     """The key in `path`. Raises KeyringError, also when anybody but the owner may read the file."""
-    data = _read(path, private=True)
+    data = read_file(path, private=True)
     try:
         private = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -53,19 +53,13 @@ def read_key(path: Path) -> PrivateKey:
 
 def write_booking(path: Path, booking: BookingFile) -> None:
     """Store a booking file, replacing an older one whole. Raises KeyringError."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    write_new(partial, encode_booking_file(booking).encode(), 0o600)
-    try:
-        partial.replace(path)
-    except OSError as error:
-        raise KeyringError(_trouble("write", path, error)) from None
+    write_replacing(path, encode_booking_file(booking).encode(), 0o600)
 
 
 def read_booking(path: Path) -> BookingFile:
     """The booking file in `path`. Raises KeyringError."""
     try:
-        return decode_booking_file(_read(path).decode())
+        return decode_booking_file(read_file(path).decode())
     except (ProtocolError, UnicodeDecodeError) as error:
         detail = error.detail if isinstance(error, ProtocolError) else "booking file: it is not text"
         raise KeyringError(f"{path} is wrong: {detail}. Fetch the booking anew.") from None
@@ -87,7 +81,20 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
         raise KeyringError(_trouble("write", path, error)) from None
 
 
-def _read(path: Path, *, private: bool = False) -> bytes:
+def write_replacing(path: Path, data: bytes, mode: int) -> None:
+    """Create `path` or replace it whole: a reader finds the old content or the new. Raises KeyringError."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    write_new(partial, data, mode)
+    try:
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise KeyringError(_trouble("write", path, error)) from None
+
+
+def read_file(path: Path, *, private: bool = False) -> bytes:
+    """What is in `path`. `private`: nobody but the owner may be able to read it. Raises KeyringError."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

@@ -1,0 +1,105 @@
+"""`shareboxctl dev init`: everything that a bench needs, in one directory."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.options import SHOWN, Shown
+from host_tools.cli.settings import DEFAULTS, FILE_NAME
+from host_tools.phone.keyring import new_key, write_key, write_new
+from protocol import keys
+from protocol.provisioning import Provisioning, encode_provisioning
+
+MODULE_FILE = "sharebox.toml"
+
+_MODULE_TOML = """\
+# A module on the bench. Start it with: sharebox run --config {file}
+
+[module]
+provisioning = "{provisioning}"
+state_dir = "state"
+
+[ble]
+transport = "virtual"  # or any Bumble transport, such as "usb:0" or "hci-socket:0"
+hub_port = {hub_port}
+
+[broker]  # leave this table out: no broker
+host = "127.0.0.1"
+port = 1883
+
+[vehicle]
+kind = "simulated"
+{position}"""
+
+_TOOL_TOML = """\
+# Settings of shareboxctl in this directory and below. Paths are relative to this file.
+link = "{link}"
+booking = "{booking}"
+key = "{key}"
+issuer = "{issuer}"
+provisioning = "{provisioning}"
+broker = "{broker}"
+"""
+
+
+def init(
+    directory: Path,
+    /,
+    *,
+    hub_port: Annotated[int, Parameter(help="TCP port of the virtual radio.")] = 6402,
+    home: Annotated[
+        tuple[float, float] | None,
+        Parameter(help="Home position, where the simulated car stands at first: latitude and longitude in degrees."),
+    ] = None,
+    shown: Shown = SHOWN,
+) -> None:
+    """Make a directory with an issuer, a provisioned module and a phone's key, ready for `sharebox run`.
+
+    Parameters
+    ----------
+    directory
+        Made when missing; nothing in it is overwritten.
+    """
+    if not 0 < hub_port < 65536:
+        raise CliError(Exit.USAGE, f"{hub_port} is no TCP port. Choose one from 1 to 65535.")
+    issuer, handshake, signing = new_key(), new_key(), new_key()
+    provisioning = Provisioning(
+        module_id=os.urandom(8),
+        handshake_private=keys.private_to_bytes(handshake),
+        signing_private=keys.private_to_bytes(signing),
+        key_epoch=0,
+        issuers=(keys.public_to_bytes(issuer.public_key()),),
+        home=_home(home),
+        provisioned_s=int(time.time()),
+    )
+    link = "virtual" if hub_port == 6402 else f"virtual:127.0.0.1:{hub_port}"
+    names = DEFAULTS | {"link": link}
+    write_key(directory / names["issuer"], issuer)
+    write_key(directory / names["key"], new_key())
+    write_new(directory / names["provisioning"], encode_provisioning(provisioning).encode(), 0o600)
+    module_toml = _MODULE_TOML.format(
+        file=directory / MODULE_FILE,
+        provisioning=names["provisioning"],
+        hub_port=hub_port,
+        position="" if home is None else f"latitude = {home[0]}\nlongitude = {home[1]}\n",
+    )
+    write_new(directory / MODULE_FILE, module_toml.encode(), 0o644)
+    write_new(directory / FILE_NAME, _TOOL_TOML.format(**names).encode(), 0o644)
+    output = shown.output()
+    fields: dict[str, object] = {"directory": str(directory), "module": provisioning.module_id.hex()}
+    output.result("bench", fields, f"{directory}: module {provisioning.module_id.hex()}")
+    output.say(f"Start the module:  sharebox run --config {directory / MODULE_FILE}")
+    output.say(f"Then:              cd {directory} && shareboxctl issue booking --for 2h && shareboxctl unlock")
+
+
+def _home(degrees: tuple[float, float] | None) -> tuple[int, int] | None:
+    if degrees is None:
+        return None
+    latitude, longitude = degrees
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise CliError(Exit.USAGE, f"{latitude} {longitude} is no position. Write latitude and longitude in degrees.")
+    return round(latitude * 1e7), round(longitude * 1e7)

@@ -1,0 +1,218 @@
+"""`shareboxctl issue`: what a backend signs, by a development issuer."""
+
+import os
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from host_tools.backend.issuer import ALL_PERMISSIONS, ORDER_TTL_S, Issuer
+from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.options import Shown
+from host_tools.cli.parsing import parse_duration, parse_hex, parse_instant
+from host_tools.cli.settings import Settings
+from host_tools.phone.explain import instant, permissions_in_words
+from host_tools.phone.keyring import KeyringError, read_booking, read_file, read_key, write_booking, write_replacing
+from protocol import keys, tokens
+from protocol.errors import ProtocolError, Role
+from protocol.messages import Permission
+from protocol.provisioning import BookingFile, Provisioning, decode_provisioning
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Issuing(Shown):
+    """Options of every command that signs."""
+
+    issuer: Annotated[str | None, Parameter(help="The issuer's private key. Default: issuer.pem.")] = None
+    provisioning: Annotated[
+        str | None, Parameter(help="The module's provisioning file. Default: provisioning.json.")
+    ] = None
+
+    def settings(self) -> Settings:
+        """The layers of settings with this command's flags on top."""
+        return Settings({"issuer": self.issuer, "provisioning": self.provisioning})
+
+
+_ISSUING: Final = Issuing()
+
+
+class RoleName(Enum):
+    """Roles as they are typed."""
+
+    owner = Role.OWNER
+    vip = Role.VIP
+    driver = Role.DRIVER
+
+
+class PermissionName(Enum):
+    """Permissions as they are typed."""
+
+    unlock = Permission.UNLOCK
+    drive = Permission.DRIVE
+    lock = Permission.LOCK
+    locate = Permission.LOCATE
+
+
+def booking(  # noqa: PLR0913 - one parameter an option
+    *,
+    from_: Annotated[str, Parameter("--from", help="Begin: now, +1h, or 2026-07-01T10:00Z.")] = "now",
+    for_: Annotated[str | None, Parameter("--for", help="Length, such as 2h30m or 3w. Default: 2h.")] = None,
+    until: Annotated[str | None, Parameter(help="End, instead of --for.")] = None,
+    role: Annotated[RoleName, Parameter(help="Who holds it.")] = RoleName.driver,
+    permission: Annotated[
+        tuple[PermissionName, ...], Parameter(help="What it allows; may be repeated. Default: everything.")
+    ] = (),
+    holder: Annotated[
+        str | None, Parameter(help="The phone's key: a key file, or a public key in hex. Default: `key`.")
+    ] = None,
+    user: Annotated[str | None, Parameter(help="The user's pseudonym: 16 hexadecimal digits.")] = None,
+    device_generation: Annotated[int, Parameter(help="Rises with each newer device of the user.")] = 0,
+    out: Annotated[str | None, Parameter(help="The booking file to write. Default: booking.json.")] = None,
+    issuing: Issuing = _ISSUING,
+) -> None:
+    """Make a booking and write the file that a phone is given."""
+    settings = Settings({"issuer": issuing.issuer, "provisioning": issuing.provisioning, "booking": out, "key": holder})
+    now_s = int(time.time())
+    starts_s = parse_instant(from_, now_s)
+    if for_ is not None and until is not None:
+        raise CliError(Exit.USAGE, "--for and --until contradict each other. Give one of them.")
+    ends_s = starts_s + parse_duration(for_ or "2h") if until is None else parse_instant(until, now_s)
+    module = _provisioning(settings)
+    signer = _issuer(settings)
+    bits = sum({int(one.value) for one in permission}) or ALL_PERMISSIONS
+    try:
+        claims = signer.booking(
+            module_id=module.module_id,
+            holder=_holder(settings.text("key")),
+            starts_s=starts_s,
+            ends_s=ends_s,
+            now_s=now_s,
+            role=role.value,
+            permissions=bits,
+            key_epoch=module.key_epoch,
+            user=None if user is None else parse_hex(user, 8, "a pseudonym"),
+            device_generation=device_generation,
+        )
+    except ValueError as error:
+        raise CliError(Exit.USAGE, f"{error}. Check --from, --for and --until.") from None
+    path = settings.path("booking")
+    write_booking(path, _booking_file(signer.token(claims), module))
+    fields: dict[str, object] = {
+        "file": str(path),
+        "booking": claims.booking_id.hex(),
+        "token": claims.token_id.hex(),
+        "module": claims.module_id.hex(),
+        "role": role.name,
+        "permissions": bits,
+        "starts_s": starts_s,
+        "ends_s": ends_s,
+        "expires_s": claims.expires_s,
+    }
+    window = f"{instant(starts_s * 1000)} to {instant(ends_s * 1000)}"
+    line = f"{path}: {window}, {role.name}: {permissions_in_words(bits)}"
+    issuing.output().result("booking", fields, line)
+
+
+def end_order(
+    *,
+    booking: Annotated[str | None, Parameter(help="The booking to end. Default: booking.json.")] = None,
+    ttl: Annotated[str, Parameter(help="How long the order stays good.")] = f"{ORDER_TTL_S // 3600}h",
+    out: Annotated[Path, Parameter(help="The file to write.")] = Path("end-order.cose"),
+    issuing: Issuing = _ISSUING,
+) -> None:
+    """Sign an order that ends a booking; take it to the module with `put`, or publish it over MQTT."""
+    settings = Settings({"issuer": issuing.issuer, "booking": booking})
+    signer = _issuer(settings)
+    claims = _claims(settings.path("booking"), signer)
+    signed = signer.end_order(claims, now_s=int(time.time()), ttl_s=parse_duration(ttl))
+    _write_signed(out, signed, "end-order", issuing, {"booking": claims.booking_id.hex()})
+
+
+def revocation_list(
+    bookings: Annotated[tuple[Path, ...], Parameter(help="Booking files to withdraw.")] = (),
+    /,
+    *,
+    number: Annotated[int | None, Parameter(help="Number of the list; must rise. Default: seconds since 1970.")] = None,
+    min_key_epoch: Annotated[int, Parameter(help="Bookings of older key epochs are dead.")] = 0,
+    out: Annotated[Path, Parameter(help="The file to write.")] = Path("revocation-list.cose"),
+    issuing: Issuing = _ISSUING,
+) -> None:
+    """Sign a list of withdrawn bookings; take it to the module with `put`."""
+    settings = issuing.settings()
+    signer = _issuer(settings)
+    now_s = int(time.time())
+    try:
+        signed = signer.revocation_list(
+            module_id=_provisioning(settings).module_id,
+            number=now_s if number is None else number,
+            revoked=[_claims(path, signer) for path in bookings],
+            now_s=now_s,
+            min_key_epoch=min_key_epoch,
+        )
+    except ValueError as error:
+        raise CliError(Exit.USAGE, f"{error}. Withdraw fewer at once.") from None
+    fields: dict[str, object] = {"number": now_s if number is None else number, "entries": len(bookings)}
+    _write_signed(out, signed, "revocation-list", issuing, fields)
+
+
+def time_attestation(
+    nonce: Annotated[str, Parameter(help="The module's nonce, as `nonce` prints it.")],
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The file to write.")] = Path("time.cose"),
+    issuing: Issuing = _ISSUING,
+) -> None:
+    """Sign the time for a nonce of the module; take it back with `put`. `set-time` does all of it at once."""
+    settings = issuing.settings()
+    now_s = int(time.time())
+    signed = _issuer(settings).time_attestation(
+        module_id=_provisioning(settings).module_id, nonce=parse_hex(nonce, 16, "a nonce"), now_s=now_s
+    )
+    _write_signed(out, signed, "time-attestation", issuing, {"now_s": now_s})
+
+
+def _write_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object]) -> None:
+    write_replacing(out, signed, 0o644)
+    shown: dict[str, object] = {"file": str(out), **fields, "signed": signed.hex()}
+    issuing.output().result(kind, shown, f"{out}: {kind.replace('-', ' ')}, {len(signed)} bytes")
+
+
+def _issuer(settings: Settings) -> Issuer:
+    return Issuer(read_key(settings.path("issuer")), os.urandom)
+
+
+def _provisioning(settings: Settings) -> Provisioning:
+    path = settings.path("provisioning")
+    try:
+        return decode_provisioning(read_file(path, private=True).decode())
+    except (ProtocolError, UnicodeDecodeError) as error:
+        detail = error.detail if isinstance(error, ProtocolError) else "provisioning file: it is not text"
+        raise KeyringError(f"{path} is wrong: {detail}.") from None
+
+
+def _booking_file(token: bytes, module: Provisioning) -> BookingFile:
+    def public(private: bytes) -> bytes:
+        return keys.public_to_bytes(keys.private_from_bytes(private).public_key())
+
+    return BookingFile(token, public(module.handshake_private), public(module.signing_private), module.module_id)
+
+
+def _claims(path: Path, signer: Issuer) -> tokens.Booking:
+    """What a booking file says. Only bookings of this issuer can be ended or withdrawn by it."""
+    file = read_booking(path)
+    try:
+        return tokens.verify_booking(file.token, tokens.trust_of(file.module_id, (signer.public,)))
+    except ProtocolError as error:
+        raise KeyringError(f"{path} is not a booking of this issuer: {error.detail}. Use its issuer's key.") from None
+
+
+def _holder(text: str) -> keys.PublicKey:
+    """The public key that `text` is in hex, or of the key file that it names."""
+    try:
+        return keys.public_from_bytes(bytes.fromhex(text))
+    except (ValueError, ProtocolError):
+        return read_key(Path(text).expanduser()).public_key()

@@ -1,0 +1,62 @@
+"""Options that several commands share, each written once."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from host_tools.cli.output import Output
+from host_tools.cli.settings import Settings
+
+Json = Annotated[bool, Parameter("--json", negative="", help="Print JSON Lines for programs.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Shown:
+    """Options of every command that prints something."""
+
+    json_lines: Json = False
+
+    def output(self) -> Output:
+        """Where the command prints."""
+        return Output(json_lines=self.json_lines)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Radio(Shown):
+    """Options of every command that uses the radio."""
+
+    link: Annotated[
+        str | None,
+        Parameter(
+            help="The radio: `auto` (this machine's Bluetooth), `virtual` (the hub at 127.0.0.1:6402) or "
+            "`virtual:HOST:PORT`. Default: auto."
+        ),
+    ] = None
+    timeout: Annotated[
+        str | None, Parameter(help="Seconds to look for the module, and to wait for an answer. Default: 10.")
+    ] = None
+
+    def settings(self) -> Settings:
+        """The layers of settings with this command's flags on top."""
+        return Settings({"link": self.link, "timeout": self.timeout})
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Car(Radio):
+    """Options of every command that talks to the car of a booking."""
+
+    booking: Annotated[str | None, Parameter(help="The booking file. Default: booking.json.")] = None
+    key: Annotated[str | None, Parameter(help="The phone's private key. Default: holder.pem.")] = None
+
+    def settings(self) -> Settings:
+        """The layers of settings with this command's flags on top."""
+        return Settings({"link": self.link, "timeout": self.timeout, "booking": self.booking, "key": self.key})
+
+
+SHOWN: Final = Shown()
+RADIO: Final = Radio()
+CAR: Final = Car()
