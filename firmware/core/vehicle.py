@@ -3,6 +3,8 @@
 from math import isfinite
 from typing import Final
 
+import msgspec
+
 from firmware.core.events import VehicleSampled
 from firmware.core.state import VehicleView
 
@@ -13,7 +15,9 @@ SAMPLE_LASTS_MS: Final = 2_500
 
 
 def sampled(view: VehicleView, sample: VehicleSampled, now: int) -> VehicleView:
-    """The view after one more sample."""
+    """The view after one more sample. A fuel level that is no number is not known."""
+    if sample.fuel_pct is not None and not isfinite(sample.fuel_pct):
+        sample = msgspec.structs.replace(sample, fuel_pct=None)
     if not is_still(sample):
         return VehicleView(sample, now, None)
     unbroken = view.at_ms is not None and now - view.at_ms <= SAMPLE_LASTS_MS

@@ -1,0 +1,55 @@
+"""Positions: which are possible, and how far apart they are."""
+
+import pytest
+
+from firmware.core import geo
+from firmware.core.events import Fix
+
+MUNICH = Fix(481_371_540, 115_761_240, 1_790_000_000_000, 0)
+
+
+@pytest.mark.req("TEL-7")
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        None,
+        Fix(0, 0, 1_790_000_000_000, 0),
+        Fix(900_000_001, 0, 1_790_000_000_000, 0),
+        Fix(-900_000_001, 0, 1_790_000_000_000, 0),
+        Fix(0, 1_800_000_001, 1_790_000_000_000, 0),
+        Fix(481_371_540, 115_761_240, -1, 0),
+        Fix(481_371_540, 115_761_240, 4_294_967_296_001, 0),
+    ],
+)
+def test_an_impossible_fix_is_none(impossible: Fix | None) -> None:
+    assert geo.usable(impossible) is None
+
+
+@pytest.mark.parametrize(
+    "possible",
+    [
+        MUNICH,
+        Fix(0, 1, 0, 0),
+        Fix(1, 0, 4_294_967_296_000, 0),
+        Fix(900_000_000, 1_800_000_000, 1, 0),
+        Fix(-900_000_000, -1_800_000_000, 1, 0),
+    ],
+)
+def test_a_possible_fix_is_used_as_it_is(possible: Fix) -> None:
+    assert geo.usable(possible) == possible
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "metres"),
+    [
+        ((0, 0), (0, 0), 0.0),
+        ((0, 0), (10_000_000, 0), 111_195.08),
+        ((0, 0), (0, 10_000_000), 111_195.08),
+        ((600_000_000, 0), (600_000_000, 10_000_000), 55_596.90),
+        ((0, 0), (0, 1_800_000_000), 20_015_114.35),
+        ((481_371_540, 115_761_240), (525_200_660, 134_049_540), 504_307.7),
+    ],
+)
+def test_distances_are_those_of_the_sphere(a: tuple[int, int], b: tuple[int, int], metres: float) -> None:
+    assert geo.distance_m(a, b) == pytest.approx(metres, abs=1)
+    assert geo.distance_m(b, a) == pytest.approx(geo.distance_m(a, b))
