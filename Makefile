@@ -24,8 +24,10 @@ demo: setup-demo ## play the main story on the terminal, in about a minute; ARGS
 	@$(BIN)/sharebox demo $(ARGS)
 
 test: setup ## all that must hold: style, types, coverage, tests
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types coverage
-	@$(MAKE) --no-print-directory pytest
+	@failed=0; \
+	$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target lint types coverage || failed=1; \
+	$(MAKE) --no-print-directory pytest || failed=1; \
+	exit $$failed
 
 lint: setup ## style and formatting
 	@$(BIN)/ruff check --quiet .
