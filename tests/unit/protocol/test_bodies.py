@@ -39,6 +39,8 @@ ACCESS_MAP: dict[cbor.Value, cbor.Value] = {
     6: 1_790_007_300_000,
 }
 
+REASON: list[cbor.Value] = [16, REFUSAL_MAP]
+
 PAIRS: list[tuple[Body, dict[cbor.Value, cbor.Value]]] = [
     (Done(), {1: False}),
     (Done(already=True), {1: True}),
@@ -72,7 +74,7 @@ def test_a_refusal_has_its_map_and_comes_back() -> None:
 @pytest.mark.req("ACC-10")
 def test_an_access_state_carries_its_reason() -> None:
     denied = Access(False, Phase.CUT_OFF, refusal=REFUSAL)
-    expected: dict[cbor.Value, cbor.Value] = {1: False, 2: 4, 3: 0, 4: 0, 5: 0, 6: 0, 7: [16, REFUSAL_MAP]}
+    expected: dict[cbor.Value, cbor.Value] = {1: False, 2: 4, 3: 0, 4: 0, 5: 0, 6: 0, 7: REASON}
     assert bodies.access_to_map(denied) == expected
     assert bodies.access_from_map(expected) == denied
 
@@ -99,7 +101,7 @@ def test_an_access_state_carries_its_reason() -> None:
         lambda: bodies.access_from_map({**ACCESS_MAP, 2: 6}),
         lambda: bodies.access_from_map({**ACCESS_MAP, 7: 16}),
         lambda: bodies.access_from_map({**ACCESS_MAP, 7: [16]}),
-        lambda: bodies.access_from_map({**ACCESS_MAP, 7: [99, REFUSAL_MAP]}),
+        lambda: bodies.access_from_map({**ACCESS_MAP, 7: [99, {}]}),
         lambda: bodies.body_from_map(6, {1: 99, 2: 0, 3: False}),
         lambda: bodies.body_from_map(3, {1: bytes(15), 2: bytes(8), 3: 1}),
         lambda: bodies.body_from_map(0, 7),
