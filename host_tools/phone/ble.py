@@ -75,6 +75,8 @@ async def find_module(timeout_s: float, exclude: frozenset[str] = frozenset()) -
 def _no_radio(error: BaseException) -> NotFound:
     if isinstance(error, BleakBluetoothNotAvailableError):
         why = str(error.args[0])
+    elif isinstance(error, FileNotFoundError):
+        why = "no Bluetooth service runs on this machine"
     else:
         why = str(error) or type(error).__name__
     remedy = "Check that Bluetooth is there, switched on and allowed, or use `--link virtual`."

@@ -114,73 +114,31 @@ class ModulePeer:
         return BookingFile(self.issuer.token(booking), public, public, self.module_id)
 
 
-class PeerLink:
-    """A `PhoneLink` straight into a `ModulePeer`; the faults of a radio are attributes.
+class PeerSession:
+    """The module's end of one connection. `alter` changes the module's messages on their way."""
 
-    `cut_after_writes`: the link breaks after so many fragments towards the module have arrived.
-    `deaf`: the module's next answer is lost with the link. `absent`: nobody is there to connect to.
-    `swallows`: what is written arrives nowhere. `alter`: changes the module's messages on their way.
-    """
-
-    def __init__(self, peer: ModulePeer, payload: int = 244) -> None:
-        self.payload = payload
+    def __init__(self, peer: ModulePeer, payload: int, send_fragment: Callable[[bytes], None]) -> None:
         self.peer = peer
-        self.cut_after_writes = -1
-        self.deaf = False
-        self.absent = False
-        self.swallows = False
+        self.payload = payload
         self.alter: Callable[[MessageType, bytes], bytes] = lambda _kind, body: body
-        self.connects = 0
-        self.written: list[bytes] = []
-        self._up = False
-
-    async def connect(self, on_fragment: Callable[[bytes], None], on_closed: Callable[[], None]) -> None:
-        await asyncio.sleep(0)
-        if self.absent:
-            raise LinkFailed("cannot connect to the module", "no answer in time", "Go nearer.")
-        self._on_fragment, self._on_closed, self._up = on_fragment, on_closed, True
-        self.connects += 1
+        self._send_fragment = send_fragment
         self._reassembler = Reassembler(4160)
         self._responder: Responder | None = None
         self._channel: SecureChannel | None = None
         self._sequence = 0
 
-    async def write(self, fragment: bytes) -> None:
-        await asyncio.sleep(0)
-        if not self._up:
-            raise LinkFailed("cannot write to the module", "not connected", "Connect again.")
-        self.written.append(fragment)
-        if self.swallows:
-            return
-        if self.cut_after_writes == 0:
-            self.cut_after_writes = -1
-            self.cut()
-            raise LinkFailed("cannot write to the module", "the radio lost it", "Go nearer.")
-        self.cut_after_writes -= 1
+    def receive(self, fragment: bytes) -> None:
+        """A fragment came from the phone."""
         message = self._reassembler.receive(fragment, 0)
         if message is not None:
             self._take(message[0], message[1:])
 
-    async def close(self) -> None:
-        await asyncio.sleep(0)
-        self.cut()
-
-    def cut(self) -> None:
-        """The connection is gone."""
-        if self._up:
-            self._up = False
-            asyncio.get_running_loop().call_soon(self._on_closed)
-
     def send(self, kind: MessageType, body: bytes) -> None:
         """Any message to the phone, in fragments."""
-        if self.deaf:
-            self.deaf = False
-            self.cut()
-            return
         parts = fragments(bytes([kind]) + self.alter(kind, body), self.payload, self._sequence)
         self._sequence += len(parts)
         for part in parts:
-            asyncio.get_running_loop().call_soon(self._on_fragment, part)
+            self._send_fragment(part)
 
     def say(self, plaintext: bytes) -> None:
         """A record to the phone."""
@@ -225,3 +183,67 @@ class PeerLink:
         booking = verify_booking(token, trust)
         self.peer.admitted.append(booking)
         return booking_credential(token, keys.public_from_bytes(booking.holder))
+
+
+class PeerLink:
+    """A `PhoneLink` straight into a `ModulePeer`; the faults of a radio are attributes.
+
+    `cut_after_writes`: the link breaks after so many fragments towards the module have arrived.
+    `deaf`: the module's next answer is lost with the link. `absent`: nobody is there to connect to.
+    `swallows`: what is written arrives nowhere. `alter`: changes the module's messages on their way.
+    """
+
+    def __init__(self, peer: ModulePeer, payload: int = 244) -> None:
+        self.payload = payload
+        self.peer = peer
+        self.cut_after_writes = -1
+        self.deaf = False
+        self.absent = False
+        self.swallows = False
+        self.alter: Callable[[MessageType, bytes], bytes] = lambda _kind, body: body
+        self.connects = 0
+        self.written: list[bytes] = []
+        self._up = False
+
+    async def connect(self, on_fragment: Callable[[bytes], None], on_closed: Callable[[], None]) -> None:
+        await asyncio.sleep(0)
+        if self.absent:
+            raise LinkFailed("cannot connect to the module", "no answer in time", "Go nearer.")
+        self.on_fragment, self._on_closed, self._up = on_fragment, on_closed, True
+        self.connects += 1
+        self.session = PeerSession(self.peer, self.payload, self._deliver)
+        self.session.alter = self._altered
+
+    async def write(self, fragment: bytes) -> None:
+        await asyncio.sleep(0)
+        if not self._up:
+            raise LinkFailed("cannot write to the module", "not connected", "Connect again.")
+        self.written.append(fragment)
+        if self.swallows:
+            return
+        if self.cut_after_writes == 0:
+            self.cut_after_writes = -1
+            self.cut()
+            raise LinkFailed("cannot write to the module", "the radio lost it", "Go nearer.")
+        self.cut_after_writes -= 1
+        self.session.receive(fragment)
+
+    async def close(self) -> None:
+        await asyncio.sleep(0)
+        self.cut()
+
+    def cut(self) -> None:
+        """The connection is gone."""
+        if self._up:
+            self._up = False
+            asyncio.get_running_loop().call_soon(self._on_closed)
+
+    def _altered(self, kind: MessageType, body: bytes) -> bytes:
+        return self.alter(kind, body)
+
+    def _deliver(self, fragment: bytes) -> None:
+        if self.deaf:
+            self.deaf = False
+            self.cut()
+        elif self._up:
+            asyncio.get_running_loop().call_soon(self.on_fragment, fragment)

@@ -183,8 +183,8 @@ async def test_pushes_update_the_access_state_and_reach_the_caller_in_order() ->
     async with bench.phone as phone:
         notice = Push(PushKind.NOTICE, Notice(NoticeKind.OVERDUE, 1_800_000))
         denied = Push(PushKind.ACCESS, DENIED)
-        bench.link.push(notice)
-        bench.link.push(denied)
+        bench.link.session.push(notice)
+        bench.link.session.push(denied)
         assert [await bench.pushes.get(), await bench.pushes.get()] == [notice, denied]
         assert phone.access == DENIED
 
@@ -301,7 +301,7 @@ async def test_a_cancelled_question_does_not_disturb_the_next() -> None:
         asked.cancel()
         await asyncio.wait([asked])
         bench.peer.head.mute = False
-        bench.link.say(messages.encode_reply(messages.Reply(phone._next_id - 1, Code.OK, Done())))
+        bench.link.session.say(messages.encode_reply(messages.Reply(phone._next_id - 1, Code.OK, Done())))
         assert (await phone.status()).access == GRANTED
 
 
@@ -329,7 +329,7 @@ async def test_cancelling_in_the_middle_of_a_message_gives_the_link_up() -> None
 async def test_what_a_module_must_not_send_ends_the_session(kind: MessageType, body: bytes, why: str) -> None:
     bench = Bench()
     await bench.phone.open()
-    bench.link.send(kind, body)
+    bench.link.session.send(kind, body)
     await bench.phone.closed.wait()
     with pytest.raises(LinkClosed, match=why):
         await bench.phone.status()
@@ -338,7 +338,7 @@ async def test_what_a_module_must_not_send_ends_the_session(kind: MessageType, b
 async def test_a_forged_fragment_ends_the_session() -> None:
     bench = Bench()
     await bench.phone.open()
-    bench.link._on_fragment(b"\x05")
+    bench.link.on_fragment(b"\x05")
     assert bench.phone.closed.is_set()
     await bench.phone.close()
 
@@ -394,7 +394,7 @@ async def test_a_push_of_the_old_session_behind_a_handshake_message_is_read_unde
 
         def also_push(kind: MessageType, body: bytes) -> bytes:
             if kind is MessageType.EDHOC and len(body) > 17:
-                asyncio.get_running_loop().call_soon(bench.link.push, notice)
+                asyncio.get_running_loop().call_soon(bench.link.session.push, notice)
             return body
 
         bench.link.alter = also_push
