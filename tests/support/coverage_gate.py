@@ -76,6 +76,8 @@ def gate(root: Path, wanted: Iterable[str]) -> bool:
         plugins=[ByTestFile(measured, root)],
     )
     measured.stop()
+    if passed not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return False
     with TemporaryDirectory() as folder:
         kept = coverage.CoverageData(str(Path(folder, "kept")))
         _keep_own(measured.get_data(), kept, root, wanted)

@@ -92,7 +92,9 @@ def collect(root: Path) -> Shown:
     collector = Collector()
     said = StringIO()
     with redirect_stdout(said):
-        code = pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", str(root / "tests")], plugins=[collector])
+        code = pytest.main(
+            ["--collect-only", "-qq", "-p", "no:cacheprovider", str(root / "tests")], plugins=[collector]
+        )
     if code != pytest.ExitCode.OK:
         raise RuntimeError(f"{said.getvalue()}the tests could not be collected")
     return collector.shown
