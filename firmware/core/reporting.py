@@ -84,12 +84,14 @@ def vehicle_state(draft: Draft, *, force: bool = False) -> None:
 
 
 def track(draft: Draft) -> None:
-    """Record and retain the position while the ignition is on and nobody has a right to hide it."""
+    """Record and retain the position while the ignition is on, or while none is known at the broker; and only
+    when nobody has a right to hide it."""
     state, now = draft.state, draft.now
     sample = vehicle.current(state.vehicle, now)
     last = state.told.point_at_ms
     due = last is None or now - last >= TRACK_EVERY_MS
-    if position_hidden(state) or not due or not sample.ignition_on:
+    wanted = sample.ignition_on or state.durable.slot.point is None
+    if position_hidden(state) or not due or not wanted:
         return
     point = fixed_point(state)
     if point is None or point == state.durable.slot.point:
