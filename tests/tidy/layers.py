@@ -70,8 +70,8 @@ LIBRARIES = {
 
 WALLS = {
     "bumble": ("firmware.adapters.ble", "host_tools.radio", "hil"),
-    "aiomqtt": ("firmware.adapters.mqtt", "host_tools", "hil"),
-    "bleak": ("host_tools", "hil"),
+    "aiomqtt": ("firmware.adapters.mqtt", "firmware.demo", "host_tools", "hil"),
+    "bleak": ("firmware.demo", "host_tools", "hil"),
 }
 """Libraries that are to be replaceable, and the only places that know them."""
 
