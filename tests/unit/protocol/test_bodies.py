@@ -101,7 +101,7 @@ def test_an_access_state_carries_its_reason() -> None:
         lambda: bodies.access_from_map({**ACCESS_MAP, 2: 6}),
         lambda: bodies.access_from_map({**ACCESS_MAP, 7: 16}),
         lambda: bodies.access_from_map({**ACCESS_MAP, 7: [16]}),
-        lambda: bodies.access_from_map({**ACCESS_MAP, 7: [99, {}]}),
+        lambda: bodies.access_from_map({**ACCESS_MAP, 7: [99, 0]}),
         lambda: bodies.body_from_map(6, {1: 99, 2: 0, 3: False}),
         lambda: bodies.body_from_map(3, {1: bytes(15), 2: bytes(8), 3: 1}),
         lambda: bodies.body_from_map(0, 7),
