@@ -1,0 +1,103 @@
+"""What is dead, revoked or replaced, and how each command ended."""
+
+import msgspec
+import pytest
+
+from firmware.core import ledger
+from firmware.core.state import DeadBooking, Durable, EndReason, Executed
+from protocol.errors import Code
+from protocol.messages import Operation
+from protocol.tokens import RevocationList
+from tests.support.credentials import BOOKING, MODULE_ID
+
+NOTHING = Durable(1_790_000_000_000, 3)
+FLOOR = 1_790_000_000_000
+
+
+def dead(number: int, *, expires_s: int = 1_790_009_000, issued_s: int = 1_789_000_000) -> DeadBooking:
+    return DeadBooking(number.to_bytes(16, "big"), EndReason.DRIVER, expires_s, issued_s)
+
+
+@pytest.mark.req("ACC-5")
+def test_the_first_reason_of_a_dead_booking_stays() -> None:
+    once = ledger.bury(NOTHING, dead(1), FLOOR)
+    again = msgspec.structs.replace(dead(1), reason=EndReason.CANCELLED)
+    assert ledger.bury(once, again, FLOOR) == once
+    assert once.dead == (dead(1),)
+
+
+@pytest.mark.req("ACC-5")
+def test_a_dead_booking_is_forgotten_only_when_its_token_has_expired_for_certain() -> None:
+    old = ledger.bury(NOTHING, dead(1, expires_s=1_790_001_000), FLOOR)
+    assert len(ledger.bury(old, dead(2), 1_790_000_999_999).dead) == 2
+    assert ledger.bury(old, dead(2), 1_790_001_000_000).dead == (dead(2),)
+
+
+def test_what_is_buried_now_is_remembered_even_when_expired() -> None:
+    late = dead(1, expires_s=1)
+    assert ledger.bury(NOTHING, late, FLOOR).dead == (late,)
+
+
+@pytest.mark.req("ACC-5")
+def test_beyond_256_the_first_issued_are_covered_by_a_date() -> None:
+    durable = NOTHING
+    for number in range(256):
+        durable = ledger.bury(durable, dead(number, issued_s=1_789_000_000 + number), FLOOR)
+    assert (len(durable.dead), durable.dead_before_s) == (256, 0)
+    durable = ledger.bury(durable, dead(1_000, issued_s=1_789_500_000), FLOOR)
+    assert (len(durable.dead), durable.dead_before_s) == (256, 1_789_000_001)
+    assert dead(0) not in durable.dead
+    older = ledger.bury(durable, dead(1_001, issued_s=1_700_000_000), FLOOR)
+    assert older.dead_before_s == 1_789_000_001
+    assert older.dead == durable.dead
+
+
+@pytest.mark.req("ACC-5")
+def test_a_newer_list_replaces_the_older_one_and_the_key_epoch_only_rises() -> None:
+    first = RevocationList(MODULE_ID, 7, 1, 5, ((b"t" * 16, 9),))
+    second = RevocationList(MODULE_ID, 8, 2, 4, ())
+    after_first = ledger.revoke(NOTHING, first)
+    assert (after_first.list_number, after_first.revoked, after_first.key_epoch) == (7, ((b"t" * 16, 9),), 5)
+    after_second = ledger.revoke(after_first, second)
+    assert (after_second.list_number, after_second.revoked, after_second.key_epoch) == (8, (), 5)
+
+
+@pytest.mark.req("ACC-11")
+def test_the_newest_device_of_a_user_is_remembered() -> None:
+    newer = msgspec.structs.replace(BOOKING, device_generation=4)
+    older = msgspec.structs.replace(BOOKING, device_generation=2)
+    durable = ledger.bind(ledger.bind(NOTHING, newer), older)
+    assert durable.devices == ((b"a driver", 4),)
+
+
+def test_beyond_64_users_the_one_seen_longest_ago_is_forgotten() -> None:
+    durable = NOTHING
+    for number in range(64):
+        durable = ledger.bind(durable, msgspec.structs.replace(BOOKING, user=number.to_bytes(8, "big")))
+    durable = ledger.bind(durable, msgspec.structs.replace(BOOKING, user=bytes(8)))
+    durable = ledger.bind(durable, BOOKING)
+    assert len(durable.devices) == 64
+    assert (1).to_bytes(8, "big") not in dict(durable.devices)
+    assert bytes(8) in dict(durable.devices)
+
+
+@pytest.mark.req("ACC-7")
+def test_a_command_is_found_by_its_user_and_identifier() -> None:
+    durable = ledger.begin(NOTHING, b"a driver", b"command1", Operation.UNLOCK)
+    assert ledger.executed(durable, b"a driver", b"command1") == Executed(
+        b"command1", b"a driver", Operation.UNLOCK, None
+    )
+    assert ledger.executed(durable, b"somebody", b"command1") is None
+    assert ledger.executed(durable, b"a driver", b"command2") is None
+    durable = ledger.finish(durable, b"a driver", b"command1", Operation.UNLOCK, Code.OK)
+    assert durable.executed == (Executed(b"command1", b"a driver", Operation.UNLOCK, Code.OK),)
+
+
+@pytest.mark.req("ACC-7")
+def test_the_last_64_commands_are_remembered() -> None:
+    durable = NOTHING
+    for number in range(65):
+        durable = ledger.finish(durable, b"a driver", number.to_bytes(8, "big"), Operation.LOCK, Code.OK)
+    assert len(durable.executed) == 64
+    assert ledger.executed(durable, b"a driver", bytes(8)) is None
+    assert ledger.executed(durable, b"a driver", (1).to_bytes(8, "big")) is not None

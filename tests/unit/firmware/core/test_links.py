@@ -1,0 +1,90 @@
+"""Who may stay connected, and how often a stranger may try."""
+
+import msgspec
+import pytest
+
+from firmware.core import links
+from firmware.core.effects import ContinueHandshake, HangUp, RefuseHandshake
+from firmware.core.state import Link
+from protocol.errors import Code
+from tests.support.core import NOW, OTHER, a_state, draft, linked, running
+from tests.support.credentials import BOOKING
+
+
+@pytest.mark.req("BLE-1")
+def test_three_centrals_are_served_and_the_fourth_is_sent_away() -> None:
+    step = draft(linked(a_state(), None, None))
+    links.opened(step, 3)
+    links.opened(step, 4)
+    assert step.state.links[2] == Link(3, NOW, NOW)
+    assert len(step.state.links) == 3
+    assert step.finish()[1] == (HangUp(4),)
+
+
+def test_a_central_that_goes_away_makes_room() -> None:
+    step = draft(linked(a_state(), None, None))
+    links.lost(step, 1)
+    links.lost(step, 77)
+    assert [link.id for link in step.state.links] == [2]
+
+
+def test_traffic_keeps_a_session_alive() -> None:
+    step = draft(linked(running(), BOOKING), NOW + 5_000)
+    links.active(step, 1)
+    links.active(step, 77)
+    assert step.state.links == (Link(1, NOW, NOW + 5_000, BOOKING),)
+
+
+@pytest.mark.req("SEC-2")
+def test_five_failures_in_a_minute_close_the_door_for_the_rest_of_it() -> None:
+    step = draft(a_state())
+    for at in (0, 1_000, 2_000, 3_000):
+        step.now = NOW + at
+        links.handshake_failed(step)
+    links.handshake_begun(step, 1)
+    step.now = NOW + 4_000
+    links.handshake_failed(step)
+    step.now = NOW + 10_000
+    links.handshake_begun(step, 2)
+    step.now = NOW + 60_000
+    links.handshake_begun(step, 3)
+    first, second, third = step.effects
+    assert first == ContinueHandshake(1)
+    assert isinstance(second, RefuseHandshake)
+    assert (second.link, second.refusal.code) == (2, Code.TOO_MANY_HANDSHAKES)
+    assert second.refusal.number("retry_in_ms") == 50_000
+    assert third == ContinueHandshake(3)
+
+
+def test_no_more_failures_are_remembered_than_count() -> None:
+    step = draft(a_state())
+    for at in range(10):
+        step.now = NOW + at
+        links.handshake_failed(step)
+    assert step.state.failed_handshakes_ms == tuple(range(NOW + 5, NOW + 10))
+
+
+@pytest.mark.req("BLE-2")
+def test_each_kind_of_link_has_its_time() -> None:
+    state = linked(running(), None, OTHER, BOOKING)
+    assert [links.expires_at_ms(state, link) - NOW for link in state.links] == [10_000, 60_000, 600_000]
+
+
+@pytest.mark.req("BLE-2")
+def test_a_link_whose_time_is_over_is_hung_up_again_and_again() -> None:
+    step = draft(linked(a_state(), None), NOW + 9_999)
+    links.settle(step)
+    assert step.hang_ups == []
+    step.now = NOW + 10_000
+    links.settle(step)
+    links.settle(step)
+    assert step.hang_ups == [1]
+    step.now = NOW + 20_000
+    links.settle(step)
+    assert step.hang_ups == [1, 1]
+
+
+def test_traffic_does_not_buy_time_for_a_handshake() -> None:
+    state = linked(a_state(), None)
+    late = msgspec.structs.replace(state, links=(Link(1, NOW, NOW + 9_000),))
+    assert links.expires_at_ms(late, late.links[0]) == NOW + 10_000

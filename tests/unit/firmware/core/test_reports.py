@@ -1,0 +1,12 @@
+"""Records as they wait for the broker."""
+
+import pytest
+
+from firmware.core.reports import Point, Record
+from protocol.telemetry import Channel, EventKind
+
+
+@pytest.mark.req("PRV-1")
+def test_only_a_record_with_a_position_reveals_one() -> None:
+    assert Record(channel=Channel.TRACK, point=Point(481_371_540, 115_761_240, 1)).reveals_position
+    assert not Record(kind=EventKind.BOOTED).reveals_position

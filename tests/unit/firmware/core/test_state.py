@@ -1,0 +1,75 @@
+"""Everything the module knows."""
+
+import msgspec
+import pytest
+
+from firmware.core.reports import Point
+from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Executed, Slot, Trip
+from protocol.errors import Code
+from protocol.messages import Operation, Phase
+from tests.support.core import a_state, linked
+from tests.support.credentials import BOOKING
+
+
+@pytest.mark.req("ACC-5", "ACC-6")
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (EndReason.DRIVER, Code.BOOKING_ENDED),
+        (EndReason.ORDER, Code.BOOKING_ENDED),
+        (EndReason.REVOKED, Code.TOKEN_REVOKED),
+        (EndReason.SUPERSEDED, Code.BOOKING_SUPERSEDED),
+        (EndReason.CUT_OFF, Code.BOOKING_CUT_OFF),
+        (EndReason.CANCELLED, Code.BOOKING_CANCELLED),
+    ],
+)
+def test_each_way_to_end_has_its_code(reason: EndReason, code: Code) -> None:
+    assert reason.code is code
+
+
+@pytest.mark.parametrize(
+    ("phase", "running"),
+    [
+        (Phase.NONE, False),
+        (Phase.ACTIVE, True),
+        (Phase.OVERDUE, True),
+        (Phase.CUTOFF_PENDING, True),
+        (Phase.CUT_OFF, False),
+        (Phase.ENDED, False),
+    ],
+)
+def test_a_booking_has_the_car_until_it_is_ended_or_cut_off(phase: Phase, running: bool) -> None:
+    assert Trip(phase).running is running
+
+
+def test_a_link_is_found_by_its_number() -> None:
+    state = linked(a_state(), None, BOOKING)
+    found = state.link(2)
+    assert found is not None
+    assert found.booking == BOOKING
+    assert state.link(3) is None
+
+
+def test_the_zero_state_permits_nothing() -> None:
+    nothing = Durable(0, 0)
+    assert not nothing.drive_enabled
+    assert not nothing.trip.running
+
+
+@pytest.mark.req("PWR-1")
+def test_what_survives_a_power_cut_reads_back_as_it_was_written() -> None:
+    full = Durable(
+        1_790_000_000_000,
+        3,
+        Trip(Phase.OVERDUE, BOOKING, 1, 2, True, EndReason.ORDER, Point(1, 2, 3), 300),
+        True,
+        (DeadBooking(b"b" * 16, EndReason.CUT_OFF, 5, 4, (("overdue_ms", 1_800_001),)),),
+        6,
+        ((b"t" * 16, 7),),
+        8,
+        ((b"a driver", 9),),
+        (Executed(b"command1", b"a driver", Operation.LOCK, None),),
+        Slot(10, Point(-1, -2, 3), True, False),
+        Counters(1, 2, 3, 4, 5),
+    )
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(full), type=Durable) == full
