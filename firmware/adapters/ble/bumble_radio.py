@@ -93,15 +93,18 @@ class BumbleRadio:
     async def _keep(self, listener: LinkListener, started: asyncio.Future[None]) -> None:
         """Serve on one controller after the other, until cancelled."""
         pauses = iter(REOPEN_S)
+        said = ""
         while True:
             try:
                 await self._serve(listener, started)
             except RadioUnavailable as error:
                 if not started.done():
                     raise
-                log.warning("%s", error)
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("%s", said)
             else:
-                pauses = iter(REOPEN_S)
+                pauses, said = iter(REOPEN_S), ""
             await asyncio.sleep(next(pauses, REOPEN_S[-1]))
 
     async def _serve(self, listener: LinkListener, started: asyncio.Future[None]) -> None:
@@ -111,7 +114,9 @@ class BumbleRadio:
             peripheral = await self._power_on(source, sink, listener)
             self._peripheral = peripheral
             advertising = asyncio.create_task(peripheral.advertise(), name="advertising")
-            if not started.done():
+            if started.done():
+                log.warning("the Bluetooth controller is back")
+            else:
                 started.set_result(None)
             try:
                 await asyncio.wait({advertising, source.terminated}, return_when=asyncio.FIRST_COMPLETED)
