@@ -7,12 +7,8 @@ Refuses to know: what the packets mean.
 
 import asyncio
 import contextlib
-from typing import Final
 
 from bumble.transport.common import StreamPacketSink, StreamPacketSource, Transport
-
-EVERYWHERE: Final = "_"
-"""Bumble's name for "all interfaces"."""
 
 
 class _Peer(StreamPacketSource):
@@ -51,6 +47,8 @@ class _Listening(Transport):
 async def open_tcp_server(where: str) -> Transport:
     """Listen at `host:port` and return when a controller has connected. Raises OSError, ValueError."""
     host, _, port = where.rpartition(":")
+    if host in ("", "_"):  # Bumble's "all interfaces": whoever came first from anywhere would be the controller
+        raise ValueError("name the address to listen at, such as 127.0.0.1")
     peer = _Peer()
 
     def accept() -> asyncio.Protocol:
@@ -60,9 +58,7 @@ async def open_tcp_server(where: str) -> Transport:
         return peer
 
     accepted: list[_Peer] = []
-    server = await asyncio.get_running_loop().create_server(
-        accept, host=None if host == EVERYWHERE else host, port=int(port)
-    )
+    server = await asyncio.get_running_loop().create_server(accept, host=host, port=int(port))
     try:
         outgoing = await peer.attached
     except BaseException:
