@@ -95,6 +95,7 @@ class Peripheral:
         self._new_number = new_number
         self._by_connection: dict[Connection, Link] = {}
         self._by_number: dict[LinkId, Link] = {}
+        self._turned_away: set[Connection] = set()
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -185,7 +186,10 @@ class Peripheral:
         if link is not None or self._stopping:
             return link
         if len(self._by_number) >= gatt.MAX_LINKS:
-            self._spawn(self._disconnect(connection))
+            if connection not in self._turned_away:
+                self._turned_away.add(connection)
+                connection.on(Connection.EVENT_DISCONNECTION, lambda _reason: self._turned_away.discard(connection))
+                self._spawn(self._disconnect(connection))
             return None
         link = Link(self._new_number(), connection, self._on_stuck)
         self._by_connection[connection] = link

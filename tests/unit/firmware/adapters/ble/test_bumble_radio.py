@@ -80,9 +80,10 @@ async def test_a_controller_that_wakes_up_late_is_waited_for() -> None:
 
 
 class _Nonsense:
-    """A controller that answers every command with an event that says nothing."""
+    """A controller that answers every command with a bare status and nothing else."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int) -> None:
+        self._status = status
         self.terminated: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sink: PacketSink | None = None
 
@@ -91,18 +92,19 @@ class _Nonsense:
 
     def on_packet(self, packet: bytes) -> None:
         assert self._sink is not None
-        complete = b"\x04\x0e" + bytes((3 + 1,)) + b"\x01" + packet[1:3] + b"\x00"
+        complete = b"\x04\x0e" + bytes((3 + 1,)) + b"\x01" + packet[1:3] + bytes((self._status,))
         asyncio.get_running_loop().call_soon(self._sink.on_packet, complete)
 
 
-async def test_a_controller_that_talks_nonsense_is_unavailable() -> None:
+@pytest.mark.parametrize(("status", "why"), [(0x00, "no answer to a reset within 3 s"), (0x03, "HARDWARE_FAILURE")])
+async def test_a_controller_that_talks_nonsense_is_unavailable(status: int, why: str) -> None:
     @asynccontextmanager
     async def attached() -> AsyncIterator[tuple[PacketSource, PacketSink]]:
-        controller = _Nonsense()
+        controller = _Nonsense(status)
         yield controller, controller
 
     radio = BumbleRadio(attached, entropy=random.Random(1).randbytes)
-    with pytest.raises(RadioUnavailable, match="does not start"):
+    with pytest.raises(RadioUnavailable, match=f"does not start: .*{why}"):
         await radio.start(Recorder())
 
 

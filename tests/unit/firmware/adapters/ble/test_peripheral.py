@@ -17,6 +17,7 @@ from tests.support.radio_bench import (
     SIGNALLING_CID,
     TO_MODULE,
     RadioBench,
+    RawCentral,
     find,
 )
 
@@ -82,6 +83,28 @@ async def test_three_centrals_are_served_and_a_fourth_finds_nothing_until_one_le
     assert await find(fourth, within_s=1) is not None
     await bench.connected()
     assert bench.link() == 4
+
+
+async def test_a_fourth_central_that_a_controller_lets_in_is_sent_away_unheard(bench: RadioBench) -> None:
+    for _ in range(gatt.MAX_LINKS):
+        await bench.connected()
+    handle = next(iter(bench.controller.advertising_sets))
+    bench.controller.on_packet(
+        bytes(
+            hci.HCI_LE_Set_Extended_Advertising_Enable_Command(
+                enable=1, advertising_handles=[handle], durations=[0], max_extended_advertising_events=[0]
+            )
+        )
+    )
+    fourth = RawCentral(await bench.central())
+    found = await find(fourth.device)
+    assert found is not None
+    await fourth.connect(found.address)
+    fourth.send(ATT_CID, WRITE + b"hello")
+    await fourth.gone.wait()
+    assert len(bench.recorder.all_of("opened")) == 3
+    assert not bench.recorder.all_of("fragment")
+    assert not bench.recorder.all_of("closed")
 
 
 async def test_fragments_to_three_centrals_do_not_mix(bench: RadioBench) -> None:
