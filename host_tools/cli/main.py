@@ -88,7 +88,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     tokens = sys.argv[1:] if tokens is None else tokens
     try:
         result = build()(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
-    except BaseException as error:
+    except BaseException as error:  # broad: every error becomes one line, a bug included
         return report(error, tokens)
     return int(result) if isinstance(result, int) else Exit.OK
 
@@ -99,7 +99,7 @@ async def run(tokens: Sequence[str]) -> int:
         result = await build().run_async(
             list(tokens), exit_on_error=False, print_error=False, result_action="return_value"
         )
-    except BaseException as error:
+    except BaseException as error:  # broad: every error becomes one line, a bug included
         return report(error, tokens)
     return int(result) if isinstance(result, int) else Exit.OK
 

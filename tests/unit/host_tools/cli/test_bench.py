@@ -1,0 +1,59 @@
+"""`shareboxctl dev init`."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from host_tools.cli.exits import Exit
+from host_tools.phone.keyring import read_key
+from protocol import keys
+from protocol.provisioning import decode_provisioning
+from tests.support.command import shareboxctl
+
+
+def test_a_bench_has_an_issuer_a_module_that_trusts_it_and_a_phone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    ran = shareboxctl(capsys)("dev", "init", "b", "--home", "52.5", "13.4")
+    assert ran.code == 0
+    assert "sharebox run --config b/sharebox.toml" in ran.err
+    provisioning = decode_provisioning((tmp_path / "b" / "provisioning.json").read_text())
+    issuer = read_key(tmp_path / "b" / "issuer.pem")
+    assert provisioning.issuers == (keys.public_to_bytes(issuer.public_key()),)
+    assert provisioning.home == (525_000_000, 134_000_000)
+    assert provisioning.module_id.hex() in ran.out
+    assert (tmp_path / "b" / "provisioning.json").stat().st_mode & 0o777 == 0o600
+    read_key(tmp_path / "b" / "holder.pem")
+    module = tomllib.loads((tmp_path / "b" / "sharebox.toml").read_text())
+    assert module["module"] == {"provisioning": "provisioning.json", "state_dir": "state"}
+    assert module["ble"] == {"transport": "virtual", "hub_port": 6402}
+    assert module["broker"] == {"host": "127.0.0.1", "port": 1883}
+    assert module["vehicle"] == {"kind": "simulated", "latitude": 52.5, "longitude": 13.4}
+
+
+def test_the_tools_settings_point_at_the_bench(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shareboxctl(capsys)
+    run("dev", "init", "b", "--hub-port", "7000")
+    monkeypatch.chdir(tmp_path / "b")
+    settings = {one["name"]: one["value"] for one in run("config", "--json").objects()}
+    assert settings["link"] == "virtual:127.0.0.1:7000"
+    assert settings["key"] == str(tmp_path / "b" / "holder.pem")
+
+
+def test_a_bench_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    run = shareboxctl(capsys)
+    run("dev", "init", "b")
+    again = run("dev", "init", "b", "--json")
+    assert again.code == Exit.CONFIGURATION
+    assert "not overwritten" in again.err
+
+
+@pytest.mark.parametrize("extra", [["--hub-port", "0"], ["--home", "91", "0"], ["--home", "x", "0"]])
+def test_values_that_cannot_be_are_refused_before_anything_is_written(
+    extra: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert shareboxctl(capsys)("dev", "init", "b", *extra).code == Exit.USAGE
+    assert not (tmp_path / "b").exists()

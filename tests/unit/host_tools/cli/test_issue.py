@@ -1,0 +1,134 @@
+"""`shareboxctl issue`: what it writes is what a module verifies."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from host_tools.cli.exits import Exit
+from host_tools.phone.keyring import read_booking, read_key
+from protocol import keys
+from protocol.errors import Role
+from protocol.tokens import (
+    Booking,
+    Order,
+    RevocationList,
+    TimeAttestation,
+    Trust,
+    trust_of,
+    verify_booking,
+    verify_signed,
+)
+from tests.support.command import Ran, shareboxctl
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    run = shareboxctl(capsys)
+    run("dev", "init", "b")
+    monkeypatch.chdir(tmp_path / "b")
+    return run
+
+
+def trust() -> Trust:
+    file = read_booking(Path("booking.json"))
+    return trust_of(file.module_id, (read_key(Path("issuer.pem")).public_key(),))
+
+
+def claims(name: str = "booking.json") -> Booking:
+    return verify_booking(read_booking(Path(name)).token, trust())
+
+
+def test_a_booking_for_the_bench_needs_no_options(bench: Run) -> None:
+    ran = bench("issue", "booking")
+    assert ran.code == 0
+    assert "driver: unlock, drive, lock, locate" in ran.out
+    made = claims()
+    assert (made.role, made.permissions, made.ends_at_s - made.not_before_s) == (Role.DRIVER, 15, 7200)
+    assert made.holder == keys.public_to_bytes(read_key(Path("holder.pem")).public_key())
+    assert read_booking(Path("booking.json")).module_id == made.module_id
+
+
+def test_everything_in_a_booking_can_be_chosen(bench: Run) -> None:
+    other = bench("key", "new", "other.pem", "--json").objects()[0]["public"]
+    assert isinstance(other, str)
+    ran = bench(
+        *("issue", "booking", "--role", "owner", "--permission", "unlock", "--permission", "lock"),
+        *("--from", "2026-05-28T20:26:40Z", "--until", "2026-05-29T20:26:40Z"),
+        *("--holder", other, "--user", "00" * 8, "--device-generation", "3", "--out", "x.json", "--json"),
+    )
+    assert ran.code == 0
+    bench("issue", "booking")
+    made = claims("x.json")
+    (shown,) = ran.objects()
+    assert (made.role, made.permissions, made.user, made.device_generation) == (Role.OWNER, 5, bytes(8), 3)
+    assert (made.not_before_s, made.ends_at_s) == (1_780_000_000, 1_780_086_400)
+    assert made.holder.hex() == other
+    assert (shown["booking"], shown["expires_s"]) == (made.booking_id.hex(), made.expires_s)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--for", "2h", "--until", "+3h"],
+        ["--for", "never"],
+        ["--until", "-1h"],
+        ["--user", "xyz"],
+        ["--role", "king"],
+    ],
+)
+def test_a_booking_that_cannot_be_is_refused(bench: Run, options: list[str]) -> None:
+    ran = bench("issue", "booking", *options)
+    assert ran.code == Exit.USAGE
+    assert not Path("booking.json").exists()
+
+
+@pytest.mark.req("BKG-2")
+def test_an_end_order_is_for_the_booking_in_the_file(bench: Run) -> None:
+    bench("issue", "booking")
+    ran = bench("issue", "end-order", "--ttl", "10m")
+    assert ran.out.startswith("end-order.cose: end order, ")
+    order = verify_signed(Path("end-order.cose").read_bytes(), trust())
+    assert isinstance(order, Order)
+    assert order.booking_id == claims().booking_id
+    assert order.expires_s - order.issued_s == 600
+
+
+def test_a_revocation_list_withdraws_the_bookings_named(bench: Run) -> None:
+    bench("issue", "booking")
+    (shown,) = bench("issue", "revocation-list", "booking.json", "--number", "7", "--json").objects()
+    listed = verify_signed(Path("revocation-list.cose").read_bytes(), trust())
+    assert isinstance(listed, RevocationList)
+    assert (listed.number, listed.revoked) == (7, ((claims().token_id, claims().expires_s),))
+    assert (shown["type"], shown["entries"]) == ("revocation-list", 1)
+    bench("issue", "revocation-list")
+    later = verify_signed(Path("revocation-list.cose").read_bytes(), trust())
+    assert isinstance(later, RevocationList)
+    assert later.number > 1_700_000_000
+    assert bench("issue", "revocation-list", *["booking.json"] * 200).code == Exit.USAGE
+
+
+@pytest.mark.req("CLK-2")
+def test_a_time_attestation_is_bound_to_the_nonce(bench: Run) -> None:
+    bench("issue", "booking")
+    assert bench("issue", "time", "0b" * 16).code == 0
+    attested = verify_signed(Path("time.cose").read_bytes(), trust())
+    assert isinstance(attested, TimeAttestation)
+    assert attested.nonce == b"\x0b" * 16
+    assert bench("issue", "time", "0b").code == Exit.USAGE
+
+
+def test_files_that_are_missing_or_of_somebody_else_are_named(bench: Run, tmp_path: Path) -> None:
+    assert bench("issue", "end-order").code == Exit.CONFIGURATION
+    bench("issue", "booking")
+    bench("key", "new", "stranger.pem")
+    ran = bench("issue", "end-order", "--issuer", "stranger.pem")
+    assert ran.code == Exit.CONFIGURATION
+    assert "not a booking of this issuer" in ran.err
+    for text in (b"{}", b"\xff"):
+        Path("bad.json").write_bytes(text)
+        Path("bad.json").chmod(0o600)
+        ran = bench("issue", "booking", "--provisioning", "bad.json")
+        assert (ran.code, "bad.json is wrong" in ran.err) == (Exit.CONFIGURATION, True)
