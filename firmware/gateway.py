@@ -136,8 +136,12 @@ class Gateway:
         if label != credential.KCWT:
             raise ProtocolError(Code.NOT_ADMITTED, "the phone presented no booking token")
         booking = tokens.verify_booking(value, self._trust)
+        try:
+            holder = keys.public_from_bytes(booking.holder)
+        except ProtocolError as error:
+            raise ProtocolError(Code.TOKEN_MALFORMED, error.detail) from None
         presented.append(booking)
-        return credential.booking_credential(value, keys.public_from_bytes(booking.holder))
+        return credential.booking_credential(value, holder)
 
     def _handshake_failed(self, link: LinkId, session: _Session, error: EdhocError) -> Heard:
         heard = self._violated(session, error)
