@@ -5,6 +5,7 @@ Decides: what is a gap and what is a repetition. Refuses to know: what a report 
 
 import asyncio
 import contextlib
+import ipaddress
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -203,6 +204,7 @@ class Subscription:
             self._port,
             protocol=aiomqtt.ProtocolVersion.V5,
             timeout=ANSWER_S,
+            bind_address=_own_address(self._host),
             max_queued_incoming_messages=MAX_QUEUED,
             tls_context=self._tls,
         ) as client:
@@ -216,6 +218,14 @@ class Subscription:
             async for message in client.messages:
                 payload: Any = message.payload
                 self._arrived(Raw(message.topic.value, bytes(payload), bool(message.retain)))
+
+
+def _own_address(host: str) -> str:
+    """The local address to connect from: bound to loopback, a socket cannot leave it; else the system's choice."""
+    try:
+        return host if ipaddress.ip_address(host).is_loopback else ""
+    except ValueError:
+        return ""
 
 
 class Feed:

@@ -18,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from firmware.adapters.mqtt.settings import BrokerSettings
+from firmware.adapters.mqtt.settings import BrokerSettings, own_address
 from firmware.ports import BrokerUnavailable, Publication
 from protocol.telemetry import QOS, Channel, Online, encode, topic
 
@@ -81,6 +81,7 @@ class Connection(aiomqtt.Client):
             identifier=f"sharebox-{module_id.hex()}",
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=False,
+            bind_address=own_address(settings.host),
             keepalive=settings.keepalive_s,
             timeout=settings.answer_s,
             properties=_properties(
@@ -238,12 +239,31 @@ class Connection(aiomqtt.Client):
         # Paho may be in the thread that connects.
         self._loop.call_soon_threadsafe(self._end, end)
 
+    # These two are called in the thread that connects. By the time the loop gets to it, the socket may be closed
+    # already, and its number belong to somebody else.
     def _on_socket_open(self, client: PahoClient, userdata: Any, sock: Any) -> None:
-        super()._on_socket_open(client, userdata, sock)
-        self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._read)
+        def watch() -> None:
+            if sock.fileno() >= 0:
+                self._loop.add_reader(sock.fileno(), self._read)
+                self._misc_task = self._loop.create_task(self._misc_loop(), name="mqtt keep-alive")
+
+        self._loop.call_soon_threadsafe(watch)
+
+    def _on_socket_register_write(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        def watch() -> None:
+            if sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), self._write)
+
+        self._loop.call_soon_threadsafe(watch)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except OSError as error:
+            self.abort(End(f"the connection broke ({error})"))
 
     def _read(self) -> None:
-        """In the place of aiomqtt's own reader, with limits: Paho would hold packets of up to 256 MB."""
+        """With limits: Paho alone would hold packets of up to 256 MB."""
         try:
             while True:
                 self._client.loop_read()

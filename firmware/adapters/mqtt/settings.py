@@ -41,6 +41,17 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return f"{self.host}:{self.port}"
 
 
+class _TidySocket(ssl.SSLSocket):
+    """Paho leaves a socket behind, open, when its handshake fails."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def tls_context(settings: BrokerSettings) -> ssl.SSLContext | None:
     """TLS 1.2 or later as `settings` ask for it, or None for plain MQTT. Raises BrokerMisconfigured."""
     files = {"ca": settings.ca, "certificate": settings.certificate, "key": settings.key}
@@ -57,6 +68,7 @@ def tls_context(settings: BrokerSettings) -> ssl.SSLContext | None:
         )
     try:
         context = ssl.create_default_context(cafile=settings.ca)
+        context.sslsocket_class = _TidySocket
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if settings.certificate:
             # With an empty password an encrypted key fails; with none OpenSSL would ask on the terminal.
@@ -66,6 +78,11 @@ def tls_context(settings: BrokerSettings) -> ssl.SSLContext | None:
             f"TLS for the broker {settings.address} cannot be set up ({error}): check the files ca, certificate and key"
         ) from error
     return context
+
+
+def own_address(host: str) -> str:
+    """The local address to connect from: bound to loopback, a socket cannot leave it; else the system's choice."""
+    return host if host != "localhost" and is_loopback(host) else ""
 
 
 def is_loopback(host: str) -> bool:
