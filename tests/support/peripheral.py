@@ -39,6 +39,7 @@ class Thing:
         self.radio: VirtualController = device.radio
         self.written: list[bytes] = []
         self.connections: list[Connection] = []
+        self.keeper: asyncio.Task[None]  # who keeps it advertising, if anybody does
         self.events = Characteristic(EVENTS, _P.NOTIFY, _A(0), b"")
         self.counts = Characteristic(COUNTS, _P.INDICATE, _A(0), b"")
         device.on(device.EVENT_CONNECTION, self.connections.append)
