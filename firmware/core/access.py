@@ -1,9 +1,11 @@
 """The access state of a link (ACC-10): what turns an app's slider blue or grey, and why."""
 
+import msgspec
+
 from firmware.core import admit, clock, geo, vehicle
 from firmware.core.draft import Draft
 from firmware.core.effects import Tell
-from firmware.core.state import Link, State
+from firmware.core.state import Gist, Link, State
 from firmware.core.trip import GRACE_MS
 from protocol.messages import Access, Notice, NoticeKind, Phase, Push, PushKind, Status, VehicleState
 
@@ -57,14 +59,24 @@ def exact_home_distance_m(state: State) -> float | None:
 
 
 def push_changes(draft: Draft, before: State) -> None:
-    """Tell every phone whose access state changed in this step."""
+    """Tell every phone whose access state is another one than it knows, be it that only time has passed. One that
+    has just come asks by itself."""
     for link in draft.state.links:
-        old = before.link(link.id)
-        if old is None or old.booking is None or old.booking != link.booking:
+        if link.booking is None:
             continue
-        was, now_is = access(before, old, draft.now), access(draft.state, link, draft.now)
-        if _gist(was) != _gist(now_is):
+        now_is = access(draft.state, link, draft.now)
+        gist, known = _gist(now_is), link.told or _before(draft, before, link)
+        if link.told != gist:
+            draft.set_link(msgspec.structs.replace(link, told=gist))
+        if known is not None and known != gist:
             draft.order(Tell(link.id, Push(PushKind.ACCESS, now_is)))
+
+
+def _before(draft: Draft, before: State, link: Link) -> Gist | None:
+    old = before.link(link.id)
+    if old is None or old.booking is None or old.booking != link.booking:
+        return None
+    return _gist(access(before, old, draft.now))
 
 
 def notify_driver(draft: Draft, kind: NoticeKind, left_ms: int = 0) -> None:
@@ -74,5 +86,5 @@ def notify_driver(draft: Draft, kind: NoticeKind, left_ms: int = 0) -> None:
             draft.order(Tell(link.id, Push(PushKind.NOTICE, Notice(kind, max(0, left_ms)))))
 
 
-def _gist(access_: Access) -> tuple[bool, Phase, int | None]:
+def _gist(access_: Access) -> Gist:
     return access_.granted, access_.phase, None if access_.refusal is None else access_.refusal.code

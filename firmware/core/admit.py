@@ -6,6 +6,8 @@ nothing is changed. Which booking is dead is kept by `ledger`.
 
 from enum import Enum, unique
 
+import msgspec
+
 from firmware.core import clock, vehicle
 from firmware.core.state import Link, State
 from firmware.core.trip import GRACE_MS
@@ -39,7 +41,7 @@ def admit(state: State, booking: Booking, now: int) -> Admission | Refusal:
         if trip.booking.token_id == booking.token_id:
             return Admission.RUNNING
         if _same_user_newer_device(trip.booking, booking):
-            return Admission.REBIND
+            return _dead(state, booking) or Admission.REBIND
         return _in_use(state, booking, now)
     refusal = _dead(state, booking) or _outside_window(state, booking, now)
     if refusal is not None:
@@ -71,7 +73,10 @@ def denial(state: State, link: Link, now: int) -> Refusal:
     if link.denied is not None:
         return link.denied
     verdict = admit(state, link.booking, now)
-    return verdict if isinstance(verdict, Refusal) else refuse(Code.NOT_ADMITTED, role=link.booking.role)
+    if isinstance(verdict, Refusal):
+        return verdict
+    # It waited until the car was free: the next request brings it in.
+    return msgspec.structs.replace(refuse(Code.NOT_ADMITTED, remedy="The car is free now: ask again."), temporary=True)
 
 
 def _wrong_credential(state: State, booking: Booking) -> Refusal | None:

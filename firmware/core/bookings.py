@@ -62,7 +62,9 @@ def _rebind(draft: Draft, booking: Booking) -> None:
     """ACC-11: the same booking on the user's newer device; the window stays as it was first accepted."""
     running = draft.durable.trip.booking
     assert running is not None
-    bound = replace(booking, ends_at_s=running.ends_at_s, expires_s=running.expires_s, permissions=running.permissions)
+    # The later expiry: as long as either token lives, the ended booking must be remembered (ACC-5).
+    expires_s = max(running.expires_s, booking.expires_s)
+    bound = replace(booking, ends_at_s=running.ends_at_s, expires_s=expires_s, permissions=running.permissions)
     durable = ledger.bind(draft.durable, booking)
     draft.keep(replace(durable, trip=replace(durable.trip, booking=bound)))
 

@@ -40,6 +40,7 @@ from protocol.telemetry import EventKind
 
 SAVE_EVERY_MS: Final = 60_000
 """How much of the elapsed time a power cut may make the floor forget."""
+REARM_EVERY_MS: Final = 10_000
 
 replace = msgspec.structs.replace
 
@@ -91,6 +92,7 @@ def _happened(draft: Draft, event: Event) -> None:
         case VehicleSampled():
             draft.state = replace(draft.state, vehicle=vehicle.sampled(draft.state.vehicle, event, draft.now))
             _satellites(draft)
+            _rearm(draft)
         case Ticked():
             pass
         case LinkOpened(link):
@@ -104,8 +106,10 @@ def _happened(draft: Draft, event: Event) -> None:
         case HandshakeFailed():
             links.handshake_failed(draft)
         case TokenPresented():
+            bookings.settle(draft)
             _presented(draft, event)
         case RequestReceived():
+            bookings.settle(draft)
             requests.received(draft, event)
         case ActuationFinished():
             requests.actuation_finished(draft, event)
@@ -123,6 +127,7 @@ def _happened(draft: Draft, event: Event) -> None:
         case PositionSlotAcknowledged(version):
             reporting.slot_acknowledged(draft, version)
         case StorageFailed(undone):
+            bookings.settle(draft)
             _undone(draft, undone)
         case _:
             raise AssertionError(f"no room for {event}")
@@ -131,6 +136,16 @@ def _happened(draft: Draft, event: Event) -> None:
 def _time(draft: Draft, source: TimeSource, utc_ms: int) -> None:
     draft.state = replace(draft.state, clock=clock.offered(draft.state.clock, source, utc_ms, draft.now))
     orders.anchor(draft)
+
+
+def _rearm(draft: Draft) -> None:
+    """An immobiliser that did not arm when it was told is told again, while the car is parked (CUT-2)."""
+    state = draft.state
+    due = draft.now - state.rearmed_at_ms >= REARM_EVERY_MS
+    wrong = state.vehicle.sample.immobilised is False and posture(state.durable) is Action.ARM_IMMOBILISER
+    if due and wrong and vehicle.parked(state.vehicle, draft.now):
+        draft.state = replace(state, rearmed_at_ms=draft.now)
+        draft.order(Actuate(Action.ARM_IMMOBILISER))
 
 
 def _satellites(draft: Draft) -> None:
@@ -154,13 +169,13 @@ def _presented(draft: Draft, event: TokenPresented) -> None:
 
 def _undone(draft: Draft, undone: Event) -> None:
     """A permission could not be made durable, so it was not given (PWR-2)."""
-    refusal = refuse(Code.STORAGE_FAILED)
     match undone:
-        case RequestReceived(link_id, request):
-            draft.answer(link_id, request.id, refusal)
+        case RequestReceived():
+            requests.undone(draft, undone)
         case TokenPresented(link_id, booking):
             link = draft.state.link(link_id)
             if link is not None:
+                refusal = refuse(Code.STORAGE_FAILED)
                 draft.set_link(Link(link.id, link.opened_at_ms, draft.now, booking, refusal))
         case _:
             pass

@@ -7,7 +7,7 @@ import msgspec
 
 from firmware.core import clock, reporting
 from firmware.core.bookings import apply_list, end_by_order
-from firmware.core.clock import NONCE_LASTS_MS, Quality
+from firmware.core.clock import AGREE_MS, NONCE_LASTS_MS
 from firmware.core.draft import Draft
 from firmware.core.state import State
 from protocol.errors import Code, Refusal, refuse
@@ -54,19 +54,23 @@ def alert(draft: Draft, kind: EventKind) -> None:
 
 
 def anchor(draft: Draft) -> None:
-    """A running booking whose deadline rests on the floor alone gets it from the first real clock. It can only
-    come nearer: the floor is the earliest time that it can be (CLK-3, CUT-5)."""
+    """The deadline of a booking that ran through a reboot rests on the floor and the RTC, until a trusted clock has
+    spoken. A clock brings it nearer; only one that two sources or a signature stand for can tell that the RTC was
+    fast and give the time back, never beyond what the floor says (CLK-3, CUT-5)."""
     state = draft.state
     booking = state.durable.trip.booking
-    if not state.anchored_on_floor or booking is None or state.clock.reading_ms is None:
+    if not state.anchored_on_floor or booking is None:
         return
     end_at_ms = draft.now + booking.ends_at_s * 1000 - clock.utc(state.clock, draft.now)
-    draft.state = replace(state, end_at_ms=min(state.end_at_ms, end_at_ms), anchored_on_floor=False)
+    if end_at_ms <= state.end_at_ms + AGREE_MS:
+        end_at_ms = min(end_at_ms, state.end_at_ms)
+    draft.state = replace(state, end_at_ms=end_at_ms, anchored_on_floor=not state.clock.trusted)
 
 
 def issued(draft: Draft, issued_s: int) -> None:
     """Verified material raises the floor (CLK-1)."""
     draft.state = replace(draft.state, clock=clock.raised(draft.state.clock, issued_s * 1000, draft.now))
+    anchor(draft)
 
 
 def _order(draft: Draft, order: Order) -> Accepted | Refusal:
@@ -98,6 +102,6 @@ def _time(draft: Draft, attestation: TimeAttestation) -> Accepted | Refusal:
     believed = clock.attested(state.clock, attestation.now_s * 1000, age_ms, draft.now)
     draft.state = replace(state, clock=believed, nonce=b"")
     anchor(draft)
-    if clock.quality(believed, draft.now) is not Quality.SYNCED:
+    if not believed.trusted or believed.reading_at_ms != draft.now:
         return refuse(Code.CLOCK_UNCERTAIN)
     return Accepted()

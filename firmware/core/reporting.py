@@ -88,16 +88,17 @@ def track(draft: Draft) -> None:
     when nobody has a right to hide it."""
     state, now = draft.state, draft.now
     sample = vehicle.current(state.vehicle, now)
-    last = state.told.point_at_ms
-    due = last is None or now - last >= TRACK_EVERY_MS
-    wanted = sample.ignition_on or state.durable.slot.point is None
+    slot, last = state.durable.slot, state.told.point_at_ms
+    due = last is None or now - last >= TRACK_EVERY_MS or slot.point is None
+    wanted = sample.ignition_on or slot.point is None
     if position_hidden(state) or not due or not wanted:
         return
     point = fixed_point(state)
-    if point is None or point == state.durable.slot.point:
+    if point is None or point == slot.point:
         return
     draft.state = replace(state, told=replace(state.told, point_at_ms=now))
-    retain_position(draft, point, parking=False)
+    # A parking position that nobody knew when the booking ended is still owed (PRV-2).
+    retain_position(draft, point, parking=slot.parking and slot.point is None)
     _report(draft, Channel.TRACK, Record(point=point))
 
 

@@ -56,17 +56,36 @@ def received(draft: Draft, event: RequestReceived) -> None:
     link = draft.state.link(event.link)
     if link is None or link.booking is None:
         return
-    link = replace(link, active_at_ms=draft.now)
-    draft.set_link(link)
+    draft.set_link(replace(link, active_at_ms=draft.now))
     try_boarding(draft, link.id)
+    _answer(draft, event)
+    if event.request.operation is Operation.PUT:
+        try_boarding(draft, link.id)
+
+
+def undone(draft: Draft, event: RequestReceived) -> None:
+    """Answer a request whose permission could not be made durable: what permits is refused, the car is not given to
+    a booking that waits for it, and anything else is done all the same (PWR-2, ACC-10)."""
+    link = draft.state.link(event.link)
+    if link is None or link.booking is None:
+        return
+    refusal = refuse(Code.STORAGE_FAILED)
+    denied = link.denied if admit.admitted(draft.state, link) else refusal
+    draft.set_link(replace(link, active_at_ms=draft.now, denied=denied))
+    if event.request.operation in (Operation.UNLOCK, Operation.ENABLE_DRIVE):
+        draft.answer(link.id, event.request.id, refusal)
+    else:
+        _answer(draft, event)
+
+
+def _answer(draft: Draft, event: RequestReceived) -> None:
     request = event.request
     if request.operation in COMMANDS:
-        _command(draft, link.id, request)
+        _command(draft, event.link, request)
     elif request.operation is Operation.PUT:
-        orders.put(draft, link.id, request, event.signed)
-        try_boarding(draft, link.id)
+        orders.put(draft, event.link, request, event.signed)
     else:
-        _question(draft, link.id, request, event.entropy)
+        _question(draft, event.link, request, event.entropy)
 
 
 def try_boarding(draft: Draft, link_id: int) -> None:
@@ -236,14 +255,19 @@ def _carry_out(draft: Draft, link: Link, request: Request) -> None:
         case _:
             pass
     draft.required = draft.required or request.operation in (Operation.UNLOCK, Operation.ENABLE_DRIVE)
+    pending = Pending(
+        link.id, request.id, request.command_id, request.operation, enabled_before=draft.durable.drive_enabled
+    )
     draft.keep(durable)
-    pending = Pending(link.id, request.id, request.command_id, request.operation)
     draft.state = replace(draft.state, pending=pending)
     draft.order(Actuate(ACTION_OF[request.operation], request.command_id))
 
 
 def actuation_finished(draft: Draft, event: ActuationFinished) -> None:
-    """The car answered: remember the outcome and tell who asked. A release that nobody saw happen is taken back."""
+    """The car answered: remember the outcome and tell who asked. A release that nobody saw happen is taken back,
+    unless driving was possible before: then the engine may be running (CUT-3)."""
+    seen = vehicle.acted(draft.state.vehicle, event.action, confirmed=event.confirmed)
+    draft.state = replace(draft.state, vehicle=seen)
     pending = draft.state.pending
     if pending is None or pending.command_id != event.command_id:
         if event.action is Action.LOCK and not event.confirmed:
@@ -251,11 +275,12 @@ def actuation_finished(draft: Draft, event: ActuationFinished) -> None:
         return
     draft.state = replace(draft.state, pending=None)
     code = _warning(draft) if event.confirmed else Code.VEHICLE_NO_RESPONSE
-    entry = next((e for e in draft.durable.executed if e.command_id == event.command_id and e.code is None), None)
+    unfinished = (e for e in reversed(draft.durable.executed) if e.command_id == event.command_id and e.code is None)
+    entry = next(unfinished, None)
     if entry is not None:
         stored = Code.OK if event.confirmed else code
         draft.keep(ledger.finish(draft.durable, entry.user, entry.command_id, entry.operation, stored))
-    if pending.operation is Operation.ENABLE_DRIVE and not event.confirmed:
+    if pending.operation is Operation.ENABLE_DRIVE and not event.confirmed and not pending.enabled_before:
         draft.keep(replace(draft.durable, drive_enabled=False))
         draft.order(Actuate(Action.ARM_IMMOBILISER))
     body = Done() if event.confirmed else refuse(code, may_have_succeeded=True)
@@ -284,8 +309,12 @@ def _answer_ended(draft: Draft, link_id: int, request_id: int) -> None:
     point = trip.end_point
     age_ms = None if point is None else max(0, trip.ended_ms - point.utc_ms)
     body = Ended(trip.ended_ms, trip.end_distance_m, age_ms)
-    distance = access.exact_home_distance_m(draft.state)
-    outside = distance is not None and distance > HOME_RADIUS_M
+    home = draft.state.profile.home
+    outside = (
+        point is not None
+        and home is not None
+        and geo.distance_m((point.latitude_e7, point.longitude_e7), home) > HOME_RADIUS_M
+    )
     receipt = EndReceipt(
         draft.state.profile.module_id,
         trip.booking.booking_id,

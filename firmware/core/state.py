@@ -134,23 +134,30 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     counters: Counters = Counters()
 
 
+Gist = tuple[bool, Phase, Code | None]
+"""What an app's slider shows of an access state: granted or not, the phase, and the code of the refusal."""
+
+
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """A central. `booking`: what its session authenticated with. `denied`: why it was not made durable, if so."""
+    """A central. `booking`: what its session authenticated with. `denied`: why it was not made durable, if so.
+    `told`: the gist of its access state, as the phone knows it."""
 
     id: int
     opened_at_ms: int
     active_at_ms: int
     booking: Booking | None = None
     denied: Refusal | None = None
+    told: Gist | None = None
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
-    """The command that the car is carrying out."""
+    """The command that the car is carrying out. `enabled_before`: driving was possible when it was given."""
 
     link: int
     request_id: int
     command_id: bytes
     operation: Operation
+    enabled_before: bool = False
 
 
 class VehicleView(msgspec.Struct, frozen=True, gc=False):
@@ -170,7 +177,8 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
-    """The module. `end_at_ms`: the booking's end on the monotonic clock (CLK-3)."""
+    """The module. `end_at_ms`: the booking's end on the monotonic clock (CLK-3); `anchored_on_floor`: it ran through
+    a reboot, and no trusted clock has fixed its end since. `rearmed_at_ms`: when arming was last tried again."""
 
     profile: Profile
     durable: Durable
@@ -186,6 +194,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     broker_connected: bool = False
     told: Told = Told()
     saved_at_ms: int = 0
+    rearmed_at_ms: int = 0
 
     def link(self, link_id: int) -> Link | None:
         """The link with that number, or None."""

@@ -71,7 +71,13 @@ RULES: Final = (
         Phase.CUTOFF_PENDING,
         lambda _, f: f.overdue_ms > GRACE_MS,
     ),
-    Rule("parked", frozenset({Phase.CUTOFF_PENDING}), Phase.CUT_OFF, lambda _, f: f.parked),
+    Rule(
+        "parked",
+        frozenset({Phase.CUTOFF_PENDING}),
+        Phase.CUT_OFF,
+        # Asked again: after a reboot the first clock may have been fast, and a better one has said so since.
+        lambda _, f: f.parked and f.overdue_ms > GRACE_MS,
+    ),
     Rule(
         "an end was ordered, and parked",
         RUNNING,

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core.events import VehicleSampled
+from firmware.core.events import Action, VehicleSampled
 from firmware.core.state import VehicleView
 
 STILL_FOR_MS: Final = 5_000
@@ -23,6 +23,18 @@ def sampled(view: VehicleView, sample: VehicleSampled, now: int) -> VehicleView:
     unbroken = view.at_ms is not None and now - view.at_ms <= SAMPLE_LASTS_MS
     since = view.still_since_ms if unbroken and view.still_since_ms is not None else now
     return VehicleView(sample, now, since)
+
+
+def acted(view: VehicleView, action: Action, *, confirmed: bool) -> VehicleView:
+    """The view after the module moved something itself, ahead of the next sample. What nobody saw is not known."""
+    match action:
+        case Action.UNLOCK | Action.LOCK:
+            locked = action is Action.LOCK if confirmed else None
+            sample = msgspec.structs.replace(view.sample, locked=locked)
+        case Action.RELEASE_IMMOBILISER | Action.ARM_IMMOBILISER:
+            immobilised = action is Action.ARM_IMMOBILISER if confirmed else None
+            sample = msgspec.structs.replace(view.sample, immobilised=immobilised)
+    return msgspec.structs.replace(view, sample=sample)
 
 
 def is_still(sample: VehicleSampled) -> bool:

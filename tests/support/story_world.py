@@ -1,0 +1,397 @@
+"""The world of a story: one module with its car, phones, disk and broker, in true time.
+
+The car is sampled every second, deadlines are kept as the pump keeps them, the actuators work, and the courier
+delivers what the core lets leave. Around every single step stands what must hold in every story (`_never`). What
+the lines of a story mean is in `story`.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from firmware.core import clock, module, reporting
+from firmware.core.access import access
+from firmware.core.effects import Actuate, Answer, AnswerEnded, Effect, HangUp, Persist, Report, Tell
+from firmware.core.events import (
+    Action,
+    ActuationFinished,
+    BrokerConnected,
+    Event,
+    Fix,
+    HandshakeBegun,
+    LinkLost,
+    LinkOpened,
+    PositionSlotAcknowledged,
+    RequestReceived,
+    StorageFailed,
+    Ticked,
+    TimeOffered,
+    TimeSource,
+    TokenPresented,
+    VehicleSampled,
+)
+from firmware.core.reports import Record
+from firmware.core.state import Durable, Profile, State
+from protocol.errors import Code, Role
+from protocol.messages import Access, Body, Nonce, Operation, Permission, Push, Request
+from protocol.telemetry import Channel
+from protocol.tokens import Booking, EndReceipt, Order, OrderKind, RevocationList, TimeAttestation
+
+BASE_MS = int(datetime(2026, 11, 2, tzinfo=UTC).timestamp() * 1000)
+MODULE_ID = bytes.fromhex("5b0e000000000001")
+HOME = (481_371_540, 115_761_240)
+FAR_AWAY = (482_000_000, 116_500_000)
+ALL = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE)
+DENSE_MS = 4 * 3600 * 1000
+"""In longer gaps between two lines the car is only looked at in the last ten seconds and around deadlines."""
+
+OPERATIONS = {
+    "unlock": Operation.UNLOCK,
+    "lock": Operation.LOCK,
+    "drive": Operation.ENABLE_DRIVE,
+    "undrive": Operation.DISABLE_DRIVE,
+    "end": Operation.END_BOOKING,
+    "status": Operation.STATUS,
+    "locate": Operation.LOCATE,
+    "nonce": Operation.GET_NONCE,
+    "outcome": Operation.OUTCOME,
+}
+Signed = Order | RevocationList | TimeAttestation
+TIME = re.compile(r"(?:D(\d+) )?(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?")
+
+
+def milliseconds(text: str) -> int:
+    """`12:30:00.001` or `D3 08:00:00` as ms after BASE."""
+    match = TIME.fullmatch(text.strip())
+    assert match is not None, f"not a time: {text!r}"
+    day, hour, minute, second, ms = (int(part or 0) for part in match.groups())
+    return (((day * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms
+
+
+def make_booking(name: str, role: Role, begins: str, ends: str, **changes: object) -> Booking:
+    """A booking whose identifiers are made of its name."""
+    begins_s, ends_s = (int((BASE_MS + milliseconds(at)) / 1000) for at in (begins, ends))
+    booking = Booking(
+        token_id=token_id_of(name),
+        not_before_s=begins_s,
+        ends_at_s=ends_s,
+        expires_s=ends_s + 1800,
+        issued_s=begins_s,
+        module_id=MODULE_ID,
+        booking_id=name.encode().ljust(16, b"b"),
+        role=role,
+        permissions=ALL,
+        key_epoch=1,
+        user=name.encode().ljust(8, b"u"),
+        delegation_depth=0,
+        device_generation=1,
+        holder=b"\x02" + name.encode().ljust(32, b"h"),
+    )
+    return msgspec.structs.replace(booking, **changes)
+
+
+def token_id_of(name: str) -> bytes:
+    """The token of the booking called `name`."""
+    return name.encode().ljust(16, b"t")
+
+
+class Answered(NamedTuple):
+    """A reply, with what the module will sign when it is the reply to an end."""
+
+    code: Code
+    body: Body
+    receipt: EndReceipt | None = None
+
+
+class Car:
+    """The ground truth: what the car really does, whatever the module knows of it."""
+
+    def __init__(self) -> None:
+        self.ignition: bool | None = False
+        self.speed: float | None = 0.0
+        self.locked: bool | None = True
+        self.doors_open: bool | None = False
+        self.boot_open: bool | None = False
+        self.immobilised = True
+        self.silent = False
+        self.actuators = "alive"
+        """Or "dead": nothing moves; "slow": it moves, and nobody hears of it; "mute": it moves and says it did not."""
+        self.place: tuple[int, int] | None = HOME
+        self.fix_age_ms = 0
+
+    @property
+    def moving(self) -> bool:
+        """Whether the wheels turn or the engine may be running."""
+        return self.ignition is not False or self.speed != 0
+
+    def sample(self, now: int) -> VehicleSampled:
+        """What the module is told."""
+        fix = None
+        if self.place is not None:
+            age = self.fix_age_ms
+            fix = Fix(self.place[0], self.place[1], BASE_MS + now - age, now - age)
+        return VehicleSampled(
+            self.ignition,
+            self.speed,
+            self.locked,
+            self.doors_open,
+            self.boot_open,
+            self.immobilised,
+            60.0,
+            1_000_000 + now // 100,
+            12_600,
+            fix,
+        )
+
+
+class World:
+    """One module with its phones, car and broker. `now` is true time in ms after BASE; the module's monotonic
+    clock starts at 0 at each boot."""
+
+    def __init__(self, now: int = 0, module_id: bytes = MODULE_ID) -> None:
+        self.now = now
+        self.booted_at = now
+        self.powered = True
+        self.car = Car()
+        self.bookings: dict[str, Booking] = {}
+        self.links: dict[str, int] = {}
+        self.next_link = 1
+        self.next_request = 1
+        self.profile = Profile(module_id, 1, HOME, BASE_MS + now - 86_400_000)
+        self.disk: bytes | None = None
+        self.disk_full = False
+        self.outbox: list[Record] = []
+        self.broker_up = False
+        self.published: list[tuple[int, Channel, bytes]] = []
+        self.events: list[str] = []
+        self.answers: list[Answered] = []
+        self.unanswered: list[ActuationFinished] = []
+        self.nonce = bytes(16)
+        self.pushes: list[tuple[str, Push]] = []
+        self.hung_up: set[str] = set()
+        self.retained: bytes = b""
+        self.effects: list[Effect] = []
+        self.state: State
+        self.boot(rtc_ms=0)
+
+    # ------------------------------------------------------------ the shell, as the pump does it
+    @property
+    def mono(self) -> int:
+        """The module's monotonic clock."""
+        return self.now - self.booted_at
+
+    def boot(self, rtc_ms: int | None) -> None:
+        """Power up from the disk; `rtc_ms`: how wrong the RTC is, None: it knows nothing."""
+        self.booted_at = self.now
+        self.powered = True
+        self.links.clear()
+        self.unanswered.clear()
+        durable = None if self.disk is None else msgspec.msgpack.decode(self.disk, type=Durable)
+        self.state, effects = module.boot(durable, self.profile, self.mono)
+        self._carry_out(Ticked(), self.state, effects)
+        if rtc_ms is not None:
+            self.tell(TimeOffered(TimeSource.RTC, BASE_MS + self.now + rtc_ms))
+        if self.broker_up:
+            self.tell(BrokerConnected())
+
+    def cut_power(self) -> None:
+        """Nothing works until it boots again; every phone loses its link, and the broker the module."""
+        self.powered = False
+        self.links.clear()
+
+    def answer_actuations(self) -> None:
+        """The actuators that were slow say that they have done it."""
+        finished, self.unanswered = self.unanswered, []
+        for event in finished:
+            self.tell(event)
+
+    def tell(self, event: Event) -> None:
+        """One step, with everything the pump does around it. A module without power hears nothing."""
+        if not self.powered:
+            return
+        state, effects = module.step(self.state, event, self.mono)
+        if self.disk_full and any(isinstance(effect, Persist) and effect.required for effect in effects):
+            state, effects = module.step(self.state, StorageFailed(event), self.mono)
+        self._carry_out(event, state, effects)
+        self._deliver()
+
+    def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...]) -> None:
+        before, self.state = getattr(self, "state", state), state
+        self._never(before, effects)
+        self.effects.extend(effects)
+        done: list[Event] = []
+        for effect in effects:
+            match effect:
+                case Persist() if not self.disk_full:
+                    self.disk = msgspec.msgpack.encode(state.durable)
+                case Report(record):
+                    self.outbox.append(record)
+                    if record.kind is not None:
+                        self.events.append(record.kind.value)
+                case Actuate(action, command_id):
+                    finished = ActuationFinished(action, self._actuate(action), command_id)
+                    (self.unanswered if self.car.actuators == "slow" else done).append(finished)
+                case Answer(_, reply):
+                    self.answers.append(Answered(reply.code, reply.body))
+                    self.nonce = reply.body.nonce if isinstance(reply.body, Nonce) else self.nonce
+                case AnswerEnded(_, _, code, body, receipt):
+                    self.answers.append(Answered(code, body, receipt))
+                case Tell(link, push):
+                    self.pushes.append((self._name(link), push))
+                case HangUp(link):
+                    name = self._name(link)
+                    self.hung_up.add(name)
+                    self.links.pop(name, None)
+                    done.append(LinkLost(link))
+                case _:
+                    pass
+        for event_ in done:
+            self.tell(event_)
+
+    def _actuate(self, action: Action) -> bool:
+        if self.car.actuators == "dead":
+            return False
+        match action:
+            case Action.UNLOCK:
+                self.car.locked = False
+            case Action.LOCK:
+                self.car.locked = True
+            case Action.RELEASE_IMMOBILISER:
+                self.car.immobilised = False
+            case Action.ARM_IMMOBILISER:
+                self.car.immobilised = True
+        return self.car.actuators != "mute"
+
+    def _deliver(self) -> None:
+        """The courier: the slot first, then every record that may leave."""
+        while self.broker_up and self.powered and self.state.broker_connected:
+            message = reporting.slot_message(self.state, self.mono)
+            if message is not None:
+                self._publish(message.channel, message.payload)
+                self.retained = message.payload
+                version = self.state.durable.slot.version
+                self.tell(PositionSlotAcknowledged(version))
+                continue
+            sendable = [r for r in self.outbox if reporting.may_leave(self.state, reveals_position=r.reveals_position)]
+            if not sendable:
+                break
+            self.outbox.remove(sendable[0])
+            record = reporting.record_message(self.state, sendable[0], self.mono)
+            self._publish(record.channel, record.payload)
+        if self.broker_up and self.powered and self.state.broker_connected:
+            assert not (self.secret and self.retained), "a position is retained during a driver's booking"
+
+    def _publish(self, channel: Channel, payload: bytes) -> None:
+        self.published.append((self.now, channel, payload))
+        assert not (self.secret and b"atitude" in payload), f"a position left during a driver's booking: {payload!r}"
+        assert not re.search(b"[Ss]peed|[Hh]eading|[Ss]treet|[Cc]ell", payload), f"a track can be rebuilt: {payload!r}"
+
+    @property
+    def secret(self) -> bool:
+        """Whether anybody but the owner has the car."""
+        trip = self.state.durable.trip
+        return trip.running and trip.booking is not None and trip.booking.role is not Role.OWNER
+
+    def _never(self, before: State, effects: tuple[Effect, ...]) -> None:
+        """What holds in every story, at every step."""
+        durable = self.state.durable
+        moving = self.car.moving
+        for effect in effects:
+            if isinstance(effect, Actuate) and effect.action is Action.ARM_IMMOBILISER and moving:
+                assert not (before.durable.drive_enabled and before.durable.trip.running), "taken from a moving car"
+            if isinstance(effect, Actuate) and effect.action in (Action.UNLOCK, Action.RELEASE_IMMOBILISER):
+                assert durable.trip.running, "moved something without a running booking"
+            if isinstance(effect, Report) and self.secret:
+                assert effect.record.point is None, "a position is recorded during a driver's booking"
+        assert clock.floor(self.state.clock, self.mono) >= before.durable.floor_ms, "the floor fell"
+        dead = {d.booking_id for d in durable.dead}
+        running = durable.trip.booking if durable.trip.running else None
+        assert running is None or running.booking_id not in dead, "a dead booking runs"
+
+    def _name(self, link: int) -> str:
+        return next((name for name, number in self.links.items() if number == link), f"link {link}")
+
+    # ------------------------------------------------------------ time
+    def advance(self, to: int) -> None:
+        """Let time pass until `to`: samples every second, ticks at deadlines."""
+        assert to >= self.now, "time only goes on"
+        if not self.powered:
+            self.now = to
+            return
+        if to - self.now > DENSE_MS:
+            self._skip(to - 10_000)
+        while self.now < to:
+            due = module.next_deadline(self.state, self.mono) + self.booted_at
+            sample_at = (self.now // 1000 + 1) * 1000
+            self.now = min(to, sample_at, max(due, self.now + 1))
+            if self.now == sample_at and not self.car.silent:
+                self.tell(self.car.sample(self.mono))
+            if self.now >= due:
+                self.tell(Ticked())
+
+    def _skip(self, to: int) -> None:
+        """Pass a long time: only deadlines, with a few samples before and after each."""
+        while True:
+            due = module.next_deadline(self.state, self.mono) + self.booted_at
+            if due >= to:
+                self.now = to
+                return
+            self.now = max(due, self.now + 1)
+            self.tell(Ticked())
+
+    # ------------------------------------------------------------ phones
+    def present(self, name: str) -> None:
+        """A phone connects and authenticates itself with its booking."""
+        if name not in self.links:
+            self.connect(name)
+        self.tell(HandshakeBegun(self.links[name]))
+        self.tell(TokenPresented(self.links[name], self.bookings[name]))
+
+    def connect(self, name: str) -> None:
+        """A central connects and says nothing."""
+        self.links[name] = self.next_link
+        self.next_link += 1
+        self.hung_up.discard(name)
+        self.tell(LinkOpened(self.links[name]))
+
+    def leave(self, name: str) -> None:
+        """A central goes away."""
+        self.tell(LinkLost(self.links.pop(name)))
+
+    def ask(
+        self, name: str, operation: Operation, command_id: bytes = b"", signed: Signed | None = None
+    ) -> Answered | None:
+        """A request over the phone's session, which is opened first when it has none; returns the answer."""
+        if name not in self.links:
+            self.present(name)
+        request_id, self.next_request = self.next_request, self.next_request % 60_000 + 1
+        if operation in OPERATIONS.values() and not command_id:
+            command_id = request_id.to_bytes(8, "big")
+        before = len(self.answers)
+        request = Request(request_id, operation, command_id)
+        self.tell(RequestReceived(self.links[name], request, signed, request_id.to_bytes(16, "big")))
+        return self.answers[before] if len(self.answers) > before else None
+
+    def access(self, name: str) -> Access:
+        """The access state as the phone would read it now; it connects first when it is not connected."""
+        if name not in self.links:
+            self.present(name)
+        link = self.state.link(self.links[name])
+        assert link is not None
+        return access(self.state, link, self.mono)
+
+    def order_end(self, name: str) -> Order:
+        """A signed end order for a booking, good for an hour."""
+        booking = self.bookings[name]
+        issued_s = (BASE_MS + self.now) // 1000
+        return Order(
+            b"order-" + name.encode().ljust(10, b"o"),
+            OrderKind.END_BOOKING,
+            MODULE_ID,
+            issued_s,
+            issued_s + 3600,
+            booking.booking_id,
+            booking.expires_s,
+        )
