@@ -1,0 +1,92 @@
+"""The specification repeats numbers of the code; here it is held to them."""
+
+import re
+
+import pytest
+
+from protocol import cose, edhoc, framing, gatt, session, tokens
+from protocol.messages import MessageType, Operation, PublicInfo, PushKind
+from protocol.telemetry import Channel, EventKind
+from tests.support import worked_example
+
+SPEC = worked_example.SPEC.read_text("utf-8")
+
+
+def section(number: int) -> str:
+    """The text of one numbered section."""
+    found = re.search(rf"(?ms)^## {number} .*?(?=^## |\Z)", SPEC)
+    assert found is not None
+    return found.group()
+
+
+def test_the_sections_are_numbered_as_the_code_cites_them() -> None:
+    assert [int(number) for number in re.findall(r"(?m)^## (\d+) ", SPEC)] == list(range(1, 14))
+
+
+def test_the_worked_example_is_what_the_code_does() -> None:
+    """To make it anew: python -m tests.support.worked_example."""
+    assert worked_example.replaced(SPEC) == SPEC
+
+
+def test_a_text_without_a_place_for_the_example_is_refused() -> None:
+    with pytest.raises(ValueError, match="no place"):
+        worked_example.replaced("")
+
+
+@pytest.mark.req("BLE-1")
+def test_the_gatt_table_is_that_of_the_code() -> None:
+    for uuid in (gatt.SERVICE_UUID, gatt.TO_MODULE_UUID, gatt.FROM_MODULE_UUID, gatt.PUBLIC_INFO_UUID):
+        assert section(3).count(f"`{uuid}`") == 1
+    info = PublicInfo()
+    assert f"| {info.max_message_bytes} |" in section(3)
+    assert f"| {info.max_list_bytes} |" in section(3)
+    assert f"up to {gatt.MAX_LINKS} centrals" in section(3)
+
+
+def test_the_limits_of_framing_are_those_of_the_code() -> None:
+    text = section(4)
+    assert f"at most {framing.MAX_MESSAGE_BYTES} bytes, within one at most {framing.MAX_SESSION_MESSAGE_BYTES}" in text
+    assert f"min(ATT MTU - 3, {framing.MAX_FRAGMENT_BYTES})" in text
+    assert (framing.FRAGMENT_TIMEOUT_MS, framing.MESSAGE_TIMEOUT_MS, framing.MAX_VIOLATIONS) == (1_000, 5_000, 3)
+    assert "At most 1 s may pass between two fragments of a message, and 5 s" in text
+    assert PublicInfo().max_message_bytes == framing.MAX_MESSAGE_BYTES == cose.MAX_BYTES == edhoc.MAX_MESSAGE_BYTES
+    assert PublicInfo().max_list_bytes == tokens.MAX_LIST_BYTES
+
+
+def rows(text: str, columns: int) -> set[tuple[str, ...]]:
+    """The first cells of all tables."""
+    lines = (line.strip("|").split("|") for line in text.splitlines() if line.startswith("|"))
+    return {tuple(cell.strip() for cell in line[:columns]) for line in lines if len(line) >= columns}
+
+
+def test_message_types_operations_and_pushes_are_those_of_the_code() -> None:
+    assert {(str(int(kind)), kind.name) for kind in MessageType} <= rows(section(5), 2)
+    named = {(number, name.partition(":")[0]) for number, name in rows(section(8), 2)}
+    assert {(str(int(operation)), operation.name) for operation in Operation} <= named
+    assert {(str(int(kind)), kind.name.lower()) for kind in PushKind} <= named
+
+
+def test_the_kinds_of_credentials_are_those_of_the_code() -> None:
+    assert {(str(int(typ)), typ.name.lower().replace("_", " ")) for typ in tokens.Typ} <= {
+        (number, name.removesuffix(" token")) for number, name in rows(section(6), 2)
+    }
+
+
+@pytest.mark.req("SEC-2")
+def test_the_labels_of_the_record_keys_are_those_of_the_code() -> None:
+    assert {
+        (str(session.LABEL_KEY_TO_MODULE), "32", "key to the module"),
+        (str(session.LABEL_IV_TO_MODULE), "12", "IV to the module"),
+        (str(session.LABEL_KEY_FROM_MODULE), "32", "key from the module"),
+        (str(session.LABEL_IV_FROM_MODULE), "12", "IV from the module"),
+    } <= rows(section(7), 3)
+    assert f"`{session.EXPORTER_CONTEXT.decode()}`" in section(7)
+
+
+@pytest.mark.req("TEL-2")
+def test_the_channels_and_events_of_mqtt_are_those_of_the_code() -> None:
+    text = section(10)
+    assert {(f"`{channel.value}`",) for channel in Channel} <= rows(text, 1)
+    kinds = re.search(r"Kinds of event: (.*)\.\n", text)
+    assert kinds is not None
+    assert kinds.group(1).split(", ") == [f"`{kind.value}`" for kind in EventKind]
