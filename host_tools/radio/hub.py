@@ -123,7 +123,7 @@ class _Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except Exception as error:  # whatever the bytes cause, it ends this connection only
+        except Exception as error:  # broad: whatever the bytes cause, it ends this connection only
             self.abort(f"it sent what is not HCI ({error})")
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -151,7 +151,7 @@ class _Client(asyncio.Protocol):
             return
         try:
             self._controller.on_packet(packet)
-        except Exception as error:  # a malformed command must not reach the other hosts
+        except Exception as error:  # broad: a malformed command must not reach the other hosts
             self.abort(f"its packet {packet[:16].hex()} is malformed ({error})")
 
     def abort(self, why: str | None = None) -> None:

@@ -159,7 +159,7 @@ def test_tcp_on_loopback_works_while_held() -> None:
 def test_work_in_a_thread_takes_no_virtual_time() -> None:
     async def main() -> tuple[int, float]:
         def work() -> int:
-            time.sleep(0.05)
+            threading.Event().wait(0.05)
             return os.getpid()
 
         async with asyncio.timeout(0.001):
