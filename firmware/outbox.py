@@ -6,6 +6,7 @@ waits, and what may go goes on.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -72,13 +73,16 @@ class Courier:
         return True
 
     async def _adopted(self, version: int) -> None:
-        """Wait until the core knows, or the same version would be sent again."""
-        while True:
-            slot = self._look()[0].durable.slot
-            if slot.version != version or slot.acknowledged:
-                return
-            self._woken.clear()
-            await self._woken.wait()
+        """Wait until the core knows, or the same version would be sent again. It is, when the core never heard."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_S):
+                while self._waits_for(version):
+                    self._woken.clear()
+                    await self._woken.wait()
+
+    def _waits_for(self, version: int) -> bool:
+        slot = self._look()[0].durable.slot
+        return slot.version == version and not slot.acknowledged
 
     async def _deliver_record(self) -> bool:
         """The oldest record that may leave. True when there was one."""

@@ -94,7 +94,8 @@ class Pump:
     async def run(self, first: tuple[Event, ...] = ()) -> None:
         """Boot from the store and work until cancelled. `first`: facts known at power-up, such as the RTC's time.
 
-        Raises StoreFailed when the store can not be read, RadioUnavailable when the radio can not be opened.
+        Raises StoreFailed when the store can not be read; an ExceptionGroup with RadioUnavailable when the radio can
+        not be opened, or with what the vehicle or the broker gave up on.
         """
         stored = await self._store.load()
         durable = None if stored is None else decode_durable(stored)
@@ -155,20 +156,17 @@ class Pump:
         await self._carry_out(event, state, effects)
 
     async def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...], *, saved: bool = False) -> None:
-        """Adopt the state; restrict at once; acknowledge only what is durable."""
+        """Adopt the state; restrict and hang up at once (CUT-4); acknowledge only what is durable."""
         self.state = state
         acknowledgements = [effect for effect in effects if _acknowledges(effect)]
         for effect in effects:
-            if not _acknowledges(effect) and not isinstance(effect, HangUp):
+            if not _acknowledges(effect):
                 self._perform(effect)
         if not saved and (self._unsaved_state or any(isinstance(effect, Persist) for effect in effects)):
             saved = await self._save(state, effects)
         durable = saved or not self._unsaved_state
         for effect in acknowledgements:
             self._perform(effect if durable else _unacknowledged(effect))
-        for effect in effects:
-            if isinstance(effect, HangUp):
-                self._perform(effect)
         self._courier.wake()
         if self._observer is not None:
             self._observer(event, state, effects)
