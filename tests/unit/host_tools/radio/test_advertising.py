@@ -263,3 +263,40 @@ async def test_a_public_address_can_be_connected_to_and_carries_data() -> None:
     central = await virtual_central(air)
     connection = await central.connect(thing.device.public_address, timeout=3.0)
     assert await Peer(connection).discover_services()
+
+
+async def test_a_host_that_uses_the_old_commands_can_advertise_and_be_connected_to() -> None:
+    air = VirtualAir()
+    device, central = await virtual_device(air), await virtual_central(air)
+    response = bytes(AdvertisingData([data_types.CompleteLocalName("old")]))
+    await device.send_sync_command(
+        hci.HCI_LE_Set_Advertising_Parameters_Command(
+            advertising_interval_min=160,  # of 0.625 ms: 100 ms
+            advertising_interval_max=160,
+            advertising_type=hci.HCI_LE_Set_Advertising_Parameters_Command.AdvertisingType.ADV_IND,
+            own_address_type=hci.OwnAddressType.RANDOM,
+            peer_address_type=hci.Address.ANY.address_type,
+            peer_address=hci.Address.ANY,
+            advertising_channel_map=7,
+            advertising_filter_policy=0,
+        )
+    )
+    await device.send_sync_command(hci.HCI_LE_Set_Advertising_Data_Command(b"\x02\x01\x06"))
+    await device.send_sync_command(hci.HCI_LE_Set_Scan_Response_Data_Command(response))
+    await device.send_sync_command(hci.HCI_LE_Set_Advertising_Enable_Command(1))
+    found = await collect(central, 0.95)
+    assert [(heard.is_connectable, heard.is_legacy) for heard in found] == [(True, True)] * 10
+    assert found[0].data.get(AdvertisingData.Type.COMPLETE_LOCAL_NAME, raw=True) == b"old"
+    device.connect_own_address_type = hci.OwnAddressType.RANDOM
+    await central.connect(device.random_address, timeout=2.0)
+    assert await collect(central, 1.0) == []
+
+
+async def test_a_set_that_was_never_set_up_does_not_start() -> None:
+    device = await virtual_device(VirtualAir())
+    assert device.radio is not None
+    await device.send_sync_command(
+        hci.HCI_LE_Set_Advertising_Set_Random_Address_Command(5, hci.Address("C0:00:00:00:00:01"))
+    )
+    await device.send_sync_command(hci.HCI_LE_Set_Extended_Advertising_Enable_Command(1, [5, 6], [0, 0], [0, 0]))
+    assert not device.radio.is_advertising

@@ -167,3 +167,17 @@ async def test_a_central_switched_off_while_connecting_is_a_bleak_error() -> Non
     await device.power_off()
     with pytest.raises(BleakError, match="switched off while connecting"):
         await attempt
+
+
+async def test_a_connection_that_comes_about_while_giving_up_is_closed_again() -> None:
+    air = VirtualAir()
+    thing = await peripheral.thing(air)
+    device = await virtual_central(air)
+    attempt = asyncio.create_task(Central(device).connect(thing.device.random_address))
+    device.on("connection", lambda _: attempt.cancel())
+    await thing.advertise()
+    await asyncio.wait({attempt})
+    await asyncio.sleep(1.0)
+    assert attempt.cancelled()
+    assert len(thing.connections) == 1
+    assert not device.connections

@@ -14,6 +14,7 @@ from bleak.exc import (
     BleakError,
     BleakGATTProtocolError,
 )
+from bumble.pairing import PairingConfig, PairingDelegate
 
 from host_tools.radio.air import VirtualAir
 from host_tools.radio.bleak_backend import install
@@ -295,3 +296,25 @@ async def test_the_mtu_asked_for_is_the_mtu_used(thing: Thing, mtu: int) -> None
 async def test_an_impossible_mtu_is_refused(thing: Thing, mtu: int) -> None:
     with pytest.raises(ValueError, match="23 to 517"):
         BleakClient(thing.address, preferred_mtu=mtu)
+
+
+async def test_a_link_that_drops_while_subscribing_leaves_no_subscription(air: VirtualAir, thing: Thing) -> None:
+    device = await found(thing)
+    async with BleakClient(device) as client:
+        air.power_cut(thing.radio)
+        with pytest.raises(BleakError, match="subscribing failed: disconnected"):
+            await client.start_notify(EVENTS, lambda _c, _v: None)
+
+
+async def test_a_failed_pairing_is_a_bleak_error(thing: Thing) -> None:
+    thing.device.pairing_config_factory = lambda _: PairingConfig(delegate=Refusing())
+    async with BleakClient(await found(thing)) as client:
+        with pytest.raises(BleakError, match="pairing failed"):
+            await client.pair()
+
+
+class Refusing(PairingDelegate):
+    """Nobody may pair."""
+
+    async def accept(self) -> bool:
+        return False

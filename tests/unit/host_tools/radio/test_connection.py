@@ -159,3 +159,29 @@ async def test_a_connection_is_itself_and_no_other(ends: Ends) -> None:
     assert ends.near_end != ends.far_end
     assert len({ends.near_end, ends.far_end, ends.near_end.peer}) == 2
     assert ends.near_end.rssi_dbm() == -50
+
+
+async def test_what_is_in_flight_dies_with_the_power_and_waits_for_range(ends: Ends) -> None:
+    ends.air.set_latency(0.3)
+    await ends.write(b"caught in flight")
+    await asyncio.sleep(0.1)
+    ends.air.out_of_range(ends.near)
+    await asyncio.sleep(0.4)
+    assert ends.thing.written == []
+    ends.air.in_range(ends.near)
+    await asyncio.sleep(0.1)
+    assert ends.thing.written == [b"caught in flight"]
+    await ends.write(b"never arrives")
+    await asyncio.sleep(0.1)
+    ends.air.power_cut(ends.near)
+    await asyncio.sleep(5.0)
+    assert ends.thing.written == [b"caught in flight"]
+    assert ends.far_end.closed
+
+
+async def test_what_is_still_sent_to_an_end_that_has_hung_up_is_lost(ends: Ends) -> None:
+    ends.air.set_latency(0.3)
+    await ends.connection.disconnect()
+    await ends.thing.device.gatt_server.notify_subscriber(ends.thing.connections[0], ends.thing.events, b"x", True)
+    await asyncio.sleep(1.0)
+    assert ends.far_end.closed

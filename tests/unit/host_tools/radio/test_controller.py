@@ -95,6 +95,9 @@ async def test_an_unknown_command_is_answered() -> None:
     assert answer.status == hci.HCI_ErrorCode.UNKNOWN_HCI_COMMAND_ERROR
     status = await host.send_async_command(hci.HCI_LE_CS_Test_End_Command(), check_status=False, response_timeout=1.0)
     assert status == hci.HCI_ErrorCode.UNKNOWN_HCI_COMMAND_ERROR
+    with pytest.raises(hci.HCI_Error) as refused:
+        await host.send_sync_command(hci.HCI_Inquiry_Cancel_Command())
+    assert refused.value.error_code == hci.HCI_ErrorCode.UNKNOWN_HCI_COMMAND_ERROR
 
 
 async def test_random_numbers_are_the_same_in_each_run_and_differ_between_calls_and_radios() -> None:
@@ -219,3 +222,50 @@ async def test_a_central_may_use_its_public_address() -> None:
     await thing.advertise()
     await central.connect(thing.device.random_address, own_address_type=hci.OwnAddressType.PUBLIC)
     assert thing.connections[0].peer_address == central.public_address
+
+
+async def test_an_advertisement_heard_too_late_makes_no_connection() -> None:
+    air = VirtualAir(latency_s=0.05)
+    thing, central = await peripheral.thing(air), await virtual_central(air)
+    attempt = asyncio.create_task(central.connect(thing.device.random_address, timeout=1.0))
+    await asyncio.sleep(0.1)
+    await thing.advertise(interval_ms=1000)
+    await thing.device.stop_advertising()
+    with pytest.raises(core.TimeoutError):
+        await attempt
+    assert not thing.connections
+    await thing.advertise(interval_ms=1000)
+    attempt = asyncio.create_task(central.connect(thing.device.random_address, timeout=1.0))
+    await asyncio.sleep(0.01)
+    air.out_of_range(thing.radio)
+    with pytest.raises(core.TimeoutError):
+        await attempt
+    assert not thing.connections
+
+
+async def test_the_extended_command_connects_as_well() -> None:
+    air = VirtualAir()
+    thing, central = await peripheral.thing(air), await virtual_central(air)
+    await thing.advertise()
+    central.connect_own_address_type = hci.OwnAddressType.RANDOM
+    await central.send_async_command(
+        hci.HCI_LE_Extended_Create_Connection_Command(
+            initiator_filter_policy=0,
+            own_address_type=hci.OwnAddressType.RANDOM,
+            peer_address_type=thing.device.random_address.address_type,
+            peer_address=thing.device.random_address,
+            initiating_phys=1,
+            scan_intervals=[16],
+            scan_windows=[16],
+            connection_interval_mins=[24],
+            connection_interval_maxs=[40],
+            max_latencies=[1],
+            supervision_timeouts=[300],
+            min_ce_lengths=[0],
+            max_ce_lengths=[0],
+        )
+    )
+    await asyncio.sleep(1.0)
+    parameters = thing.connections[0].parameters
+    assert (parameters.connection_interval, parameters.peripheral_latency) == (30.0, 1)
+    assert parameters.supervision_timeout == 3000
