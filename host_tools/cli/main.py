@@ -51,6 +51,7 @@ def build() -> App:
         version=_version,
         help_format="markdown",
         group_commands=_TOOL,
+        suppress_keyboard_interrupt=False,  # `report` says it
     )
     for name, text in _CAR_COMMANDS.items():
         app.command(f"{_HERE}.car:{name.replace('-', '_')}", name=name, help=text, group=_CAR)
@@ -72,7 +73,9 @@ def build() -> App:
     app.command(
         f"{_HERE}.config:config", name="config", help="Show every setting and where it comes from.", group=_BENCH
     )
-    app.register_install_completion_command(help="Install shell completion.")
+    app.register_install_completion_command(
+        help="Install shell completion.", usage="Usage: shareboxctl --install-completion [OPTIONS]"
+    )
     return app
 
 

@@ -24,6 +24,7 @@ _CONVENTIONS = f"""
   `shareboxctl config` shows each value and where it comes from.
 - `NO_COLOR` and `TERM=dumb` are heeded; nothing moves off a terminal. `SHAREBOXCTL_DEBUG=1` shows where a fault is.
 """
+_COMPLETION = "--install-completion"  # the generator says it twice
 
 
 def pages() -> dict[str, str]:
@@ -32,7 +33,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    text = build().generate_docs()
+    text = build().generate_docs().replace(f"{_COMPLETION} {_COMPLETION}", _COMPLETION)
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).rstrip() + "\n" + _CONVENTIONS
 
 

@@ -53,10 +53,11 @@ class Head:
         self.bodies: dict[Operation, Body] = {}
         self.put: list[bytes] = []
         self.mute = False
+        self.silent: set[Operation] = set()
 
     def answer(self, request: Request) -> Reply | None:
         """The reply, or None for silence."""
-        if self.mute:
+        if self.mute or request.operation in self.silent:
             return None
         if request.operation in self.refusals:
             refusal = self.refusals[request.operation]
