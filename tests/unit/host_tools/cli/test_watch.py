@@ -85,8 +85,6 @@ async def test_wrong_options_are_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.asyncio(loop_factories=["real"])
 async def test_certificates_that_fit_are_accepted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
     authority = Authority(tmp_path)
     certificate, key = authority.issue("backend")
     tls = ["--tls-ca", authority.certificate, "--tls-cert", certificate, "--tls-key", key]
