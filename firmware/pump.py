@@ -6,7 +6,7 @@ Plumbing only. What a step permits waits for the disk; what it denies, locks, ar
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 import structlog
@@ -41,8 +41,8 @@ from firmware.gateway import Gateway, Heard
 from firmware.outbox import Courier
 from firmware.ports import BrokerPort, LinkId, RadioPort, StoredRecord, StoreFailed, StorePort, VehiclePort
 from firmware.switchboard import Switchboard
-from protocol.errors import Code, Refusal, refuse
-from protocol.messages import Reply
+from protocol.errors import Code, refuse
+from protocol.messages import Accepted, Done, Outcome, Reply
 from protocol.telemetry import Channel
 
 MOST_EVENTS: Final = 512
@@ -271,23 +271,19 @@ def decode_durable(data: bytes) -> Durable:
         raise StoreFailed(f"the stored state can not be read: {error}") from None
 
 
-def _acknowledges(effect: Effect) -> bool:
-    """Whether this tells a phone that something has been done, or something that is only true once it is durable."""
+def _acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded]:
+    """Whether this tells a phone that something has been done: only true once it is durable. What is merely asked
+    for is answered whatever the disk says (ACC-10)."""
     if isinstance(effect, Answer):
-        return not isinstance(effect.reply.body, Refusal)
+        return isinstance(effect.reply.body, Done | Accepted | Outcome)
     return isinstance(effect, AnswerEnded)
 
 
-def _unacknowledged(effect: Effect) -> Effect:
+def _unacknowledged(effect: Answer | AnswerEnded) -> Answer:
     """The same answer while the disk refuses: it may have been done, and may be forgotten by a power cut."""
     refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
-    match effect:
-        case Answer(link, reply):
-            return Answer(link, Reply(reply.id, refusal.code, refusal))
-        case AnswerEnded(link, request_id):
-            return Answer(link, Reply(request_id, refusal.code, refusal))
-        case _:
-            return effect
+    request_id = effect.reply.id if isinstance(effect, Answer) else effect.request_id
+    return Answer(effect.link, Reply(request_id, refusal.code, refusal))
 
 
 def _stored(record: Record) -> StoredRecord:

@@ -175,6 +175,7 @@ class Bench:
         self.vehicle = MemoryVehicle(self.changed)
         self.broker = MemoryBroker(self.changed)
         self.networked = networked
+        self.watched = True
         self.disk = MemoryDisk()
         self.clock = LoopClock(rtc_at_zero_ms)
         self.seen: list[tuple[Event, tuple[Effect, ...]]] = []
@@ -191,7 +192,7 @@ class Bench:
             store=self.disk,
             broker=self.broker if self.networked else None,
             monotonic_ms=self.clock.monotonic_ms,
-            observer=self._observe,
+            observer=self._observe if self.watched else None,
         )
         return self.pump
 
