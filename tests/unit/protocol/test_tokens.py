@@ -195,3 +195,10 @@ def test_a_receipt_is_verified_with_the_module_s_key() -> None:
     assert refusal(lambda: tokens.verify_receipt(credentials.token(), ISSUER.public_key())) is Code.TOKEN_MALFORMED
     forged = receipt[:-1] + bytes((receipt[-1] ^ 1,))
     assert refusal(lambda: tokens.verify_receipt(forged, SIGNER.public_key())) is Code.SIGNATURE_INVALID
+
+
+def test_trust_files_each_issuer_under_its_key_id() -> None:
+    one, other = ISSUER.public_key(), credentials.STRANGER.public_key()
+    trust = tokens.trust_of(credentials.MODULE_ID, (one, other))
+    assert trust.issuers == {keys.key_id(one): one, keys.key_id(other): other}
+    assert tokens.verify_booking(credentials.token(credentials.STRANGER), trust).token_id == BOOKING.token_id
