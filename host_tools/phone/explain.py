@@ -61,10 +61,17 @@ _PHRASES: Final[dict[str, str]] = {
     "cutoff_in_ms": "cut-off in {}",
     "left_ms": "{} left",
     "uncertainty_ms": "uncertain by {}",
-    "wait_ms": "wait {}",
     "retry_in_ms": "again in {}",
+    "late_by_ms": "late by {}",
 }
 """Where a name alone does not read well; any other name is used as it stands, with its unit."""
+
+_CLAIMS: Final[dict[str, str]] = {
+    "not_parked": "not parked",
+    "doors_open": "a door is open",
+    "boot_open": "the boot is open",
+}
+"""Numbers that are claims: 1 says that it holds; 0 is not worth a word."""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -96,7 +103,8 @@ def explain(refusal: Refusal) -> Explanation:
 def sentence(refusal: Refusal) -> str:
     """The reason alone, on one line: "the booking was cut off: overdue 31 min 04 s, parked for 12 s"."""
     reason = REASONS.get(refusal.code, refusal.code.name)
-    numbers = ", ".join(number_in_words(name, value) for name, value in refusal.numbers)
+    shown = [(name, value) for name, value in refusal.numbers if value or name not in _CLAIMS]
+    numbers = ", ".join(number_in_words(name, value) for name, value in shown)
     return f"{reason}: {numbers}" if numbers else reason
 
 
@@ -106,6 +114,8 @@ def number_in_words(name: str, value: int) -> str:
         return f"{_plain(name.removesuffix('_ms'))} {instant(value)}"
     if name.startswith(("permission", "missing_permission")):
         return f"{_plain(name)} {permissions_in_words(value)}"
+    if name in _CLAIMS:
+        return _CLAIMS[name] if value else f"not: {_CLAIMS[name]}"
     stem, text = _unit(name, value)
     return _PHRASES.get(name, f"{_plain(stem)} {{}}").format(text)
 

@@ -151,8 +151,8 @@ async def test_another_phones_key_is_refused_by_the_module() -> None:
 
 async def test_an_error_during_the_handshake_ends_it_with_the_modules_words() -> None:
     bench = Bench()
-    bench.peer.handshake_error = refuse(Code.TOO_MANY_HANDSHAKES, numbers=(("wait_ms", 60_000),))
-    with pytest.raises(HandshakeRefused, match=r"too many failed attempts to connect: wait 1 min 00 s"):
+    bench.peer.handshake_error = refuse(Code.TOO_MANY_HANDSHAKES, numbers=(("retry_in_ms", 60_000),))
+    with pytest.raises(HandshakeRefused, match=r"too many failed attempts to connect: again in 1 min 00 s"):
         await bench.phone.open()
 
 

@@ -34,6 +34,13 @@ def test_a_command_that_may_have_succeeded_says_so_first() -> None:
     assert explained.remedy.startswith("It may have been carried out all the same. Look at the car")
 
 
+@pytest.mark.req("BKG-3")
+def test_everything_that_is_missing_is_named_and_nothing_else() -> None:
+    missing = refuse(Code.END_NOT_POSSIBLE, numbers=(("not_parked", 1), ("boot_open", 1), ("doors_open", 0)))
+    assert sentence(missing) == "the booking cannot be ended yet: not parked, the boot is open"
+    assert sentence(refuse(Code.DOORS_OPEN, numbers=(("doors_open", 0),))) == "a door or the boot is open"
+
+
 def test_every_code_has_a_reason_in_words_of_its_own() -> None:
     assert set(explain.REASONS) == set(Code)
     assert len(set(explain.REASONS.values())) == len(Code)
@@ -76,6 +83,9 @@ def test_durations_are_rounded_down_to_whole_units(value_ms: int, text: str) -> 
         ("missing_permissions", 5, "missing permissions unlock, lock"),
         ("newest_generation", 3, "newest generation 3"),
         ("doors", 1, "doors 1"),
+        ("not_parked", 1, "not parked"),
+        ("boot_open", 0, "not: the boot is open"),
+        ("permissions_held", 9, "permissions held unlock, locate"),
     ],
 )
 def test_the_end_of_a_numbers_name_is_its_unit(name: str, value: int, text: str) -> None:
