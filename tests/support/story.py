@@ -67,15 +67,18 @@ class Story:
         return self.world
 
     def _booking(self, text: str) -> None:
-        """`A driver 10:00:00 - 12:00:00`, then optional `field=value` (integers)."""
+        """`A driver 10:00:00 - 12:00:00`, then optional `field=value` (integers); `fresh`: signed when it begins, else the
+        day before."""
         match = re.fullmatch(rf"(\w+) (\w+) ({TIME.pattern}) - ({TIME.pattern})(.*)", text)
         assert match is not None, f"not a booking: {text!r}"
         name, role, begins, ends, rest = match[1], match[2], match[3], match[9], match[15]
         sizes = {"user": 8, "booking_id": 16, "token_id": 16, "module_id": 8}
         changes: dict[str, object] = {}
-        for part in rest.split():
+        for part in rest.replace("fresh", "").split():
             field, _, value = part.partition("=")
             changes[field] = value.encode().ljust(sizes[field], b"_") if field in sizes else int(value)
+        if rest.split()[-1:] == ["fresh"]:
+            changes["issued_s"] = (BASE_MS + milliseconds(begins)) // 1000
         changes.setdefault("module_id", self.world.profile.module_id)
         self.world.bookings[name] = make_booking(name, Role[role.upper()], begins, ends, **changes)
 
@@ -205,7 +208,7 @@ class Story:
                 car.place = (HOME[0] + round(float(metres) / 111_195.08 * 1e7), HOME[1])
             case _:
                 raise AssertionError(f"no such thing about the car: {' '.join(words)!r}")
-        self.world.tell(car.sample(self.world.mono))
+        self.world.look()
 
 
 def play(text: str, world: World | None = None) -> World:

@@ -78,7 +78,7 @@ def make_booking(name: str, role: Role, begins: str, ends: str, **changes: objec
         not_before_s=begins_s,
         ends_at_s=ends_s,
         expires_s=ends_s + 1800,
-        issued_s=begins_s,
+        issued_s=begins_s - 86_400,
         module_id=MODULE_ID,
         booking_id=name.encode().ljust(16, b"b"),
         role=role,
@@ -126,12 +126,12 @@ class Car:
         """Whether the wheels turn or the engine may be running."""
         return self.ignition is not False or self.speed != 0
 
-    def sample(self, now: int) -> VehicleSampled:
-        """What the module is told."""
+    def sample(self, now: int, mono: int) -> VehicleSampled:
+        """What the module is told at `now`, when its own clock shows `mono`."""
         fix = None
         if self.place is not None:
             age = self.fix_age_ms
-            fix = Fix(self.place[0], self.place[1], BASE_MS + now - age, now - age)
+            fix = Fix(self.place[0], self.place[1], BASE_MS + now - age, mono - age)
         return VehicleSampled(
             self.ignition,
             self.speed,
@@ -200,6 +200,10 @@ class World:
         """Nothing works until it boots again; every phone loses its link, and the broker the module."""
         self.powered = False
         self.links.clear()
+
+    def look(self) -> None:
+        """The car is sampled."""
+        self.tell(self.car.sample(self.now, self.mono))
 
     def answer_actuations(self) -> None:
         """The actuators that were slow say that they have done it."""
@@ -327,7 +331,7 @@ class World:
             sample_at = (self.now // 1000 + 1) * 1000
             self.now = min(to, sample_at, max(due, self.now + 1))
             if self.now == sample_at and not self.car.silent:
-                self.tell(self.car.sample(self.mono))
+                self.look()
             if self.now >= due:
                 self.tell(Ticked())
 
