@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Final, Self
 
+from bleak.backends.device import BLEDevice
+
 from firmware import app
 from firmware.adapters.ble.bumble_radio import BumbleRadio
 from firmware.adapters.clocks import LoopClock
@@ -20,12 +22,14 @@ from firmware.ports import BrokerPort, StorePort
 from firmware.pump import Observer, Pump
 from firmware.simulated.vehicle import SimulatedVehicle
 from host_tools.backend.issuer import Issuer
+from host_tools.phone.ble import BleakLink
 from host_tools.phone.client import Phone
+from host_tools.phone.links import PhoneLink
 from host_tools.phone.nearby import open_nearest
 from host_tools.radio import bleak_backend
 from host_tools.radio.air import VirtualAir
 from host_tools.radio.controller import virtual_controller
-from host_tools.radio.devices import virtual_central
+from host_tools.radio.devices import RadioDevice, virtual_central
 from protocol import keys
 from protocol.errors import Role
 from protocol.messages import Push
@@ -65,7 +69,8 @@ class Holder:
 
 
 class Rig:
-    """`async with Rig() as rig:` boots the module. `att_mtu`: what the phone's Bluetooth asks for.
+    """`async with Rig() as rig:` boots the module. `att_mtu`: what the phones' Bluetooth asks for. bleak code of
+    one's own in the same process uses one more adapter.
 
     `store` survives `reboot`; `broker` is made anew at each boot by the function given.
     """
@@ -102,13 +107,12 @@ class Rig:
         self.vehicle: SimulatedVehicle
         self._make_broker = broker
         self._stack = AsyncExitStack()
+        self._centrals: dict[str, RadioDevice] = {}
         self._working: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self.vehicle = SimulatedVehicle(lambda: self.clock.rtc().utc_ms, self.clock.monotonic_ms)
-        central = await virtual_central(self.air, name="phone")
-        self._stack.callback(bleak_backend.install(central, preferred_mtu=self.att_mtu))
-        self._stack.push_async_callback(central.power_off)
+        self._stack.callback(bleak_backend.install(await self._central("stranger"), preferred_mtu=self.att_mtu))
         await self.boot()
         return self
 
@@ -145,6 +149,14 @@ class Rig:
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
+
+    # ------------------------------------------------------------ radios
+    async def _central(self, name: str) -> RadioDevice:
+        """The Bluetooth adapter of that name's phone."""
+        if name not in self._centrals:
+            central = self._centrals[name] = await virtual_central(self.air, name=name)
+            self._stack.push_async_callback(central.power_off)
+        return self._centrals[name]
 
     # ------------------------------------------------------------ time
     @property
@@ -184,12 +196,17 @@ class Rig:
         return BookingFile(token, handshake, signing, self.provisioning.module_id)
 
     @asynccontextmanager
-    async def phone(self, holder: Holder, file: BookingFile) -> AsyncIterator[Phone]:
-        """The holder's phone with an open session."""
-        phone = await open_nearest(
-            lambda link: Phone(link, file, holder.key, entropy=self.entropy, on_push=holder.pushes.append)
-        )
-        try:
-            yield phone
-        finally:
-            await phone.close()
+    async def phone(
+        self, holder: Holder, file: BookingFile, link_to: Callable[[BLEDevice], PhoneLink] = BleakLink
+    ) -> AsyncIterator[Phone]:
+        """The holder's phone, with a Bluetooth adapter of its own and an open session."""
+
+        def new_phone(link: PhoneLink) -> Phone:
+            return Phone(link, file, holder.key, entropy=self.entropy, on_push=holder.pushes.append)
+
+        with bleak_backend.using(await self._central(holder.name), preferred_mtu=self.att_mtu):
+            phone = await open_nearest(new_phone, link_to=link_to)
+            try:
+                yield phone
+            finally:
+                await phone.close()
