@@ -67,7 +67,7 @@ class Story:
         return self.world
 
     def _booking(self, text: str) -> None:
-        """`A driver 10:00:00 - 12:00:00`, then optional `field=value` (integers); `fresh`: signed when it begins, else the
+        """`A driver 10:00:00 - 12:00:00`, then optional `field=value`; `fresh`: signed when it begins, else the
         day before."""
         match = re.fullmatch(rf"(\w+) (\w+) ({TIME.pattern}) - ({TIME.pattern})(.*)", text)
         assert match is not None, f"not a booking: {text!r}"
