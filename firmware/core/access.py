@@ -48,14 +48,8 @@ def vehicle_state(state: State, now: int) -> VehicleState:
 
 def home_distance_m(state: State) -> int | None:
     """Distance of the last fix from home in metres, rounded down; None without a fix or a home."""
-    exact = exact_home_distance_m(state)
-    return None if exact is None else int(exact)
-
-
-def exact_home_distance_m(state: State) -> float | None:
-    """The same, not rounded, for the comparison with the home radius."""
     fix, home = geo.usable(state.vehicle.sample.fix), state.profile.home
-    return None if fix is None or home is None else geo.distance_m((fix.latitude_e7, fix.longitude_e7), home)
+    return None if fix is None or home is None else int(geo.distance_m((fix.latitude_e7, fix.longitude_e7), home))
 
 
 def push_changes(draft: Draft, before: State) -> None:

@@ -31,7 +31,7 @@ def acted(view: VehicleView, action: Action, *, confirmed: bool) -> VehicleView:
         case Action.UNLOCK | Action.LOCK:
             locked = action is Action.LOCK if confirmed else None
             sample = msgspec.structs.replace(view.sample, locked=locked)
-        case Action.RELEASE_IMMOBILISER | Action.ARM_IMMOBILISER:
+        case _:
             immobilised = action is Action.ARM_IMMOBILISER if confirmed else None
             sample = msgspec.structs.replace(view.sample, immobilised=immobilised)
     return msgspec.structs.replace(view, sample=sample)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from firmware.core import vehicle
-from firmware.core.events import Fix, VehicleSampled
+from firmware.core.events import Action, Fix, VehicleSampled
 from firmware.core.state import VehicleView
 
 STILL = VehicleSampled(ignition_on=False, speed_kmh=0.0)
@@ -88,3 +88,23 @@ def test_a_stale_sample_keeps_only_what_does_not_change_by_itself() -> None:
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
 def test_a_fuel_level_that_is_no_number_is_unknown(broken: float) -> None:
     assert vehicle.sampled(VehicleView(), VehicleSampled(fuel_pct=broken), 0).sample.fuel_pct is None
+
+
+@pytest.mark.parametrize(
+    ("action", "confirmed", "locked", "immobilised"),
+    [
+        (Action.UNLOCK, True, False, False),
+        (Action.LOCK, True, True, False),
+        (Action.LOCK, False, None, False),
+        (Action.RELEASE_IMMOBILISER, True, True, False),
+        (Action.ARM_IMMOBILISER, True, True, True),
+        (Action.ARM_IMMOBILISER, False, True, None),
+    ],
+)
+def test_what_the_module_did_itself_is_known_at_once_and_what_nobody_saw_is_not(
+    action: Action, confirmed: bool, locked: bool | None, immobilised: bool | None
+) -> None:
+    before = VehicleView(VehicleSampled(locked=True, immobilised=False), 1_000, None)
+    after = vehicle.acted(before, action, confirmed=confirmed)
+    assert (after.sample.locked, after.sample.immobilised) == (locked, immobilised)
+    assert (after.at_ms, after.still_since_ms) == (1_000, None)

@@ -1,0 +1,267 @@
+"""What may be told to whom, and when."""
+
+import json
+
+import msgspec
+import pytest
+
+from firmware.core import reporting
+from firmware.core.clock import Clock
+from firmware.core.events import Fix
+from firmware.core.reporting import Message
+from firmware.core.reports import Point, Record
+from firmware.core.state import Counters, Slot, Told
+from protocol.errors import Role
+from protocol.messages import Phase
+from protocol.telemetry import Channel, EventKind
+from tests.support.core import BEGINS_MS, DRIVING, NOW, a_state, draft, durably, records, running, seen
+from tests.support.credentials import BOOKING
+
+replace = msgspec.structs.replace
+
+POINT = Point(481_371_540, 115_761_240, BEGINS_MS)
+ELSEWHERE = Point(482_000_000, 116_500_000, BEGINS_MS)
+OWNERS = replace(BOOKING, role=Role.OWNER)
+STEADY = (
+    ("Vehicle.LowVoltageSystemState", "OFF"),
+    ("Vehicle.Cabin.Door.Row1.DriverSide.IsLocked", True),
+    ("Vehicle.Private.Sharebox.AnyDoorIsOpen", False),
+    ("Vehicle.Body.Trunk.Rear.IsOpen", False),
+    ("Vehicle.Private.Sharebox.DriveIsEnabled", False),
+    ("Vehicle.Private.Sharebox.BookingPhase", "none"),
+    ("Vehicle.Powertrain.FuelSystem.RelativeLevel", 60),
+    ("Vehicle.TraveledDistance", 12_345.6),
+    ("Vehicle.LowVoltageBattery.CurrentVoltage", 12.6),
+)
+
+
+# ---------------------------------------------------------------- the gate
+@pytest.mark.req("PRV-1", "PRV-4")
+@pytest.mark.parametrize(
+    ("role", "hidden"), [(Role.OWNER, False), (Role.VIP, True), (Role.DRIVER, True), (Role.GUEST, True)]
+)
+def test_a_position_stays_while_anybody_but_the_owner_has_the_car(role: Role, hidden: bool) -> None:
+    state = running(replace(BOOKING, role=role))
+    assert reporting.position_hidden(state) is hidden
+    assert reporting.may_leave(state, reveals_position=True) is not hidden
+    assert reporting.may_leave(state, reveals_position=False)
+
+
+@pytest.mark.req("PRV-1", "PRV-2")
+def test_a_position_may_leave_before_and_after_a_booking() -> None:
+    assert reporting.may_leave(a_state(), reveals_position=True)
+    assert reporting.may_leave(running(phase=Phase.ENDED), reveals_position=True)
+
+
+# ---------------------------------------------------------------- recording
+@pytest.mark.req("TEL-3")
+def test_records_are_numbered_and_stamped_as_they_are_made() -> None:
+    step = draft(a_state(counters=Counters(record=40, event=8)))
+    reporting.event(step, EventKind.BOOTED)
+    reporting.event(step, EventKind.BOOKING_ENDED, BOOKING, "driver", (("overdue_ms", 5),))
+    first, second = records(step.effects)
+    assert first == Record(40, Channel.EVENT, 8, BEGINS_MS, "synced", EventKind.BOOTED)
+    assert second == Record(
+        41,
+        Channel.EVENT,
+        9,
+        BEGINS_MS,
+        "synced",
+        EventKind.BOOKING_ENDED,
+        "101112131415161718191a1b1c1d1e1f",
+        "driver",
+        "driver",
+        (("overdue_ms", 5),),
+    )
+    assert step.durable.counters == Counters(record=42, event=10)
+
+
+def test_each_channel_counts_for_itself() -> None:
+    step = draft(a_state(counters=Counters(1, 20, 30, 40, 50)))
+    reporting.order_result(step, b"\x0a" * 16, 33, "ORDER_LATE", pending=False)
+    reporting.vehicle_state(step)
+    step.state = replace(step.state, vehicle=seen(DRIVING))
+    reporting.track(step)
+    assert [
+        records(step.effects, channel)[0].seq for channel in (Channel.ORDER_RESULT, Channel.STATE, Channel.TRACK)
+    ] == [
+        50,
+        30,
+        40,
+    ]
+    assert step.durable.counters == Counters(4, 20, 31, 41, 51)
+
+
+@pytest.mark.req("TEL-1", "TEL-2")
+def test_the_vehicle_is_reported_in_vss_names_and_units() -> None:
+    step = draft(a_state())
+    reporting.vehicle_state(step)
+    (record,) = records(step.effects, Channel.STATE)
+    assert record.signals == STEADY
+
+
+@pytest.mark.req("PRV-6")
+def test_what_is_not_known_is_left_out_and_no_track_can_be_rebuilt() -> None:
+    unknown = {"ignition_on": None, "locked": None, "fuel_pct": None, "odometer_m": None, "battery_mv": None}
+    step = draft(a_state(vehicle=seen(**unknown)))
+    reporting.vehicle_state(step)
+    (record,) = records(step.effects, Channel.STATE)
+    assert [name for name, _ in record.signals] == [
+        "Vehicle.Private.Sharebox.AnyDoorIsOpen",
+        "Vehicle.Body.Trunk.Rear.IsOpen",
+        "Vehicle.Private.Sharebox.DriveIsEnabled",
+        "Vehicle.Private.Sharebox.BookingPhase",
+    ]
+    driving = draft(a_state(vehicle=seen(DRIVING)))
+    reporting.vehicle_state(driving)
+    assert ("Vehicle.LowVoltageSystemState", "ON") in records(driving.effects, Channel.STATE)[0].signals
+
+
+@pytest.mark.parametrize(
+    ("change", "after_ms", "told"),
+    [
+        ({}, 3_600_000, False),
+        ({"locked": False}, 0, True),
+        ({"doors_open": True}, 0, True),
+        ({"fuel_pct": 59.0}, 59_999, False),
+        ({"fuel_pct": 59.0}, 60_000, True),
+        ({"fuel_pct": 59.0, "locked": False}, 1, True),
+    ],
+)
+def test_fast_signals_are_told_at_once_and_slow_ones_once_a_minute(
+    change: dict[str, object], after_ms: int, told: bool
+) -> None:
+    now = NOW + after_ms
+    view = replace(seen(**change), at_ms=now)
+    step = draft(replace(a_state(vehicle=view), told=Told(STEADY, NOW)), now)
+    reporting.vehicle_state(step)
+    assert bool(records(step.effects, Channel.STATE)) is told
+    reporting.vehicle_state(step, force=True)
+    assert len(records(step.effects, Channel.STATE)) == 1 + told
+
+
+@pytest.mark.req("TEL-1", "PRV-4")
+def test_a_moving_car_is_tracked_every_half_minute() -> None:
+    step = draft(running(OWNERS, vehicle=seen(DRIVING)))
+    reporting.track(step)
+    assert [record.point for record in records(step.effects, Channel.TRACK)] == [POINT]
+    assert step.durable.slot == Slot(1, POINT, False, acknowledged=False)
+    elsewhere = Fix(482_000_000, 115_761_240, BEGINS_MS + 29_000, NOW)
+    step.now = NOW + 29_999
+    step.state = replace(step.state, vehicle=replace(seen(DRIVING, fix=elsewhere), at_ms=NOW + 29_999))
+    reporting.track(step)
+    assert len(records(step.effects, Channel.TRACK)) == 1
+    step.now = NOW + 30_000
+    reporting.track(step)
+    assert len(records(step.effects, Channel.TRACK)) == 2
+
+
+@pytest.mark.req("PRV-1", "TEL-7")
+def test_no_position_is_recorded_that_is_hidden_unknown_parked_or_known() -> None:
+    for state in (
+        running(vehicle=seen(DRIVING)),
+        running(OWNERS, vehicle=seen(DRIVING, fix=None)),
+        running(OWNERS, vehicle=seen(DRIVING, fix=Fix(0, 0, BEGINS_MS, NOW))),
+        durably(running(OWNERS, vehicle=seen()), slot=Slot(5, ELSEWHERE)),
+        durably(running(OWNERS, vehicle=seen(DRIVING, age_ms=2_501)), slot=Slot(5, ELSEWHERE)),
+        durably(running(OWNERS, vehicle=seen(DRIVING)), slot=Slot(5, POINT)),
+    ):
+        step = draft(state)
+        reporting.track(step)
+        assert step.finish() == (state, ())
+
+
+@pytest.mark.req("PRV-2", "TEL-7")
+@pytest.mark.parametrize("parking", [True, False])
+def test_a_standing_car_whose_place_nobody_knows_is_reported_as_soon_as_there_is_a_fix(parking: bool) -> None:
+    step = draft(replace(a_state(slot=Slot(5, None, parking)), told=Told(point_at_ms=NOW - 1)))
+    reporting.track(step)
+    assert step.durable.slot == Slot(6, POINT, parking, acknowledged=False)
+
+
+# ---------------------------------------------------------------- the retained position
+@pytest.mark.req("PRV-2", "PRV-3")
+def test_the_slot_holds_the_newest_wish_until_it_is_acknowledged() -> None:
+    step = draft(a_state())
+    reporting.retain_position(step, POINT, parking=True)
+    reporting.retain_position(step, None, parking=False)
+    assert step.durable.slot == Slot(2, None, False, acknowledged=False)
+    reporting.slot_acknowledged(step, 1)
+    assert not step.durable.slot.acknowledged
+    reporting.slot_acknowledged(step, 2)
+    assert step.durable.slot.acknowledged
+    settled = step.durable
+    reporting.slot_acknowledged(step, 2)
+    assert step.durable is settled
+
+
+@pytest.mark.req("PRV-2", "PRV-3", "TEL-7")
+def test_the_slot_is_sent_when_it_may_leave() -> None:
+    parked = a_state(BEGINS_MS + 90_000, slot=Slot(4, POINT, True, acknowledged=False))
+    message = reporting.slot_message(parked, NOW)
+    assert message is not None
+    assert (message.channel, message.retain) == (Channel.POSITION, True)
+    assert json.loads(message.payload) == {
+        "stamp": {"seq": 4, "time": "2026-09-21T14:14:50.000Z", "time_quality": "synced", "age_s": 0.0},
+        "latitude": 48.137154,
+        "longitude": 11.576124,
+        "fix_time": "2026-09-21T14:13:20.000Z",
+        "fix_age_s": 90.0,
+        "parking": True,
+    }
+    assert reporting.slot_message(a_state(slot=Slot(4, POINT)), NOW) is None
+    assert reporting.slot_message(durably(running(), slot=Slot(4, POINT, acknowledged=False)), NOW) is None
+
+
+@pytest.mark.req("PRV-3")
+def test_a_withdrawal_is_an_empty_retained_message_and_may_always_leave() -> None:
+    withdrawn = durably(running(), slot=Slot(5, acknowledged=False))
+    assert reporting.slot_message(withdrawn, NOW) == Message(Channel.POSITION, b"", True)
+
+
+# ---------------------------------------------------------------- sending
+@pytest.mark.req("TEL-3")
+def test_a_record_carries_its_own_time_and_its_age_when_sent() -> None:
+    record = Record(
+        1, Channel.EVENT, 9, BEGINS_MS, "floor", EventKind.BOOKING_STARTED, "aa", "driver", "why", (("left_ms", 1),)
+    )
+    message = reporting.record_message(a_state(BEGINS_MS + 2_500), record, NOW)
+    assert (message.channel, message.retain) == (Channel.EVENT, False)
+    assert json.loads(message.payload) == {
+        "stamp": {"seq": 9, "time": "2026-09-21T14:13:20.000Z", "time_quality": "floor", "age_s": 2.5},
+        "kind": "booking.started",
+        "booking": "aa",
+        "role": "driver",
+        "reason": "why",
+        "numbers": {"left_ms": 1},
+    }
+
+
+def test_states_are_retained_and_tracks_are_not() -> None:
+    state = reporting.record_message(a_state(), Record(1, Channel.STATE, 2, BEGINS_MS, "synced", signals=STEADY), NOW)
+    assert state.retain
+    assert json.loads(state.payload)["signals"]["Vehicle.TraveledDistance"] == 12_345.6
+    track = reporting.record_message(a_state(), Record(1, Channel.TRACK, 2, BEGINS_MS, "synced", point=POINT), NOW)
+    assert not track.retain
+    assert json.loads(track.payload)["latitude"] == 48.137154
+    assert json.loads(track.payload)["parking"] is False
+
+
+def test_the_outcome_of_an_order_goes_out_under_its_identifier() -> None:
+    step = draft(a_state())
+    reporting.order_result(step, bytes.fromhex("0a0b"), 0, "OK", pending=True)
+    (record,) = records(step.effects, Channel.ORDER_RESULT)
+    message = reporting.record_message(a_state(), record, NOW)
+    assert message.channel is Channel.ORDER_RESULT
+    assert json.loads(message.payload) == {"order": "0a0b", "code": 0, "name": "OK", "pending": True}
+
+
+def test_an_age_is_never_negative() -> None:
+    early = replace(a_state(), clock=Clock(BEGINS_MS - 10_000, NOW))
+    message = reporting.record_message(early, Record(1, Channel.TRACK, 2, BEGINS_MS, "synced", point=POINT), NOW)
+    assert json.loads(message.payload)["fix_age_s"] == 0
+    assert json.loads(message.payload)["stamp"]["age_s"] == 0
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    assert reporting.iso_time(1_790_000_000_007) == "2026-09-21T14:13:20.007Z"
