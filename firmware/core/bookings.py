@@ -40,7 +40,7 @@ def board(draft: Draft, admission: Admission, booking: Booking) -> None:
         case Admission.TAKEOVER:
             end(draft, EndReason.SUPERSEDED)
             _start(draft, booking)
-        case Admission.NEW:
+        case _:
             _start(draft, booking)
     draft.required = True
 

@@ -28,7 +28,7 @@ def put(draft: Draft, link_id: int, request: Request, signed: Order | Revocation
             body = _list(draft, signed)
         case TimeAttestation():
             body = _time(draft, signed)
-        case None:
+        case _:
             body = refuse(Code.ORDER_UNSUPPORTED)
     draft.answer(link_id, request.id, body)
 

@@ -14,7 +14,7 @@ from firmware.core.state import Counters, Slot, Told
 from protocol.errors import Role
 from protocol.messages import Phase
 from protocol.telemetry import Channel, EventKind
-from tests.support.core import BEGINS_MS, DRIVING, NOW, a_state, draft, durably, records, running, seen
+from tests.support.core import BEGINS_MS, DRIVING, NOW, STANDING, a_state, draft, durably, records, running, seen
 from tests.support.credentials import BOOKING
 
 replace = msgspec.structs.replace
@@ -103,7 +103,7 @@ def test_the_vehicle_is_reported_in_vss_names_and_units() -> None:
 @pytest.mark.req("PRV-6")
 def test_what_is_not_known_is_left_out_and_no_track_can_be_rebuilt() -> None:
     unknown = {"ignition_on": None, "locked": None, "fuel_pct": None, "odometer_m": None, "battery_mv": None}
-    step = draft(a_state(vehicle=seen(**unknown)))
+    step = draft(a_state(vehicle=seen(replace(STANDING, **unknown))))
     reporting.vehicle_state(step)
     (record,) = records(step.effects, Channel.STATE)
     assert [name for name, _ in record.signals] == [
@@ -132,7 +132,7 @@ def test_fast_signals_are_told_at_once_and_slow_ones_once_a_minute(
     change: dict[str, object], after_ms: int, told: bool
 ) -> None:
     now = NOW + after_ms
-    view = replace(seen(**change), at_ms=now)
+    view = replace(seen(replace(STANDING, **change)), at_ms=now)
     step = draft(replace(a_state(vehicle=view), told=Told(STEADY, NOW)), now)
     reporting.vehicle_state(step)
     assert bool(records(step.effects, Channel.STATE)) is told

@@ -1,0 +1,234 @@
+"""Signed material from the backend, whoever carried it."""
+
+import msgspec
+import pytest
+
+from firmware.core import orders
+from firmware.core.clock import Claim, Clock
+from firmware.core.draft import Draft
+from firmware.core.effects import Answer
+from firmware.core.state import DeadBooking, EndReason, State
+from protocol.errors import Code, Refusal
+from protocol.messages import Accepted, Operation, Request
+from protocol.telemetry import Channel, EventKind
+from protocol.tokens import Order, OrderKind, RevocationList, TimeAttestation
+from tests.support.core import (
+    BEGINS_MS,
+    DRIVING,
+    ENDS_MS,
+    FLOOR_MS,
+    NOW,
+    a_state,
+    draft,
+    durably,
+    events,
+    linked,
+    records,
+    running,
+    seen,
+    sure_clock,
+)
+from tests.support.credentials import BOOKING, MODULE_ID
+
+replace = msgspec.structs.replace
+
+BEGINS_S = 1_790_000_000
+PUT = Request(7, Operation.PUT, body=b"signed")
+END = Order(
+    b"the order number", OrderKind.END_BOOKING, MODULE_ID, BEGINS_S, BEGINS_S + 7_200, BOOKING.booking_id, 1_790_009_000
+)
+LIST = RevocationList(MODULE_ID, 7, BEGINS_S, 0, ((BOOKING.token_id, 1_790_009_000),))
+NONCE = b"sixteen of chaos"
+
+
+def put(state: State, signed: Order | RevocationList | TimeAttestation | None, now: int = NOW) -> tuple[Draft, object]:
+    step = draft(linked(state, BOOKING), now)
+    orders.put(step, 1, PUT, signed)
+    (sent,) = step.effects
+    assert isinstance(sent, Answer)
+    assert (sent.link, sent.reply.id) == (1, 7)
+    return step, sent.reply.body
+
+
+def refused(body: object) -> Refusal:
+    assert isinstance(body, Refusal)
+    return body
+
+
+def result(step: Draft) -> dict[str, object]:
+    (record,) = records(step.effects, Channel.ORDER_RESULT)
+    return {"order": record.booking, "name": record.reason, **dict(record.numbers)}
+
+
+# ---------------------------------------------------------------- end orders
+@pytest.mark.req("BKG-2")
+def test_an_end_order_is_taken_and_waits_for_a_moving_car() -> None:
+    step, body = put(running(), END)
+    assert body == Accepted(pending=False)
+    assert step.durable.trip.end_requested is EndReason.ORDER
+    _, body = put(running(vehicle=seen(DRIVING)), END)
+    assert body == Accepted(pending=True)
+
+
+@pytest.mark.req("ACC-5", "BKG-2")
+def test_an_order_for_a_booking_that_never_began_cancels_it() -> None:
+    step, body = put(a_state(), END)
+    assert body == Accepted()
+    assert step.durable.dead == (DeadBooking(BOOKING.booking_id, EndReason.CANCELLED, 1_790_009_000, BEGINS_S),)
+
+
+@pytest.mark.req("BKG-2")
+def test_a_late_order_is_refused_only_when_it_is_certain_that_it_is_late() -> None:
+    _, in_time = put(a_state(BEGINS_MS + 7_200_000), END)
+    assert in_time == Accepted()
+    step, late = put(a_state(BEGINS_MS + 7_200_001), END)
+    assert (refused(late).code, refused(late).number("late_by_ms")) == (Code.ORDER_LATE, 1)
+    assert step.durable.dead == ()
+    _, nobody_knows = put(replace(a_state(), clock=Clock(BEGINS_MS, NOW)), END)
+    assert nobody_knows == Accepted()
+
+
+@pytest.mark.req("CLK-1")
+def test_an_order_raises_the_floor() -> None:
+    step, _ = put(replace(a_state(), clock=Clock(FLOOR_MS, NOW)), END)
+    assert step.state.clock.floor_ms == BEGINS_MS
+
+
+# ---------------------------------------------------------------- lists
+@pytest.mark.req("ACC-5")
+def test_list_numbers_only_rise() -> None:
+    step, body = put(a_state(list_number=6), LIST)
+    assert body == Accepted()
+    assert (step.durable.list_number, step.durable.revoked) == (7, LIST.revoked)
+    again, body = put(a_state(list_number=7), LIST)
+    assert (body, again.durable.revoked) == (Accepted(), ())
+    older, body = put(a_state(list_number=8), LIST)
+    assert refused(body).code is Code.LIST_OUTDATED
+    assert refused(body).numbers == (("number", 7), ("known_number", 8))
+    assert older.durable.revoked == ()
+
+
+@pytest.mark.req("ACC-5", "CUT-3")
+def test_a_list_that_names_the_running_booking_ends_it_once_parked() -> None:
+    step, body = put(running(vehicle=seen(DRIVING)), LIST)
+    assert body == Accepted(pending=True)
+    assert step.durable.trip.end_requested is EndReason.REVOKED
+
+
+def test_nothing_that_can_be_read_is_an_unsupported_order() -> None:
+    _, body = put(a_state(), None)
+    assert refused(body).code is Code.ORDER_UNSUPPORTED
+
+
+# ---------------------------------------------------------------- over the broker
+@pytest.mark.req("BKG-2")
+def test_the_outcome_of_what_came_over_the_broker_goes_back_there() -> None:
+    step = draft(running(vehicle=seen(DRIVING)))
+    orders.received(step, END)
+    assert result(step) == {"order": "746865206f72646572206e756d626572", "name": "OK", "code": 0, "pending": 1}
+    late = draft(a_state(BEGINS_MS + 7_300_000))
+    orders.received(late, END)
+    assert result(late) == {"order": END.order_id.hex(), "name": "ORDER_LATE", "code": 33, "pending": 0}
+    listed = draft(a_state())
+    orders.received(listed, LIST)
+    assert result(listed) == {"order": "", "name": "OK", "code": 0, "pending": 0}
+    outdated = draft(a_state(list_number=8))
+    orders.received(outdated, LIST)
+    assert result(outdated) == {"order": "", "name": "LIST_OUTDATED", "code": 35, "pending": 0}
+
+
+def test_what_did_not_verify_is_answered_with_its_code() -> None:
+    step = draft(a_state())
+    orders.unreadable(step, Code.UNKNOWN_ISSUER)
+    assert result(step) == {"order": "", "name": "UNKNOWN_ISSUER", "code": 5, "pending": 0}
+
+
+def test_an_alert_names_the_booking() -> None:
+    step = draft(running())
+    orders.alert(step, EventKind.LOCK_FAILED)
+    assert events(step.effects) == [EventKind.LOCK_FAILED]
+    assert records(step.effects)[0].booking == BOOKING.booking_id.hex()
+
+
+# ---------------------------------------------------------------- time
+def asked(state: State) -> State:
+    """The module has given out a nonce."""
+    return replace(state, nonce=NONCE, nonce_at_ms=NOW)
+
+
+@pytest.mark.req("CLK-2")
+def test_an_attestation_over_the_nonce_sets_the_clock_once() -> None:
+    attestation = TimeAttestation(MODULE_ID, NONCE, BEGINS_S + 60)
+    step, body = put(asked(replace(a_state(), clock=Clock(FLOOR_MS, NOW))), attestation, NOW + 3_000)
+    assert body == Accepted()
+    assert (step.state.clock.reading_ms, step.state.clock.uncertainty_ms) == (BEGINS_MS + 62_000, 2_000)
+    _, again = put(step.state, attestation, NOW + 3_000)
+    assert refused(again).code is Code.NONCE_UNKNOWN
+
+
+@pytest.mark.req("CLK-2", "SEC-2")
+@pytest.mark.parametrize(
+    ("state", "nonce", "age_ms"),
+    [
+        (a_state(), b"", 0),
+        (a_state(), NONCE, 0),
+        (asked(a_state()), b"another of chaos", 0),
+        (asked(a_state()), NONCE, 300_001),
+    ],
+)
+def test_an_attestation_over_anything_else_is_refused(state: State, nonce: bytes, age_ms: int) -> None:
+    _, body = put(state, TimeAttestation(MODULE_ID, nonce, BEGINS_S), NOW + age_ms)
+    assert refused(body).code is Code.NONCE_UNKNOWN
+
+
+@pytest.mark.req("CLK-4")
+def test_an_attestation_that_is_not_believed_is_refused() -> None:
+    far = TimeAttestation(MODULE_ID, NONCE, BEGINS_S + 2 * 366 * 86_400)
+    step, body = put(asked(replace(a_state(), clock=Clock(FLOOR_MS, NOW))), far)
+    assert refused(body).code is Code.CLOCK_UNCERTAIN
+    assert step.state.clock.claim == Claim(None, far.now_s * 1000, NOW)
+
+
+# ---------------------------------------------------------------- the deadline of a booking that ran through a reboot
+def rebooted(end_in_ms: int, reading_ms: int | None, *, trusted: bool) -> State:
+    """Running since before a reboot; its end is so far away as the floor tells."""
+    at = None if reading_ms is None else reading_ms
+    clock = Clock(FLOOR_MS, NOW, at, NOW, 0, trusted=trusted)
+    return replace(running(), clock=clock, end_at_ms=NOW + end_in_ms, anchored_on_floor=True)
+
+
+@pytest.mark.req("CUT-5", "CLK-3")
+@pytest.mark.parametrize(
+    ("end_in_ms", "reading_ms", "trusted", "expected_ms", "still_open"),
+    [
+        (5_000_000, ENDS_MS - 60_000, False, 60_000, True),
+        (5_000_000, ENDS_MS - 60_000, True, 60_000, False),
+        (60_000, ENDS_MS - 61_000, True, 60_000, False),
+        (60_000, ENDS_MS - 180_000, True, 60_000, False),
+        (60_000, ENDS_MS - 180_001, True, 180_001, False),
+    ],
+)
+def test_a_better_clock_corrects_the_deadline(
+    end_in_ms: int, reading_ms: int, trusted: bool, expected_ms: int, still_open: bool
+) -> None:
+    step = draft(rebooted(end_in_ms, reading_ms, trusted=trusted))
+    orders.anchor(step)
+    assert step.state.end_at_ms == NOW + expected_ms
+    assert step.state.anchored_on_floor is still_open
+
+
+@pytest.mark.req("CLK-3")
+def test_a_deadline_that_was_set_by_a_good_clock_stays() -> None:
+    step = draft(replace(running(), clock=sure_clock(BEGINS_MS)))
+    orders.anchor(step)
+    assert step.state.end_at_ms == NOW + 3_600_000
+    free = draft(replace(a_state(), anchored_on_floor=True))
+    orders.anchor(free)
+    assert free.state.anchored_on_floor
+
+
+@pytest.mark.req("CLK-1", "CUT-5")
+def test_signed_material_brings_the_deadline_nearer_too() -> None:
+    step = draft(durably(rebooted(90_000_000, None, trusted=False), devices=()))
+    orders.issued(step, 1_790_003_600)
+    assert step.state.end_at_ms == NOW + 3_600_000
