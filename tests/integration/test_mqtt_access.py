@@ -1,5 +1,6 @@
 """TLS with certificates on both sides, rights at the broker, and refusals that stop the hammering."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from firmware.ports import BrokerUnavailable, Publication
 from host_tools.backend.broker import Broker
 from host_tools.backend.ingest import IngestError, Raw, Recorder, Subscription
 from protocol.telemetry import Channel, topic
+from tests.support.cable import Cable
 from tests.support.certificates import Authority
 from tests.support.mqtt_module import MODULE_ID, RunningModule, told
 
@@ -109,6 +111,23 @@ async def test_a_broker_that_dies_under_tls_is_no_refusal(broker: Broker, author
         await broker.kill()
         await running.lost()
         assert await running.pausing() <= 2.0
+
+
+async def test_a_module_stopped_in_the_middle_of_a_handshake_is_gone_afterwards(
+    broker: Broker, authority: Authority
+) -> None:
+    async with Cable(broker.port) as cable:
+        cable.freeze(up=True)
+        certificate, key = authority.issue(MODULE_ID.hex())
+        running = RunningModule(cable.port, ca=authority.certificate, certificate=certificate, key=key)
+        async with running:
+            await asyncio.wait_for(cable.plugged_in.wait(), 5)
+            stopping = asyncio.create_task(running.stop())
+            await asyncio.sleep(0)
+            cable.thaw()
+            await stopping
+            assert running.calls == []
+            await asyncio.wait_for(cable.unused(), 5)
 
 
 async def test_a_listener_without_rights_is_told_in_one_line() -> None:

@@ -57,7 +57,7 @@ def events(recorder: Recorder) -> list[bytes]:
 
 @pytest.mark.req("TEL-6")
 async def test_others_see_the_module_come_and_go(broker: Broker, recorder: Recorder) -> None:
-    async with RunningModule(broker.port) as module:
+    async with RunningModule(broker.port, will_delay_s=60) as module:
         await module.connected()
         await seen(recorder, ONLINE, YES)
         assert await retained(broker, ONLINE) == YES

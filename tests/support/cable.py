@@ -13,6 +13,8 @@ class Cable:
     def __init__(self, target: int) -> None:
         self.port = 0
         self._target = target
+        self.plugged_in = asyncio.Event()
+        """Set when the first client has connected."""
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._up.set()
@@ -57,6 +59,11 @@ class Cable:
         self._ends.clear()
         self.thaw()
 
+    async def unused(self) -> None:
+        """Wait until no connection is left."""
+        while self._pumps:
+            await asyncio.wait(self._pumps)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
@@ -68,6 +75,7 @@ class Cable:
             pump = asyncio.create_task(self._pump(source, sink, free))
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
+        self.plugged_in.set()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, free: asyncio.Event) -> None:
         try:

@@ -101,6 +101,7 @@ class Connection(aiomqtt.Client):
             tls_context=tls,
             logger=logger,
         )
+        self._client.connect_timeout = settings.answer_s
         self._arrived = arrived
         self._ended: asyncio.Future[End] = self._loop.create_future()
         self._acknowledgements: dict[int, asyncio.Future[ReasonCode | None]] = {}

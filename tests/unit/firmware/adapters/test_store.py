@@ -115,9 +115,10 @@ async def test_committing_a_record_again_does_not_double_it(empty: Store) -> Non
 @pytest.mark.req("TEL-4")
 async def test_a_full_outbox_keeps_every_event_and_counts_the_rest(empty: Store, tmp_path: Path) -> None:
     events = list(range(10, 1000, 20))  # 50 events among 950 positions and states
-    for number in range(1, 1001):
-        made = event(number) if number in events else position(number) if number % 2 else state(number)
-        await empty.commit(b"state", (made,))
+    for first in range(1, 1001, 5):
+        batch = range(first, first + 5)
+        made = (event(n) if n in events else position(n) if n % 2 else state(n) for n in batch)
+        await empty.commit(b"state", tuple(made))
         assert await empty.pending_count() <= CAPACITY
     reopened = await after_a_reboot(empty, tmp_path / "state.sqlite")
     kept = await reopened.pending(limit=1000)

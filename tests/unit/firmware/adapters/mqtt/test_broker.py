@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from firmware.adapters.mqtt import BrokerMisconfigured, BrokerSettings, MqttBroker
-from firmware.ports import BrokerUnavailable
+from firmware.ports import BrokerPort, BrokerUnavailable
 from protocol.telemetry import Channel, topic
 from tests.support.mqtt_module import MODULE_ID, RunningModule, told
 from tests.support.scripted_broker import NOT_AUTHORIZED, Peer, ScriptedBroker
@@ -20,7 +20,8 @@ def closed_port() -> int:
 
 
 async def test_without_a_connection_a_publication_is_refused_at_once() -> None:
-    broker = MqttBroker(BrokerSettings(host="127.0.0.1", port=closed_port()), MODULE_ID, entropy=os.urandom)
+    settings = BrokerSettings(host="127.0.0.1", port=closed_port())
+    broker: BrokerPort = MqttBroker(settings, MODULE_ID, entropy=os.urandom)
     with pytest.raises(BrokerUnavailable, match="no connection"):
         await broker.publish(told(Channel.EVENT, b"nobody there"))
 

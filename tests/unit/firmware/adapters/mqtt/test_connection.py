@@ -195,29 +195,25 @@ async def test_an_acknowledgement_without_subscribers_is_one() -> None:
         await module.publish(told(Channel.EVENT, b"fine"))
 
 
-async def test_only_so_many_publications_are_under_way_at_a_time() -> None:
+async def test_only_so_many_publications_are_under_way_and_the_others_wait_without_a_limit() -> None:
     arrived: list[bytes] = []
-    enough = asyncio.Event()
+    publications, ack_after_s, answer_s = 30, 0.03, 0.6  # all together take longer than one may wait
 
     async def slow(peer: Peer) -> None:
         await peer.welcome()
-        held = [await peer.packet() for _ in range(MAX_IN_FLIGHT)]
-        arrived.extend(body[-2:] for _, body in held)
-        enough.set()
-        for packet in held:
-            await peer.acknowledge(packet)
-        for _ in range(30 - MAX_IN_FLIGHT):
-            packet = await peer.packet()
-            arrived.append(packet[1][-2:])
-            await peer.acknowledge(packet)
+        under_way = [await peer.packet() for _ in range(MAX_IN_FLIGHT)]
+        for number in range(publications):
+            arrived.append(under_way[0][1][-2:])
+            await asyncio.sleep(ack_after_s)
+            await peer.acknowledge(under_way.pop(0))
+            if number < publications - MAX_IN_FLIGHT:
+                under_way.append(await peer.packet())
         await peer.serve()
 
-    async with ScriptedBroker(slow) as broker, RunningModule(broker.port) as module:
+    async with ScriptedBroker(slow) as broker, RunningModule(broker.port, answer_s=answer_s) as module:
         await module.connected()
-        bodies = [b"%02d" % number for number in range(30)]
-        publishing = [asyncio.create_task(module.publish(told(Channel.EVENT, body))) for body in bodies]
-        await asyncio.wait_for(enough.wait(), 5)
-        await asyncio.gather(*publishing)
+        bodies = [b"%02d" % number for number in range(publications)]
+        await asyncio.gather(*(module.publish(told(Channel.EVENT, body)) for body in bodies))
         assert arrived == bodies, "in order"
 
 
