@@ -190,7 +190,8 @@ def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
     if draft.state.vehicle is not before.vehicle or draft.durable.trip.phase is not before.durable.trip.phase:
         reporting.vehicle_state(draft)
     access.push_changes(draft, before)
-    due = draft.now - before.saved_at_ms >= SAVE_EVERY_MS
+    raised = clock.floor(draft.state.clock, draft.now) > clock.floor(before.clock, draft.now)
+    due = raised or draft.now - before.saved_at_ms >= SAVE_EVERY_MS
     if draft.durable is not before.durable or due:
         floor_ms = clock.floor(draft.state.clock, draft.now)
         draft.keep(replace(draft.durable, floor_ms=floor_ms))
