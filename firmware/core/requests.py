@@ -91,8 +91,8 @@ def _answer(draft: Draft, event: RequestReceived) -> None:
 def try_boarding(draft: Draft, link_id: int) -> None:
     """Let the booking that this session authenticated with have the car, if it can by now."""
     link = draft.state.link(link_id)
-    if link is None or link.booking is None:
-        return
+    assert link is not None
+    assert link.booking is not None
     booking = link.booking
     draft.set_link(replace(link, denied=None))
     admission = admit.admit(draft.state, booking, draft.now)
