@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Sequence
 from enum import StrEnum, unique
 from pathlib import Path
@@ -104,6 +105,7 @@ class Broker:
         self._anonymous = anonymous
         self._settings = tuple(settings)
         self._process: subprocess.Popen[bytes] | None = None
+        self._last_resort: weakref.finalize[..., Broker] | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -187,6 +189,8 @@ class Broker:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us: the broker goes last
             )
+        # For a program that ends without `close`: its broker ends with it.
+        self._last_resort = weakref.finalize(self, _put_down, self._process)
         try:
             self._wait_until_it_answers(port, self._process)
         except BrokerFailed as failure:
@@ -221,14 +225,20 @@ class Broker:
 
     def _end(self, *, kill: bool) -> None:
         process, self._process = self._process, None
-        if process is None:
+        if process is None or self._last_resort is None:
             return
+        self._last_resort.detach()
         (process.kill if kill else process.terminate)()
         try:
             process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _put_down(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _rumqttd(port: int) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from host_tools.backend.broker import Broker, BrokerFailed, BrokerMissing, Kind, Program, find_broker
 from host_tools.backend.ingest import Recorder
 from protocol.telemetry import Channel, topic
-from tests.support.mqtt_module import MODULE_ID, RunningModule, told
+from tests.support.mqtt_module import MODULE_ID, ROOT, RunningModule, told
 
 real_time = pytest.mark.asyncio(loop_factories=["real"])
 
@@ -91,6 +93,22 @@ async def test_starting_twice_and_closing_twice_is_no_error() -> None:
     await broker.close()
     await broker.close()
     assert not broker.running
+
+
+FORGETFUL = """
+import asyncio
+from host_tools.backend.broker import Broker
+
+broker = Broker()
+asyncio.run(broker.start())
+print(broker.port)
+"""
+
+
+def test_a_program_that_forgets_to_close_its_broker_leaves_none_behind() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORGETFUL], capture_output=True, text=True, cwd=ROOT, check=True)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(ran.stdout)))
 
 
 @real_time
