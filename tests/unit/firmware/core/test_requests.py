@@ -8,7 +8,7 @@ from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Answer, AnswerEnded, Effect
 from firmware.core.events import Action, ActuationFinished, Fix, RequestReceived
 from firmware.core.reports import Point
-from firmware.core.state import DeadBooking, EndReason, Executed, Pending, State
+from firmware.core.state import DeadBooking, EndReason, Executed, Pending, State, Trip
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import (
     Accepted,
@@ -428,8 +428,10 @@ def test_an_end_without_a_fix_or_a_home_or_with_the_broker_says_so() -> None:
     assert (sent.code, sent.body.home_distance_m, sent.receipt.offline) == (Code.OK, None, False)
 
 
-def after_the_end(**trip: object) -> State:
-    done = running(phase=Phase.ENDED, ended_ms=BEGINS_MS, end_point=Point(481_371_540, 115_761_240, BEGINS_MS), **trip)
+def after_the_end(*, end_distance_m: int | None = None, end_requested: EndReason | None = None) -> State:
+    point = Point(481_371_540, 115_761_240, BEGINS_MS)
+    trip = Trip(Phase.ENDED, BOOKING, BEGINS_MS, BEGINS_MS, False, end_requested, point, end_distance_m)
+    done = durably(running(), trip=trip)
     dead = DeadBooking(BOOKING.booking_id, EndReason.DRIVER, BOOKING.expires_s, BOOKING.issued_s)
     return durably(linked(done, BOOKING), dead=(dead,))
 
