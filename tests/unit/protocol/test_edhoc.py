@@ -90,7 +90,7 @@ G_X = cbor.encode(bytes.fromhex("8af6f430ebe18d34184017a9a11bf511c8dff8f834730b9
         (b"\x01\x05" + G_X + b"\x0e\x40", "label and value"),
         (b"\x01\x05" + G_X + b"\x0e\x00\x40\x40", "label and value"),
         (b"\x01\x05" + G_X + b"\x0e\x60", "label and value"),
-        (b"\x01\x05" + G_X + b"\x0e\xff", "tags, floats"),
+        (b"\x01\x05" + G_X + b"\x0e\xff", "not CBOR"),
         (b"\x01\x05" + G_X + b"\x0e" + bytes(20), "too many items"),
     ],
 )
