@@ -8,6 +8,7 @@ import pytest
 from protocol.messages import Position
 from protocol.telemetry import Channel
 from tests.support.story import Story, play
+from tests.support.story_world import SPARSE_MS, World
 
 DAY = """
     09:00:00      .
@@ -50,7 +51,7 @@ LINES = [line.strip() for line in DAY.strip().splitlines()]
 @pytest.mark.parametrize("up", ["at once", "later", "at the end"])
 def test_no_position_leaves_whenever_the_broker_comes_and_goes(down: int, up: str) -> None:
     back = {"at once": down + 1, "later": down + 4, "at the end": len(LINES)}[up]
-    story = Story()
+    story = Story(World(dense_ms=SPARSE_MS))
     story.play(f"{BOOKINGS}\n08:59:00 broker up")
     for number, line in enumerate(LINES):
         if number == back:
@@ -72,7 +73,7 @@ def test_no_position_leaves_whenever_the_broker_comes_and_goes(down: int, up: st
 @pytest.mark.parametrize("at", range(1, len(LINES), 2))
 @pytest.mark.parametrize("reboot", ["reboot", "reboot rtc lost"])
 def test_no_position_leaves_over_a_reboot(at: int, reboot: str) -> None:
-    story = Story()
+    story = Story(World(dense_ms=SPARSE_MS))
     story.play(f"{BOOKINGS}\n08:59:00 broker up")
     for number, line in enumerate(LINES):
         story.play(line)

@@ -45,7 +45,10 @@ HOME = (481_371_540, 115_761_240)
 FAR_AWAY = (482_000_000, 116_500_000)
 ALL = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE)
 DENSE_MS = 4 * 3600 * 1000
-"""In longer gaps between two lines the car is only looked at in the last ten seconds and around deadlines."""
+"""In longer gaps between two lines the car is only looked at in the first five and the last ten seconds; in between
+only deadlines are kept, and the module hears nothing of the car."""
+SPARSE_MS = 20_000
+"""The same for stories of a whole day that are played many times."""
 
 OPERATIONS = {
     "unlock": Operation.UNLOCK,
@@ -150,8 +153,9 @@ class World:
     """One module with its phones, car and broker. `now` is true time in ms after BASE; the module's monotonic
     clock starts at 0 at each boot."""
 
-    def __init__(self, now: int = 0, module_id: bytes = MODULE_ID) -> None:
+    def __init__(self, now: int = 0, module_id: bytes = MODULE_ID, dense_ms: int = DENSE_MS) -> None:
         self.now = now
+        self.dense_ms = dense_ms
         self.booted_at = now
         self.powered = True
         self.car = Car()
@@ -168,6 +172,7 @@ class World:
         self.events: list[str] = []
         self.answers: list[Answered] = []
         self.unanswered: list[ActuationFinished] = []
+        self.last_actuation: Action | None = None
         self.nonce = bytes(16)
         self.pushes: list[tuple[str, Push]] = []
         self.hung_up: set[str] = set()
@@ -255,6 +260,8 @@ class World:
             self.tell(event_)
 
     def _actuate(self, action: Action) -> bool:
+        if action in (Action.RELEASE_IMMOBILISER, Action.ARM_IMMOBILISER):
+            self.last_actuation = action
         if self.car.actuators == "dead":
             return False
         match action:
@@ -324,7 +331,8 @@ class World:
         if not self.powered:
             self.now = to
             return
-        if to - self.now > DENSE_MS:
+        if to - self.now > self.dense_ms:
+            self.advance(self.now + 5_000)
             self._skip(to - 10_000)
         while self.now < to:
             due = module.next_deadline(self.state, self.mono) + self.booted_at
@@ -347,9 +355,11 @@ class World:
 
     # ------------------------------------------------------------ phones
     def present(self, name: str) -> None:
-        """A phone connects and authenticates itself with its booking."""
+        """A phone connects, if there is room for it, and authenticates itself with its booking."""
         if name not in self.links:
             self.connect(name)
+        if name not in self.links:
+            return
         self.tell(HandshakeBegun(self.links[name]))
         self.tell(TokenPresented(self.links[name], self.bookings[name]))
 
@@ -362,7 +372,8 @@ class World:
 
     def leave(self, name: str) -> None:
         """A central goes away."""
-        self.tell(LinkLost(self.links.pop(name)))
+        if name in self.links:
+            self.tell(LinkLost(self.links.pop(name)))
 
     def ask(
         self, name: str, operation: Operation, command_id: bytes = b"", signed: Signed | None = None
@@ -370,6 +381,8 @@ class World:
         """A request over the phone's session, which is opened first when it has none; returns the answer."""
         if name not in self.links:
             self.present(name)
+        if name not in self.links:
+            return None
         request_id, self.next_request = self.next_request, self.next_request % 60_000 + 1
         if operation in OPERATIONS.values() and not command_id:
             command_id = request_id.to_bytes(8, "big")
