@@ -46,7 +46,8 @@ from protocol.messages import Accepted, Done, Outcome, Reply
 from protocol.telemetry import Channel
 
 MOST_EVENTS: Final = 512
-"""Events that may wait. Samples beyond it are dropped (the next one says more); a link that floods is hung up."""
+"""Events that may wait. What comes from outside may fill half of it; the rest is for facts that nobody repeats: a
+link that is gone, an action that is finished, what the broker has acknowledged."""
 ACTUATION_WITHIN_S: Final = 2.0
 UNSAVED_KEPT: Final = 256
 """Records that wait for a disk that refuses them; beyond it the oldest are lost, and the gap in `seq` shows it."""
@@ -118,14 +119,15 @@ class Pump:
                 await self._radio.stop()
 
     def post(self, event: Event) -> None:
-        """Tell the core a fact. A sample that finds no room is dropped; any other fact takes the oldest one's place."""
+        """Tell the core a fact. One that finds no room takes the oldest one's place."""
         if self._events.full():
-            if isinstance(event, VehicleSampled):
-                return
             log.warning("event queue full", event_type=type(event).__name__)
             with suppress(asyncio.QueueEmpty):
                 self._events.get_nowait()
         self._events.put_nowait(event)
+
+    def _crowded(self) -> bool:
+        return self._events.qsize() >= MOST_EVENTS // 2
 
     async def _work(self) -> None:
         while True:
@@ -209,7 +211,9 @@ class Pump:
 
     # ------------------------------------------------------------ the car
     def _sampled(self, sample: VehicleSampled) -> None:
-        self.post(sample)
+        """One that finds no room is dropped: the next one says more."""
+        if not self._crowded():
+            self.post(sample)
 
     async def _actuate(self) -> None:
         """One action at a time, each answered within a bound."""
@@ -243,10 +247,15 @@ class Pump:
         self.post(LinkLost(link))
 
     def _heard(self, link: LinkId, heard: Heard) -> None:
+        if heard.events and self._crowded():
+            log.warning("link floods", link=link)
+            self._gateway.closed(link)
+            self._switchboard.hang_up(link)
+            return
         self._send(link, heard.fragments)
         for event in heard.events:
             self.post(event)
-        if heard.hang_up or self._events.qsize() > MOST_EVENTS // 2:
+        if heard.hang_up:
             self._switchboard.hang_up(link)
 
     def _send(self, link: LinkId, fragments: list[bytes]) -> None:
@@ -260,6 +269,9 @@ class Pump:
         self.post(BrokerLost())
 
     def _broker_said(self, _topic: str, payload: bytes) -> None:
+        if self._crowded():
+            log.warning("order dropped, too many at once")
+            return
         self.post(self._gateway.order(payload))
 
 

@@ -22,7 +22,7 @@ class Switchboard:
         self._radio = radio
         self._queues: dict[LinkId, asyncio.Queue[bytes]] = {}
         self._senders: dict[LinkId, asyncio.Task[None]] = {}
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._farewells: dict[LinkId, asyncio.Task[None]] = {}
 
     def opened(self, link: LinkId) -> None:
         """A central connected."""
@@ -49,14 +49,14 @@ class Switchboard:
             queue.put_nowait(fragment)
 
     def hang_up(self, link: LinkId) -> None:
-        """Disconnect once the queue is empty, or after FAREWELL_WITHIN_S."""
-        task = asyncio.create_task(self._farewell(link))
-        self._farewells.add(task)
-        task.add_done_callback(self._farewells.discard)
+        """Disconnect once the queue is empty, or after FAREWELL_WITHIN_S. One farewell a link at a time."""
+        if link not in self._farewells:
+            task = self._farewells[link] = asyncio.create_task(self._farewell(link))
+            task.add_done_callback(lambda _: self._farewells.pop(link))
 
     async def close(self) -> None:
         """Stop all senders."""
-        tasks = [*self._senders.values(), *self._farewells]
+        tasks = [*self._senders.values(), *self._farewells.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -13,7 +13,6 @@ from firmware.core.events import (
     LinkActive,
     OrderUnreadable,
     Ticked,
-    VehicleSampled,
 )
 from firmware.ports import RadioUnavailable, StoreFailed
 from firmware.pump import decode_durable
@@ -239,12 +238,11 @@ async def test_records_that_wait_for_the_disk_are_bounded_and_the_oldest_are_los
 
 # ---------------------------------------------------------------- too much at once
 @pytest.mark.req("SEC-1")
-async def test_a_sample_that_finds_no_room_is_dropped_and_a_fact_takes_the_oldest_ones_place() -> None:
+async def test_a_fact_that_finds_no_room_takes_the_oldest_ones_place() -> None:
     bench = Bench(networked=False)
     pump = bench.build()
     for number in range(512):
         pump.post(LinkActive(number))
-    pump.post(VehicleSampled())
     pump.post(LinkActive(999))
     bench.vehicle.silent = True
     task = asyncio.create_task(pump.run())

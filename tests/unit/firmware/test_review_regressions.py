@@ -1,0 +1,87 @@
+"""What a review of the pump has found: who may take up the module's attention, and what must never be lost."""
+
+import asyncio
+
+import pytest
+
+from firmware.core.events import (
+    Action,
+    ActuationFinished,
+    HandshakeBegun,
+    LinkLost,
+    OrderUnreadable,
+    VehicleSampled,
+)
+from firmware.pump import MOST_EVENTS
+from firmware.switchboard import Switchboard
+from protocol import framing
+from protocol.errors import Code
+from protocol.messages import Done, MessageType, Operation, Reply, Request
+from tests.support.phone import Phone
+from tests.support.ports import Bench, MemoryRadio, OnAir
+
+HELLO = bytes([MessageType.EDHOC, 0])
+"""A first handshake message that costs its sender five bytes."""
+
+
+def flood(on_air: OnAir, messages: int) -> None:
+    """Handshakes begun as fast as a radio can be thought of."""
+    for number in range(messages):
+        on_air.write(framing.fragments(HELLO, on_air.phone.payload, number))
+
+
+@pytest.mark.req("SEC-1", "ACC-7", "BLE-1")
+async def test_a_flood_while_the_disk_is_slow_loses_no_fact_about_the_car_or_a_link() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work() as pump:
+        driver, leaver = await bench.phone(), bench.connect(Phone(name="leaver"))
+        await asyncio.sleep(1)
+        bench.disk.slow_s = 30
+        driver.write(driver.phone.request(Request(1, Operation.UNLOCK, b"command1")))
+        await asyncio.sleep(1)  # the disk is at work, and nothing is read from the queue
+        pump.post(ActuationFinished(Action.LOCK, confirmed=True))
+        bench.radio.leave(leaver.link)
+        bench.radio.hung_up[leaver.link] = 0  # a link that is gone is not reported again when it is hung up
+        stranger = bench.connect(Phone(name="stranger"))
+        flood(stranger, 2 * MOST_EVENTS)
+        bench.disk.slow_s = 0
+        assert await driver.hear_answer() == Reply(1, Code.OK, Done())
+        heard = [event for event, _ in bench.seen]
+        assert LinkLost(leaver.link) in heard, "three such ghosts, and the module takes no phone any more"
+        assert ActuationFinished(Action.LOCK, confirmed=True) in heard
+        assert sum(isinstance(event, HandshakeBegun) for event in heard) <= MOST_EVENTS // 2
+        await bench.until(lambda: stranger.link in bench.radio.hung_up)
+        assert driver.link not in bench.radio.hung_up
+
+
+@pytest.mark.req("SEC-1")
+async def test_samples_and_orders_take_no_more_than_half_of_the_queue() -> None:
+    bench = Bench()
+    async with bench.at_work() as pump:
+        await asyncio.sleep(1)
+        bench.disk.slow_s = 2 * MOST_EVENTS
+        pump.post(OrderUnreadable(Code.MALFORMED))
+        await asyncio.sleep(1)
+        for _ in range(MOST_EVENTS):
+            bench.broker.deliver("order", b"nonsense")
+        await asyncio.sleep(3)
+        bench.disk.slow_s = 0
+        bench.seen.clear()
+        pump.post(LinkLost(77))
+        await bench.until(lambda: any(event == LinkLost(77) for event, _ in bench.seen))
+        waited = [event for event, _ in bench.seen][1:-1]
+        assert len(waited) == MOST_EVENTS // 2
+        assert {type(event) for event in waited} == {OrderUnreadable, VehicleSampled}
+
+
+async def test_a_link_is_hung_up_on_once_however_often_that_is_asked_for() -> None:
+    radio = MemoryRadio(asyncio.Event())
+    radio.deaf = True
+    board = Switchboard(radio)
+    board.opened(1)
+    board.send(1, [b"x"])
+    before = len(asyncio.all_tasks())
+    for _ in range(100):
+        board.hang_up(1)
+    assert len(asyncio.all_tasks()) == before + 1
+    await board.close()
