@@ -5,6 +5,7 @@ the real broker, the clock keeps real time (`VirtualTimeLoop.hold`).
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from types import TracebackType
@@ -25,9 +26,15 @@ class Relay:
         self._target_port = target_port
         self._server: asyncio.Server | None = None
         self._flows: set[asyncio.Task[None]] = set()
+        self._reservation = socket.socket()
         self.port = 0
 
     async def __aenter__(self) -> Self:
+        # Keeps the port ours while nobody listens: else a client that tries again and again is one day given this
+        # very port as its own, and connects to itself.
+        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._reservation.bind((self._host, 0))
+        self.port = self._reservation.getsockname()[1]
         await self.restore()
         return self
 
@@ -35,11 +42,12 @@ class Relay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.cut()
+        self._reservation.close()
 
     async def restore(self) -> None:
         """The network is there (again), at the same port."""
-        self._server = await asyncio.start_server(self._accept, self._host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accept, self._host, self.port, reuse_port=True)
 
     async def cut(self) -> None:
         """The network is gone: connections break, and new ones are refused."""
