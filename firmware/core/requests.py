@@ -265,7 +265,7 @@ def _carry_out(draft: Draft, link: Link, request: Request) -> None:
 
 def actuation_finished(draft: Draft, event: ActuationFinished) -> None:
     """The car answered: remember the outcome and tell who asked. A release that nobody saw happen is taken back,
-    unless driving was possible before: then the engine may be running (CUT-3)."""
+    unless driving was possible before or the car is not surely parked: then the engine may be running (CUT-3)."""
     seen = vehicle.acted(draft.state.vehicle, event.action, confirmed=event.confirmed)
     draft.state = replace(draft.state, vehicle=seen)
     pending = draft.state.pending
@@ -280,7 +280,8 @@ def actuation_finished(draft: Draft, event: ActuationFinished) -> None:
     if entry is not None:
         stored = Code.OK if event.confirmed else code
         draft.keep(ledger.finish(draft.durable, entry.user, entry.command_id, entry.operation, stored))
-    if pending.operation is Operation.ENABLE_DRIVE and not event.confirmed and not pending.enabled_before:
+    idle = not pending.enabled_before and vehicle.parked(draft.state.vehicle, draft.now)
+    if pending.operation is Operation.ENABLE_DRIVE and not event.confirmed and idle:
         draft.keep(replace(draft.durable, drive_enabled=False))
         draft.order(Actuate(Action.ARM_IMMOBILISER))
     body = Done() if event.confirmed else refuse(code, may_have_succeeded=True)

@@ -302,3 +302,16 @@ def test_a_phone_that_is_not_there_does_not_stop_the_cutoff() -> None:
         12:30:00.001  .           | cut_off, armed, event booking.cut_off
         12:31:00      A presents  | A denied BOOKING_CUT_OFF
     """)
+
+
+@pytest.mark.req("CUT-3", "ACC-9")
+def test_a_release_that_says_it_failed_takes_nothing_from_a_car_that_rolls() -> None:
+    play("""
+        bookings: A driver 10:00:00 - 12:00:00
+        10:00:03      A unlock             | ok
+        10:01:00      car drives           | armed
+        10:02:00      car actuators mute
+        10:02:01      A drive              | refused VEHICLE_NO_RESPONSE, may have succeeded, released
+        10:02:30      car actuators alive
+        10:02:31      A drive              | ok, released
+    """)
