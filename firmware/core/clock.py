@@ -1,7 +1,7 @@
 """What time it is, as an interval, and whom to believe about it (CLK-1 to CLK-4).
 
-Module time is [earliest, latest]. The floor rises with elapsed monotonic time and with what an issuer signed;
-nothing else moves it, and it never falls. This file knows nothing of bookings.
+Module time is [earliest, latest]. The floor rises with elapsed monotonic time, less what the crystal may be fast,
+and with what an issuer signed; nothing else moves it, and it never falls. This file knows nothing of bookings.
 """
 
 from enum import Enum, unique
@@ -63,7 +63,8 @@ class Clock(msgspec.Struct, frozen=True, gc=False):
 
 def floor(clock: Clock, now: int) -> int:
     """The earliest UTC time that it can be, ms."""
-    return clock.floor_ms + now - clock.floor_at_ms
+    elapsed_ms = now - clock.floor_at_ms
+    return clock.floor_ms + elapsed_ms - elapsed_ms * DRIFT_PPM // 1_000_000
 
 
 def utc(clock: Clock, now: int) -> int:
@@ -96,14 +97,20 @@ def stale(clock: Clock, now: int) -> bool:
 
 
 def offered(clock: Clock, source: TimeSource, utc_ms: int, now: int) -> Clock:
-    """What remains to be believed after `source` said it is `utc_ms`. Never raises the floor."""
-    if not floor(clock, now) <= utc_ms <= MOST_UTC_MS:
+    """What remains to be believed after `source` said it is `utc_ms`. Never raises the floor.
+
+    A source that is a little below the floor means the floor: an issuer's clock is seconds off at times, and would
+    otherwise make every source a liar for ever.
+    """
+    below_ms = max(0, floor(clock, now) - utc_ms)
+    if below_ms > AGREE_MS or utc_ms > MOST_UTC_MS:
         return clock
+    utc_ms += below_ms
     if not _plausible(clock, utc_ms, now) and not _seconded(clock, source, utc_ms, now):
         return msgspec.structs.replace(clock, claim=Claim(source, utc_ms, now))
     if source is TimeSource.RTC and clock.reading_ms is not None:
         return clock
-    return _adopt(clock, utc_ms, UNCERTAINTY_MS[source], now, trusted=source is not TimeSource.RTC)
+    return _adopt(clock, utc_ms, UNCERTAINTY_MS[source] + below_ms, now, trusted=source is not TimeSource.RTC)
 
 
 def attested(clock: Clock, utc_ms: int, nonce_age_ms: int, now: int) -> Clock:

@@ -17,9 +17,10 @@ SET = Clock(FLOOR, 0, FLOOR + HOUR, 0, 500, trusted=True)
 
 
 @pytest.mark.req("CLK-1")
-def test_the_floor_rises_with_elapsed_time() -> None:
+def test_the_floor_rises_with_elapsed_time_as_a_crystal_at_its_slowest_would_count_it() -> None:
     assert clock.floor(BARE, 0) == FLOOR
-    assert clock.floor(BARE, 90_000) == FLOOR + 90_000
+    assert clock.floor(BARE, 90_000) == FLOOR + 90_000 - 9
+    assert clock.floor(BARE, 30 * DAY) == FLOOR + 30 * DAY - 259_200
 
 
 def test_without_a_reading_it_can_be_any_time_after_the_floor() -> None:
@@ -65,9 +66,16 @@ def test_the_first_plausible_source_is_believed(source: TimeSource, uncertainty_
 
 @pytest.mark.req("CLK-1")
 @pytest.mark.parametrize("source", list(TimeSource))
-def test_a_source_never_raises_the_floor_nor_goes_below_it(source: TimeSource) -> None:
+def test_a_source_never_raises_the_floor(source: TimeSource) -> None:
     assert clock.floor(clock.offered(BARE, source, FLOOR + HOUR, 0), 0) == FLOOR
-    assert clock.offered(BARE, source, FLOOR - 1, 0) == BARE
+
+
+@pytest.mark.req("CLK-1")
+def test_a_source_a_little_below_the_floor_means_the_floor_and_is_as_uncertain_as_it_is_low() -> None:
+    assert clock.offered(BARE, TimeSource.GNSS, FLOOR - 120_001, 0) == BARE
+    believed = clock.offered(BARE, TimeSource.GNSS, FLOOR - 120_000, 0)
+    assert believed == Clock(FLOOR, 0, FLOOR, 0, 120_500, trusted=True)
+    assert clock.interval(believed, 0) == (FLOOR, FLOOR + 120_500)
 
 
 def test_a_time_past_the_year_2106_is_nonsense() -> None:
