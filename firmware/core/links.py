@@ -16,7 +16,8 @@ replace = msgspec.structs.replace
 HANDSHAKE_WITHIN_MS: Final = 10_000
 """A central that has not authenticated itself by then makes room."""
 DENIED_IDLE_MS: Final = 60_000
-"""A phone without access needs no longer than this to read why."""
+"""A phone without access needs no longer than this to read why. While all places are taken, that counts from its
+connection, or three dead bookings could keep the driver out for ever."""
 IDLE_MS: Final = 600_000
 """A session without traffic for this long is over."""
 MOST_FAILURES: Final = 5
@@ -65,7 +66,10 @@ def expires_at_ms(state: State, link: Link) -> int:
     """When this link has been useless for too long."""
     if link.booking is None:
         return link.opened_at_ms + HANDSHAKE_WITHIN_MS
-    return link.active_at_ms + (IDLE_MS if admit.admitted(state, link) else DENIED_IDLE_MS)
+    if admit.admitted(state, link):
+        return link.active_at_ms + IDLE_MS
+    crowded = len(state.links) >= MAX_LINKS
+    return (link.opened_at_ms if crowded else link.active_at_ms) + DENIED_IDLE_MS
 
 
 def settle(draft: Draft) -> None:

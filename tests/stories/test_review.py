@@ -20,3 +20,41 @@ def test_a_backend_whose_clock_is_ahead_does_not_make_every_clock_of_the_car_a_l
         10:00:11      reboot
         10:01:10      B presents                            | B granted, active
     """)
+
+
+@pytest.mark.req("SEC-2", "BLE-1", "ACC-3")
+def test_phones_with_dead_bookings_do_not_keep_the_driver_out_by_staying() -> None:
+    play("""
+        bookings: A driver 10:00:00 - 12:00:00
+        bookings: X driver 08:00:00 - 09:00:00
+        bookings: Y driver 08:00:00 - 09:00:00
+        bookings: Z driver 08:00:00 - 09:00:00
+        10:00:00      X presents                            | X denied BOOKING_OVER
+        10:00:30      Y presents                            | Y denied BOOKING_OVER
+        10:00:50      X status                              | X connected
+        10:01:20      Y status                              | Y connected
+        10:01:40      X status                              | X connected
+        # As long as there is room, asking is staying. Now the last place is taken.
+        10:01:41      Z presents                            | hung up X, hung up Y
+        10:01:42      X presents                            | X denied BOOKING_OVER
+        10:01:43      Y presents                            | Y denied BOOKING_OVER
+        10:01:44      A connects                            | hung up A
+        10:02:20      Z status                              | Z connected
+        10:02:40.999  Z status                              | Z connected
+        10:02:41      .                                     | hung up Z, X connected, Y connected
+        10:02:41.500  A presents                            | A granted
+    """)
+
+
+@pytest.mark.req("ACC-1", "BLE-1")
+def test_the_phone_that_has_the_car_stays_however_crowded_it_is() -> None:
+    play("""
+        bookings: A driver 10:00:00 - 12:00:00
+        bookings: X driver 08:00:00 - 09:00:00
+        bookings: Y driver 08:00:00 - 09:00:00
+        10:00:10      A presents                            | A granted
+        10:05:00      X presents                            | X denied BOOKING_OVER
+        10:05:01      Y presents                            | Y denied BOOKING_OVER
+        10:06:00      .                                     | hung up X, A connected
+        10:06:01      A unlock                              | ok
+    """)
