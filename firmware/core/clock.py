@@ -23,6 +23,8 @@ ASK_EVERY_MS: Final = 600_000
 """A source that says the time all the time, such as GNSS, is heard this often."""
 NONCE_LASTS_MS: Final = 300_000
 """A phone has this long to fetch a time attestation."""
+NONCE_SHARED_MS: Final = 30_000
+"""Whoever asks within this time gets the same nonce, so that a phone that asks all the time spoils no other's."""
 SIGNED_RESOLUTION_MS: Final = 1_000
 """Signed times are whole seconds."""
 

@@ -112,9 +112,15 @@ def _question(draft: Draft, link_id: int, request: Request, entropy: bytes) -> N
         case Operation.OUTCOME:
             draft.answer(link_id, request.id, _outcome(draft, link, request.command_id))
         case _:
-            draft.state = replace(draft.state, nonce=entropy, nonce_at_ms=draft.now)
-            body = Nonce(entropy, draft.state.profile.module_id, clock.NONCE_LASTS_MS)
-            draft.answer(link_id, request.id, body)
+            draft.answer(link_id, request.id, _nonce(draft, entropy))
+
+
+def _nonce(draft: Draft, entropy: bytes) -> Nonce:
+    """CLK-2: what the backend is to sign with the time."""
+    state = draft.state
+    if not state.nonce or draft.now - state.nonce_at_ms > clock.NONCE_SHARED_MS:
+        state = draft.state = replace(state, nonce=entropy, nonce_at_ms=draft.now)
+    return Nonce(state.nonce, state.profile.module_id, clock.NONCE_LASTS_MS - (draft.now - state.nonce_at_ms))
 
 
 def _locate(draft: Draft, link: Link) -> Position | Refusal:

@@ -4,8 +4,8 @@
 
 Two kinds of transition, kept apart. EVENTS: somebody does something (a token is admitted, an end is commanded).
 RULES: a condition holds, whatever led there. The cutoff is of the second kind, so a late tick, a reboot, an
-engine stop and a time sync all reach it, once. Who may present or end a booking is `admit` and `ending`; what
-a change means for links, actuators and reports is `consequences`.
+engine stop and a time sync all reach it, once. Who may present or end a booking is `admit` and `requests`; what
+a change means for links, actuators and reports is `bookings`.
 """
 
 from collections.abc import Callable

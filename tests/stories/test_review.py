@@ -58,3 +58,21 @@ def test_the_phone_that_has_the_car_stays_however_crowded_it_is() -> None:
         10:06:00      .                                     | hung up X, A connected
         10:06:01      A unlock                              | ok
     """)
+
+
+@pytest.mark.req("CLK-2")
+def test_another_phone_that_asks_for_a_nonce_does_not_spoil_the_time_that_this_one_fetches() -> None:
+    play("""
+        bookings: A driver 10:00:00 - 12:00:00
+        bookings: X driver 08:00:00 - 09:00:00
+        00:00:00      car fix lost
+        10:00:00      reboot rtc lost
+        10:00:03      A nonce                               | ok, valid_ms = 300000
+        10:00:04      time +0 is written
+        10:00:05      X nonce                               | ok, valid_ms = 298000
+        10:00:06      A carries what was written            | ok, A granted
+        10:00:07      X carries what was written            | refused NONCE_UNKNOWN
+        10:00:08      A nonce                               | ok, valid_ms = 300000
+        10:00:38      X nonce                               | ok, valid_ms = 270000
+        10:00:38.001  X nonce                               | ok, valid_ms = 300000
+    """)
