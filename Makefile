@@ -53,8 +53,11 @@ docs: setup ## write the generated pages of docs/
 	@$(BIN)/python -m tests.support.diagram
 	@$(BIN)/python -m tests.support.matrix >/dev/null
 
-bench: setup-bench ## measure; every figure is a ratio taken in one run
-	@for part in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$part .py) || exit 1; done
+bench: setup-bench ## measure; every figure is a ratio taken in one run; ARGS=--json for JSON lines
+	@failed=0; for part in tests/bench/bench_*.py; do \
+	SHAREBOX_CWT_PYTHON=$${SHAREBOX_CWT_PYTHON:-.venv/cwt/bin/python} \
+	$(BIN)/python -m tests.bench.$$(basename $$part .py) $(ARGS) || failed=1; \
+	done; exit $$failed
 
 clean: ## remove everything that was made
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
