@@ -45,6 +45,7 @@ async def reliably(
 ) -> Settled:
     """Send the command `operation`, at most `tries` times over as many sessions.
 
+    An end is sent again without asking: it ends nothing twice, and only its answer brings the receipt (BKG-4).
     `phone`: a session to begin with; `reopen` makes the next one. Raises Refused when the module said no,
     HandshakeRefused when it lets nobody in, else the last LinkClosed, LinkFailed or NotFound.
     """
@@ -55,8 +56,8 @@ async def reliably(
             if phone is None or not phone.is_open:
                 phone = await reopen()
             command_id = command_id or phone.new_command_id()
-            if in_doubt:
-                known = await _ask(phone, operation, command_id)
+            if in_doubt and operation is not Operation.END_BOOKING:
+                known = await _ask(phone, command_id)
                 if known is not None:
                     return _settle(known, operation, command_id, attempt)
             return _answered(await phone.command(operation, command_id), command_id, attempt)
@@ -68,6 +69,8 @@ async def reliably(
             if attempt == tries:
                 raise
         except Refused as no:
+            if in_doubt and operation is Operation.END_BOOKING and no.refusal.code is Code.BOOKING_ENDED:
+                return Settled(command_id or b"", Code.OK, None, attempt)
             if isinstance(no, HandshakeRefused) or no.refusal.code is not Code.BUSY or attempt == tries:
                 raise
         await asyncio.sleep(pause_s)
@@ -75,16 +78,13 @@ async def reliably(
     raise AssertionError("the last try returns or raises")
 
 
-async def _ask(phone: "Phone", operation: Operation, command_id: bytes) -> Outcome | None:
-    """The outcome, or None when the module never heard of the command. A booking that has ended is the outcome
-    of ending it, even when the module answers nobody else's questions any more."""
+async def _ask(phone: "Phone", command_id: bytes) -> Outcome | None:
+    """The outcome, or None when the module never heard of the command."""
     try:
         return await phone.outcome(command_id)
     except Refused as no:
         if no.refusal.code is Code.OUTCOME_UNKNOWN:
             return None
-        if operation is Operation.END_BOOKING and no.refusal.code is Code.BOOKING_ENDED:
-            return Outcome(operation, Code.OK)
         raise
 
 

@@ -75,18 +75,27 @@ async def test_an_outcome_of_another_operation_is_not_taken_for_this_one() -> No
     await bench.phone.close()
 
 
-@pytest.mark.req("ACC-7")
-async def test_an_ended_booking_is_the_outcome_of_ending_it() -> None:
+@pytest.mark.req("ACC-7", "BKG-4")
+async def test_a_lost_answer_to_an_end_is_fetched_again_for_its_receipt() -> None:
     bench = Bench()
     await bench.phone.open()
     bench.link.deaf = True
-    bench.peer.head.refusals[Operation.OUTCOME] = refuse(Code.BOOKING_ENDED)
-    settled = await bench.phone.reliably(Operation.END_BOOKING)
-    assert (settled.code, settled.body) == (Code.OK, None)
-    await bench.phone.close()
-    bench.link.deaf = False
-    settled = await bench.phone.reliably(Operation.END_BOOKING)
+    settled = await bench.phone.reliably(Operation.END_BOOKING, b"ABCDEFGH")
+    assert (settled.command_id, settled.tries) == (b"ABCDEFGH", 2)
     assert isinstance(settled.body, Ended)
+    await bench.phone.close()
+
+
+@pytest.mark.req("ACC-7")
+async def test_an_ended_booking_is_the_outcome_of_an_end_in_doubt_only() -> None:
+    bench = Bench()
+    bench.peer.head.refusals[Operation.END_BOOKING] = refuse(Code.BOOKING_ENDED)
+    await bench.phone.open()
+    bench.link.deaf = True
+    settled = await bench.phone.reliably(Operation.END_BOOKING, b"ABCDEFGH")
+    assert (settled.command_id, settled.code, settled.body, settled.tries) == (b"ABCDEFGH", Code.OK, None, 2)
+    with pytest.raises(Refused, match="the booking was ended"):
+        await bench.phone.reliably(Operation.END_BOOKING)
     await bench.phone.close()
 
 
