@@ -32,6 +32,14 @@ SEQUENCE_NUMBERS: Final = 64
 """Fragments are counted modulo this (SPEC section 4)."""
 MOST_DRAWS: Final = 8
 """Of 2^256 values about 2^32 are no private key: needing this many draws means that the entropy source is broken."""
+CHECKS_AT_ONCE: Final = 8
+"""Signatures that a link may have checked before it has to wait: a handshake, another with the next booking, and
+everything that a phone carries from the backend. A stranger gets no more out of the processor (SEC-2)."""
+CHECK_EVERY_MS: Final = 1_000
+"""After that one a second. A check takes about 0.1 ms on a laptop and some ms on a small board."""
+HANDSHAKE_CHECKS: Final = 2
+"""The issuer's signature of the token and the holder's of the handshake. Charged with the first message, which costs
+as much in key agreement, so that no third message has to be turned away."""
 _LAST_INT_METHOD: Final = 0x17
 """A first handshake message begins with its method, a small CBOR integer; a third one with a byte string."""
 
@@ -55,6 +63,17 @@ class _Session:
         self.waiting: bytes | None = None
         self.responder: Responder | None = None
         self.channel: SecureChannel | None = None
+        self._checks_paid_until_ms: int | None = None
+
+    def retry_in_ms(self, checks: int, now_ms: int) -> int:
+        """0, and that many signature checks are taken from what the link may cost; or how long it has to wait."""
+        full_ms = now_ms - CHECKS_AT_ONCE * CHECK_EVERY_MS
+        paid = full_ms if self._checks_paid_until_ms is None else max(full_ms, self._checks_paid_until_ms)
+        paid += checks * CHECK_EVERY_MS
+        if paid > now_ms:
+            return paid - now_ms
+        self._checks_paid_until_ms = paid
+        return 0
 
     def fragments(self, kind: MessageType, body: bytes) -> list[bytes]:
         """A message as it goes over the air."""
@@ -104,9 +123,9 @@ class Gateway:
         except ValueError:
             return self._violated(session, ProtocolError(Code.FRAMING, "unknown type of message"))
         if kind is MessageType.RECORD:
-            return self._record(link, session, message[1:])
+            return self._record(link, session, message[1:], now_ms)
         if kind is MessageType.EDHOC:
-            return self._handshake(link, session, message[1:])
+            return self._handshake(link, session, message[1:], now_ms)
         return Heard()
 
     def _violated(self, session: _Session, error: ProtocolError) -> Heard:
@@ -115,8 +134,12 @@ class Gateway:
         fragments = session.fragments(MessageType.ERROR, messages.encode_error(refuse(error.code)))
         return Heard([], fragments, session.violations >= framing.MAX_VIOLATIONS)
 
-    def _handshake(self, link: LinkId, session: _Session, body: bytes) -> Heard:
+    def _handshake(self, link: LinkId, session: _Session, body: bytes, now_ms: int) -> Heard:
         if not body or body[0] <= _LAST_INT_METHOD:
+            wait_ms = session.retry_in_ms(HANDSHAKE_CHECKS, now_ms)
+            if wait_ms:
+                refusal = _later(Code.TOO_MANY_HANDSHAKES, wait_ms)
+                return Heard([], session.fragments(MessageType.ERROR, messages.encode_error(refusal)))
             session.waiting, session.responder = body, None
             return Heard([HandshakeBegun(link)])
         responder, session.responder = session.responder, None
@@ -147,7 +170,7 @@ class Gateway:
         heard = self._violated(session, error)
         return Heard([HandshakeFailed(link)], heard.fragments, heard.hang_up)
 
-    def _record(self, link: LinkId, session: _Session, body: bytes) -> Heard:
+    def _record(self, link: LinkId, session: _Session, body: bytes, now_ms: int) -> Heard:
         if session.channel is None:
             return self._violated(session, SessionError("no session yet"))
         try:
@@ -156,6 +179,9 @@ class Gateway:
             return self._violated(session, error)
         try:
             request = messages.decode_request(plaintext)
+            if request.operation is Operation.PUT and (wait_ms := session.retry_in_ms(1, now_ms)):
+                busy = Reply(request.id, Code.BUSY, _later(Code.BUSY, wait_ms))
+                return Heard([LinkActive(link)], self.answer(link, busy))
             signed = tokens.verify_signed(request.body, self._trust) if request.operation is Operation.PUT else None
         except ProtocolError as error:
             reply = Reply(messages.readable_request_id(plaintext), error.code, refuse(error.code))
@@ -219,3 +245,9 @@ class Gateway:
             except ProtocolError:
                 continue
         raise RuntimeError("the entropy source is broken: it yields no private key")
+
+
+def _later(code: Code, wait_ms: int) -> Refusal:
+    """Too many signatures were to be checked on this link: nothing was looked at."""
+    remedy = f"Try again in {-(-wait_ms // 1000)} s."
+    return refuse(code, rule="SEC-2", numbers=(("retry_in_ms", wait_ms),), remedy=remedy)

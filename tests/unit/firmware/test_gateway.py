@@ -14,7 +14,7 @@ from firmware.core.events import (
     RequestReceived,
     TokenPresented,
 )
-from firmware.gateway import Gateway, Heard
+from firmware.gateway import CHECKS_AT_ONCE, HANDSHAKE_CHECKS, Gateway, Heard
 from protocol import cbor, credential, messages, tokens
 from protocol.errors import Code, refuse
 from protocol.messages import Done, MessageType, Notice, NoticeKind, Operation, Push, PushKind, Reply, Request
@@ -289,6 +289,52 @@ def test_an_order_that_does_not_verify_is_refused_here(body: bytes, code: Code) 
     heard = say(gateway, phone.request(Request(9, Operation.PUT, body=body)))
     assert heard.events == [LinkActive(LINK)]
     assert phone.answer(heard.fragments) == Reply(9, code, refuse(code))
+
+
+# ---------------------------------------------------------------- how much a link may cost
+@pytest.mark.req("SEC-2")
+def test_a_link_that_asks_for_too_many_handshakes_waits_and_costs_nothing() -> None:
+    gateway, phone = a_gateway(), Phone()
+    for _ in range(CHECKS_AT_ONCE // HANDSHAKE_CHECKS):
+        assert say(gateway, phone.message_1(), 500).events == [HandshakeBegun(LINK)]
+    heard = say(gateway, phone.message_1(), 600)
+    assert (heard.events, heard.hang_up) == ([], False)
+    refusal = phone.refusal(heard.fragments)
+    assert (refusal.code, refusal.rule, refusal.numbers) == (
+        Code.TOO_MANY_HANDSHAKES,
+        "SEC-2",
+        (("retry_in_ms", 1_900),),
+    )
+    assert refusal.remedy == "Try again in 2 s."
+    assert say(gateway, phone.message_1(), 2_499).events == []
+    assert say(gateway, phone.message_1(), 2_500).events == [HandshakeBegun(LINK)]
+
+
+@pytest.mark.req("SEC-2")
+def test_one_signature_a_second_is_checked_once_the_first_ones_are_used_up() -> None:
+    gateway = a_gateway()
+    phone = session(gateway)
+    put = Request(9, Operation.PUT, body=tokens.mint_order(ORDER, ISSUER))
+    for _ in range(CHECKS_AT_ONCE - HANDSHAKE_CHECKS):
+        assert isinstance(say(gateway, phone.request(put)).events[0], RequestReceived)
+    heard = say(gateway, phone.request(put), 250)
+    assert (heard.events, heard.hang_up) == ([LinkActive(LINK)], False)
+    answer = phone.answer(heard.fragments)
+    assert isinstance(answer, Reply)
+    assert answer.id == 9
+    assert answer.body == refuse(Code.BUSY, rule="SEC-2", numbers=(("retry_in_ms", 750),), remedy="Try again in 1 s.")
+    assert isinstance(say(gateway, phone.request(STATUS), 260).events[0], RequestReceived)
+    assert isinstance(say(gateway, phone.request(put), 1_000).events[0], RequestReceived)
+    assert say(gateway, phone.request(put), 1_999).events == [LinkActive(LINK)]
+
+
+@pytest.mark.req("SEC-2")
+def test_what_one_link_costs_is_not_charged_to_another() -> None:
+    gateway, phone = a_gateway(), Phone()
+    while say(gateway, phone.message_1()).events:
+        pass
+    gateway.opened(2, 244)
+    assert gateway.received(2, Phone().message_1()[0], 0).events == [HandshakeBegun(2)]
 
 
 # ---------------------------------------------------------------- links
