@@ -4,6 +4,7 @@ The only place, beside the demonstration, that may bring in `host_tools`: the vi
 """
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -64,8 +65,10 @@ def make_car(config: Config) -> Car:
     at = config.vehicle
     if at.latitude is None or at.longitude is None:
         return Car()
-    here = Waypoint(at.latitude, at.longitude)
-    around = [here, *(Waypoint(at.latitude + n, at.longitude + e) for n, e in ((0.01, 0), (0.01, 0.015), (0, 0.015)))]
+    # Towards the middle of the map, so that no corner is beyond its edge.
+    north, east = -math.copysign(0.01, at.latitude), -math.copysign(0.015, at.longitude)
+    corners = ((0.0, 0.0), (north, 0.0), (north, east), (0.0, east))
+    around = [Waypoint(at.latitude + n, at.longitude + e) for n, e in corners]
     return Car(route=Route(around, loop=True))
 
 
@@ -128,7 +131,7 @@ def _broker(config: Config, provisioning: Provisioning) -> MqttBroker | None:
             noted=lambda line: log.info("broker", note=line),
         )
     except BrokerMisconfigured as error:
-        raise ConfigError(f"[broker]: {error}") from None
+        raise ConfigError(f"[broker]: {error} (here: tls_ca, tls_cert, tls_key)") from None
 
 
 async def _until_stopped(pump: Pump, clock: SystemClock) -> None:

@@ -23,12 +23,20 @@ longitude = 11.5755
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from protocol.errors import ProtocolError
 from protocol.provisioning import Provisioning, decode_provisioning
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+PortOrAny = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
+Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+
+MAKE_ONE: Final = "`shareboxctl dev init DIRECTORY` makes one"
 
 
 class ConfigError(Exception):
@@ -38,33 +46,37 @@ class ConfigError(Exception):
 class ModuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[module]`: paths, relative to the file."""
 
-    provisioning: str = "provisioning.json"
-    state_dir: str = "state"
+    provisioning: Name = "provisioning.json"
+    state_dir: Name = "state"
 
 
 class BleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[ble]`: `transport` is "virtual" or a Bumble moniker; `hub_port` 0 picks a free port."""
 
-    transport: str = "virtual"
-    hub_port: int = 6402
+    transport: Name = "virtual"
+    hub_port: PortOrAny = 6402
 
 
 class BrokerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[broker]`."""
 
-    host: str
-    port: int = 1883
+    host: Name
+    port: Port = 1883
     tls_ca: str = ""
     tls_cert: str = ""
     tls_key: str = ""
 
 
 class VehicleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[vehicle]`: degrees, WGS 84."""
+    """`[vehicle]`: degrees, WGS 84; both or neither."""
 
     kind: Literal["simulated"] = "simulated"
-    latitude: float | None = None
-    longitude: float | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+
+    def __post_init__(self) -> None:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together")
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +99,7 @@ def read_config(path: Path) -> Config:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{path}: {reason}; make one with `shareboxctl dev init DIRECTORY`") from None
+        raise ConfigError(f"{path}: {reason}; {MAKE_ONE}") from None
     if "directory" in table:
         raise ConfigError(f"{path}: unknown field `directory`; remove it")
     try:
@@ -104,6 +116,6 @@ def read_provisioning(config: Config) -> Provisioning:
         return decode_provisioning(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(f"{path}: {reason}; make one with `shareboxctl dev init DIRECTORY`") from None
+        raise ConfigError(f"{path}: {reason}; {MAKE_ONE}") from None
     except ProtocolError as error:
-        raise ConfigError(f"{path}: {error.detail}; make a new one with `shareboxctl dev init DIRECTORY`") from None
+        raise ConfigError(f"{path}: {error.detail}; {MAKE_ONE}") from None

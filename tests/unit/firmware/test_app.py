@@ -1,0 +1,162 @@
+"""The wiring: which radio, car, store and broker a module gets from its files."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from firmware import app
+from firmware.adapters.store import SqliteStore
+from firmware.config import BrokerTable, ConfigError
+from firmware.core.effects import Effect
+from firmware.core.events import Event, OrderReceived, OrderUnreadable, TimeOffered
+from firmware.core.state import Profile, State
+from firmware.ports import RadioUnavailable, StoreFailed
+from firmware.simulated.car import Car
+from host_tools.radio.air import VirtualAir
+from host_tools.radio.hub import Hub
+from protocol import tokens
+from protocol.errors import Code
+from tests.support import credentials
+from tests.support.module_files import PROVISIONING, config
+
+real = pytest.mark.asyncio(loop_factories=["real"])
+LIMIT_S = 10.0
+
+
+def test_the_core_gets_its_profile_from_the_provisioning_file() -> None:
+    profile = Profile(credentials.MODULE_ID, 3, (481_371_540, 115_761_240), 1_780_000_000_000)
+    assert app.make_profile(PROVISIONING) == profile
+
+
+def test_the_gateway_trusts_the_issuers_of_the_file_and_signs_with_its_keys() -> None:
+    gateway = app.make_gateway(PROVISIONING)
+    order = tokens.mint_order(credentials.ORDER, credentials.ISSUER)
+    assert gateway.order(order) == OrderReceived(credentials.ORDER)
+    stranger = tokens.mint_order(credentials.ORDER, credentials.key("a stranger"))
+    assert gateway.order(stranger) == OrderUnreadable(Code.UNKNOWN_ISSUER)
+    signed = gateway.receipt(credentials.RECEIPT)
+    assert tokens.verify_receipt(signed, credentials.SIGNER.public_key()) == credentials.RECEIPT
+
+
+def test_paths_of_the_brokers_files_are_made_absolute_and_missing_ones_stay_missing(tmp_path: Path) -> None:
+    read = config(tmp_path)
+    plain = app.broker_settings(read, BrokerTable("127.0.0.1", 1884))
+    assert (plain.address, plain.ca, plain.certificate, plain.key) == ("127.0.0.1:1884", "", "", "")
+    tls = app.broker_settings(read, BrokerTable("broker.example", 8883, "ca.pem", "a.pem", "a.key"))
+    assert (tls.ca, tls.certificate, tls.key) == tuple(str(tmp_path / name) for name in ("ca.pem", "a.pem", "a.key"))
+
+
+def test_the_car_stands_where_the_file_says(tmp_path: Path) -> None:
+    assert app.make_car(config(tmp_path)) == Car()
+    stands = app.make_car(config(tmp_path, "[vehicle]\nlatitude = 52.5\nlongitude = 13.4\n"))
+    assert stands.position == (52.5, 13.4)
+    assert stands.route.loop
+
+
+@pytest.mark.parametrize("latitude", [-90, 0, 90])
+@pytest.mark.parametrize("longitude", [-180, 0, 180])
+def test_the_round_stays_on_the_map(tmp_path: Path, latitude: float, longitude: float) -> None:
+    car = app.make_car(config(tmp_path, f"[vehicle]\nlatitude = {latitude}\nlongitude = {longitude}\n"))
+    for share in range(100):
+        at = car.route.position(car.route.length_m * share / 100)
+        assert abs(at.latitude) <= 90
+        assert abs(at.longitude) <= 180
+
+
+# ---------------------------------------------------------------- running
+class Watch:
+    """Sees every step; `booted` is set when the module knows the time."""
+
+    def __init__(self) -> None:
+        self.booted = asyncio.Event()
+
+    def __call__(self, event: Event, state: State, effects: tuple[Effect, ...]) -> None:
+        if isinstance(event, TimeOffered):
+            self.booted.set()
+
+
+async def until_logged(logged: Sequence[Mapping[str, object]], what: str) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not any(line["event"] == what for line in logged):
+            await asyncio.sleep(0.01)
+
+
+@real
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_works_until_a_signal_stops_it_in_good_order(tmp_path: Path, number: signal.Signals) -> None:
+    watch = Watch()
+    with capture_logs() as logged:
+        running = asyncio.create_task(app.run(config(tmp_path), watch))
+        await until_logged(logged, "on the air")
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(LIMIT_S):
+            await running
+    assert watch.booted.is_set()
+    assert [line["event"] for line in logged] == ["virtual radio", "on the air", "stopped"]
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    store = SqliteStore(tmp_path / "state/module.db", capacity_records=10)
+    assert await store.load() is not None
+    await store.close()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@real
+async def test_the_broker_of_the_file_is_tried(tmp_path: Path) -> None:
+    with capture_logs() as logged:
+        text = '[ble]\nhub_port = 0\n[broker]\nhost = "127.0.0.1"\nport = 9\n'
+        running = asyncio.create_task(app.run(config(tmp_path, text)))
+        await until_logged(logged, "broker")
+        running.cancel()
+        await asyncio.wait({running})
+    (note,) = (str(line["note"]) for line in logged if line["event"] == "broker")
+    assert note.startswith("broker 127.0.0.1:9: ")
+
+
+@real
+@pytest.mark.parametrize(
+    ("text", "error", "complaint"),
+    [
+        ('[broker]\nhost = "10.1.2.3"\n', ConfigError, r"\[broker\]: .* set ca, certificate, key \(here: tls_ca, "),
+        ('[module]\nstate_dir = "sharebox.toml"\n', ConfigError, r"File exists; set \[module\] state_dir"),
+        ('[module]\nstate_dir = "damaged"\n', StoreFailed, "is damaged .*: restore it, or move it away"),
+    ],
+)
+async def test_what_it_can_not_start_with_is_one_line(
+    tmp_path: Path, text: str, error: type[Exception], complaint: str
+) -> None:
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/module.db").write_text("no database at all, however long one looks at it")
+    with pytest.raises(error, match=complaint) as refused:
+        await app.run(config(tmp_path, f"[ble]\nhub_port = 0\n{text}"))
+    assert "\n" not in str(refused.value)
+
+
+@real
+async def test_a_state_of_another_shape_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    store = SqliteStore(tmp_path / "state/module.db", capacity_records=10)
+    await store.commit(b"\x01", ())
+    await store.close()
+    with pytest.raises(StoreFailed, match="the stored state can not be read"):
+        await app.run(config(tmp_path))
+
+
+@real
+async def test_a_hub_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    async with Hub(VirtualAir(), port=0) as other:
+        with pytest.raises(ConfigError, match=rf"\[ble\]: the hub can not listen on 127.0.0.1:{other.port}.*"):
+            await app.run(config(tmp_path, f"[ble]\nhub_port = {other.port}\n"))
+
+
+@real
+async def test_a_radio_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(BaseExceptionGroup) as failed:
+        await app.run(config(tmp_path, '[ble]\ntransport = "tcp-client:127.0.0.1:9"\n'))
+    (cause,) = failed.value.exceptions
+    assert isinstance(cause, RadioUnavailable)
+    assert "\n" not in str(cause)
