@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     ORDER_ACCEPTED = "order.accepted"
     ORDER_REFUSED = "order.refused"
     RECORDS_DROPPED = "telemetry.records_dropped"
+    STORE_TROUBLE = "module.store_trouble"
 
 
 class Online(msgspec.Struct, frozen=True):

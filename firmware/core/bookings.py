@@ -15,6 +15,7 @@ from firmware.core.effects import Actuate
 from firmware.core.events import Action
 from firmware.core.state import DeadBooking, EndReason, Trip
 from firmware.core.trip import GRACE_MS, Facts, TripEvent
+from firmware.core.usage import Use
 from protocol.errors import Role
 from protocol.messages import NoticeKind, Phase
 from protocol.telemetry import EventKind
@@ -28,6 +29,8 @@ _EVENT_OF: Final = {
     Phase.CUT_OFF: EventKind.BOOKING_CUT_OFF,
     Phase.ENDED: EventKind.BOOKING_ENDED,
 }
+
+_USE_OF: Final = {EndReason.SUPERSEDED: Use.SUPERSEDED, EndReason.CUT_OFF: Use.CUT_OFF}
 
 
 def board(draft: Draft, admission: Admission, booking: Booking) -> None:
@@ -56,6 +59,7 @@ def _start(draft: Draft, booking: Booking) -> None:
     if booking.role is not Role.OWNER:
         reporting.retain_position(draft, None, parking=False)
     reporting.event(draft, EventKind.BOOKING_STARTED, booking)
+    reporting.use(draft, Use.STARTED, booking)
 
 
 def _rebind(draft: Draft, booking: Booking) -> None:
@@ -139,6 +143,7 @@ def _closed(draft: Draft, reason: EndReason, numbers: tuple[tuple[str, int], ...
     reporting.retain_position(draft, point, parking=True)
     kind = _EVENT_OF[closed.phase]
     reporting.event(draft, kind, booking, reason=reason.value, numbers=numbers)
+    reporting.use(draft, _USE_OF.get(reason, Use.ENDED), booking, reason.value)
 
 
 def _alert_left_open(draft: Draft) -> None:

@@ -4,6 +4,7 @@ import msgspec
 
 from firmware.core.events import Action
 from firmware.core.reports import Record
+from firmware.core.usage import Chained
 from protocol.errors import Code, Refusal
 from protocol.messages import Ended, Push, Reply
 from protocol.tokens import EndReceipt
@@ -64,7 +65,7 @@ class RefuseHandshake(Effect, frozen=True, gc=False):
 
 
 class Persist(Effect, frozen=True, gc=False):
-    """Make the new durable state durable, with every `Report` of this step, in one transaction.
+    """Make the new durable state durable, with every `Report` and `Log` of this step, in one transaction.
 
     `required`: something is permitted here, so a failed write undoes the step. Otherwise the step stands
     (denying, locking and cutting never wait for a disk) and the write is tried again.
@@ -77,3 +78,9 @@ class Report(Effect, frozen=True, gc=False):
     """Append a record to the outbox."""
 
     record: Record
+
+
+class Log(Effect, frozen=True, gc=False):
+    """Append an entry to the usage log (BKG-7)."""
+
+    entry: Chained

@@ -150,6 +150,24 @@ class PositionSlotAcknowledged(Event, frozen=True, gc=False):
     version: int
 
 
+@unique
+class Trouble(Enum):
+    """What became of the stored state before this boot."""
+
+    REBUILT = "rebuilt"
+    """It was lost: what must never be forgotten came from the record beside it."""
+    ROLLED_BACK = "rolled back"
+    """It is older than the record beside it."""
+    READ_ONLY = "read only"
+    """It can be read and not written: nothing that must be durable can be permitted."""
+
+
+class RecordsDropped(Event, frozen=True, gc=False):
+    """The outbox was full and gave records up; `total` since the store is new (TEL-4)."""
+
+    total: int
+
+
 class StorageFailed(Event, frozen=True, gc=False):
     """The step that `event` caused could not be made durable and was undone."""
 

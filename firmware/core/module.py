@@ -26,15 +26,18 @@ from firmware.core.events import (
     OrderReceived,
     OrderUnreadable,
     PositionSlotAcknowledged,
+    RecordsDropped,
     RequestReceived,
     StorageFailed,
     Ticked,
     TimeOffered,
     TimeSource,
     TokenPresented,
+    Trouble,
     VehicleSampled,
 )
 from firmware.core.state import Durable, Link, Profile, State
+from firmware.core.usage import Use
 from protocol.errors import Code, refuse
 from protocol.telemetry import EventKind
 
@@ -45,7 +48,9 @@ REARM_EVERY_MS: Final = 10_000
 replace = msgspec.structs.replace
 
 
-def boot(durable: Durable | None, profile: Profile, now: int) -> tuple[State, tuple[Effect, ...]]:
+def boot(
+    durable: Durable | None, profile: Profile, now: int, trouble: Trouble | None = None
+) -> tuple[State, tuple[Effect, ...]]:
     """The module after power-up, from what the store holds (None: nothing yet). Re-sends the whole posture."""
     known = durable or Durable(profile.floor_ms, profile.key_epoch)
     floor_ms = max(known.floor_ms, profile.floor_ms)
@@ -58,6 +63,10 @@ def boot(durable: Durable | None, profile: Profile, now: int) -> tuple[State, tu
     draft = Draft(state, now)
     draft.order(Actuate(posture(known)))
     reporting.event(draft, EventKind.BOOTED)
+    if trouble is not None:
+        reporting.event(draft, EventKind.STORE_TROUBLE, reason=trouble.value)
+    if trouble in (Trouble.REBUILT, Trouble.ROLLED_BACK):
+        reporting.use(draft, Use.RECOVERED, reason=trouble.value)
     return _finish(draft, state)
 
 
@@ -126,6 +135,8 @@ def _happened(draft: Draft, event: Event) -> None:
             draft.state = replace(draft.state, broker_connected=False)
         case PositionSlotAcknowledged(version):
             reporting.slot_acknowledged(draft, version)
+        case RecordsDropped(total):
+            reporting.event(draft, EventKind.RECORDS_DROPPED, numbers=(("dropped", total),))
         case StorageFailed(undone):
             bookings.settle(draft)
             _undone(draft, undone)

@@ -7,7 +7,7 @@ import msgspec
 
 from firmware.core import clock, reporting
 from firmware.core.bookings import apply_list, end_by_order
-from firmware.core.clock import AGREE_MS, NONCE_LASTS_MS
+from firmware.core.clock import AGREE_MS, NONCE_LASTS_MS, Quality
 from firmware.core.draft import Draft
 from firmware.core.state import State
 from protocol.errors import Code, Refusal, refuse
@@ -57,6 +57,7 @@ def anchor(draft: Draft) -> None:
     """The deadline of a booking that ran through a reboot rests on the floor and the RTC, until a trusted clock has
     spoken. A clock brings it nearer; only one that two sources or a signature stand for can tell that the RTC was
     fast and give the time back, never beyond what the floor says (CLK-3, CUT-5)."""
+    _remember_from_now(draft)
     state = draft.state
     booking = state.durable.trip.booking
     if not state.anchored_on_floor or booking is None:
@@ -65,6 +66,13 @@ def anchor(draft: Draft) -> None:
     if end_at_ms <= state.end_at_ms + AGREE_MS:
         end_at_ms = min(end_at_ms, state.end_at_ms)
     draft.state = replace(state, end_at_ms=end_at_ms, anchored_on_floor=not state.clock.trusted)
+
+
+def _remember_from_now(draft: Draft) -> None:
+    """A module that has forgotten who is dead refuses all that was signed before its first clock spoke (ACC-5)."""
+    if draft.durable.forgetful and clock.quality(draft.state.clock, draft.now) is not Quality.FLOOR:
+        utc_s = clock.utc(draft.state.clock, draft.now) // 1000
+        draft.keep(replace(draft.durable, forgetful=False, dead_before_s=max(draft.durable.dead_before_s, utc_s + 1)))
 
 
 def issued(draft: Draft, issued_s: int) -> None:

@@ -9,11 +9,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from firmware.core import clock, geo, vehicle
+from firmware.core import clock, geo, usage, vehicle
 from firmware.core.draft import Draft
-from firmware.core.effects import Report
+from firmware.core.effects import Log, Report
 from firmware.core.reports import Point, Record
 from firmware.core.state import Slot, State, Told
+from firmware.core.usage import Entry, Use
 from protocol import telemetry
 from protocol.errors import Role
 from protocol.telemetry import Channel, EventKind
@@ -65,6 +66,20 @@ def event(
     """Tell owner and backend. Numbers must not reveal a position: this may leave at any time."""
     booking_id, role = ("", "") if booking is None else (booking.booking_id.hex(), booking.role.name.lower())
     _report(draft, Channel.EVENT, Record(kind=kind, booking=booking_id, role=role, reason=reason, numbers=numbers))
+
+
+def use(draft: Draft, what: Use, booking: Booking | None = None, reason: str = "") -> None:
+    """Add an entry to the usage log (BKG-7)."""
+    durable, now = draft.durable, draft.now
+    utc_ms, quality = clock.utc(draft.state.clock, now), clock.quality(draft.state.clock, now).value
+    entry = Entry(0, "", utc_ms, quality, what, reason=reason)
+    if booking is not None:
+        entry = replace(
+            entry, user=booking.user.hex(), role=booking.role.name.lower(), booking=booking.booking_id.hex()
+        )
+    head, chained = usage.chain(draft.state.profile.module_id, durable.log, entry)
+    draft.keep(replace(durable, log=head))
+    draft.order(Log(chained))
 
 
 def order_result(draft: Draft, order_id: bytes, code: int, name: str, *, pending: bool) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from firmware.core.clock import Clock
 from firmware.core.events import VehicleSampled
 from firmware.core.reports import Point
+from firmware.core.usage import Head
 from protocol.errors import Code, Refusal
 from protocol.messages import Operation, Phase
 from protocol.tokens import Booking
@@ -118,7 +119,8 @@ class Counters(msgspec.Struct, frozen=True, gc=False):
 
 
 class Durable(msgspec.Struct, frozen=True, gc=False):
-    """What one transaction writes. `floor_ms`: no time before this one is ever believed (CLK-1)."""
+    """What one transaction writes. `floor_ms`: no time before this one is ever believed (CLK-1). `forgetful`: all of
+    this was lost, and no clock has spoken since. What is in here and must never be forgotten: `vital`."""
 
     floor_ms: int
     key_epoch: int
@@ -132,6 +134,8 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     executed: tuple[Executed, ...] = ()
     slot: Slot = Slot()
     counters: Counters = Counters()
+    log: Head = Head()
+    forgetful: bool = False
 
 
 Gist = tuple[bool, Phase, Code | None]

@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 
-from firmware.core import bookings
+from firmware.core import bookings, usage
 from firmware.core.admit import Admission
 from firmware.core.draft import Draft
-from firmware.core.effects import Actuate, Report, Tell
+from firmware.core.effects import Actuate, Log, Report, Tell
 from firmware.core.events import Action
 from firmware.core.reports import Point
 from firmware.core.state import DeadBooking, EndReason, Slot, State
+from firmware.core.usage import Use
 from protocol.errors import Role
 from protocol.messages import Notice, NoticeKind, Phase
 from protocol.telemetry import EventKind
@@ -283,3 +284,30 @@ def test_a_list_ends_the_running_booking_when_it_names_it_or_its_keys(listed: Re
 def test_reports_of_a_booking_never_carry_a_position() -> None:
     step = settled(running(overdue_ms=7_200_000))
     assert not any(effect.record.reveals_position for effect in only(Report, step.effects))
+
+
+# ---------------------------------------------------------------- the usage log
+@pytest.mark.req("BKG-7")
+@pytest.mark.parametrize(
+    ("reason", "use"),
+    [
+        (EndReason.DRIVER, Use.ENDED),
+        (EndReason.ORDER, Use.ENDED),
+        (EndReason.REVOKED, Use.ENDED),
+        (EndReason.SUPERSEDED, Use.SUPERSEDED),
+    ],
+)
+def test_the_log_says_when_a_booking_began_and_how_it_ended(reason: EndReason, use: Use) -> None:
+    step = draft(a_state())
+    bookings.board(step, Admission.NEW, BOOKING)
+    bookings.end(step, reason)
+    links = [each.entry for each in only(Log, step.effects)]
+    entries, _ = usage.verify(MODULE_ID, links, step.durable.log)
+    assert [(each.use, each.reason) for each in entries] == [(Use.STARTED, ""), (use, reason.value)]
+
+
+@pytest.mark.req("BKG-7", "CUT-2")
+def test_the_log_tells_a_cutoff_from_an_end() -> None:
+    step = settled(running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_800_001))
+    entries, _ = usage.verify(MODULE_ID, [each.entry for each in only(Log, step.effects)], step.durable.log)
+    assert [(each.use, each.reason) for each in entries] == [(Use.CUT_OFF, "cut off")]

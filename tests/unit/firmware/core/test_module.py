@@ -5,7 +5,7 @@ import pytest
 
 from firmware.core import module
 from firmware.core.clock import Clock
-from firmware.core.effects import Actuate, Answer, Effect, HangUp, Persist, Report, Tell
+from firmware.core.effects import Actuate, Answer, Effect, HangUp, Log, Persist, Report, Tell
 from firmware.core.events import (
     Action,
     ActuationFinished,
@@ -21,11 +21,13 @@ from firmware.core.events import (
     OrderReceived,
     OrderUnreadable,
     PositionSlotAcknowledged,
+    RecordsDropped,
     StorageFailed,
     Ticked,
     TimeOffered,
     TimeSource,
     TokenPresented,
+    Trouble,
     VehicleSampled,
 )
 from firmware.core.reports import Point
@@ -118,6 +120,25 @@ def test_what_the_broker_retains_is_sent_again_after_a_reboot() -> None:
     assert fresh.durable.slot.acknowledged
 
 
+@pytest.mark.req("PWR-1", "PWR-2", "BKG-7")
+@pytest.mark.parametrize("trouble", list(Trouble))
+def test_a_boot_with_trouble_is_told_and_what_was_lost_is_logged(trouble: Trouble) -> None:
+    state, effects = module.boot(Durable(FLOOR_MS, EPOCH), PROFILE, 0, trouble)
+    told = records(effects)
+    assert [(each.kind, each.reason) for each in told] == [
+        (EventKind.BOOTED, ""),
+        (EventKind.STORE_TROUBLE, trouble.value),
+    ]
+    assert state.durable.log.length == len(only(Log, effects)) == (trouble is not Trouble.READ_ONLY)
+
+
+@pytest.mark.req("TEL-4")
+def test_records_that_were_given_up_are_reported() -> None:
+    _, effects = module.step(a_state(), RecordsDropped(7), NOW)
+    (told,) = records(effects)
+    assert (told.kind, told.numbers) == (EventKind.RECORDS_DROPPED, (("dropped", 7),))
+
+
 @pytest.mark.req("ACC-3")
 @pytest.mark.parametrize(
     ("phase", "drive_enabled", "action"),
@@ -151,6 +172,7 @@ ALL: tuple[Event, ...] = (
     BrokerConnected(),
     BrokerLost(),
     PositionSlotAcknowledged(1),
+    RecordsDropped(3),
     StorageFailed(Ticked()),
 )
 

@@ -232,3 +232,19 @@ def test_signed_material_brings_the_deadline_nearer_too() -> None:
     step = draft(durably(rebooted(90_000_000, None, trusted=False), devices=()))
     orders.issued(step, 1_790_003_600)
     assert step.state.end_at_ms == NOW + 3_600_000
+
+
+# ---------------------------------------------------------------- a module that has forgotten
+@pytest.mark.req("ACC-5", "PWR-1")
+def test_what_was_signed_before_the_first_clock_spoke_is_refused_by_a_module_that_forgot() -> None:
+    blank = replace(durably(a_state(), forgetful=True), clock=Clock(FLOOR_MS, NOW))
+    step = draft(blank)
+    orders.anchor(step)
+    assert step.durable.forgetful, "the floor alone is no clock"
+    step = draft(replace(blank, clock=sure_clock()))
+    orders.anchor(step)
+    assert not step.durable.forgetful
+    assert step.durable.dead_before_s == BEGINS_S + 1
+    step = draft(durably(a_state(), forgetful=True, dead_before_s=BEGINS_S + 9))
+    orders.anchor(step)
+    assert step.durable.dead_before_s == BEGINS_S + 9

@@ -5,16 +5,18 @@ import json
 import msgspec
 import pytest
 
-from firmware.core import reporting
+from firmware.core import reporting, usage
 from firmware.core.clock import Clock
+from firmware.core.effects import Log
 from firmware.core.events import Fix
 from firmware.core.reporting import Message
 from firmware.core.reports import Point, Record
 from firmware.core.state import Counters, Slot, Told
+from firmware.core.usage import Use
 from protocol.errors import Role
 from protocol.messages import Phase
 from protocol.telemetry import Channel, EventKind
-from tests.support.core import BEGINS_MS, DRIVING, NOW, STANDING, a_state, draft, durably, records, running, seen
+from tests.support.core import BEGINS_MS, DRIVING, NOW, STANDING, a_state, draft, durably, only, records, running, seen
 from tests.support.credentials import BOOKING
 
 replace = msgspec.structs.replace
@@ -265,3 +267,17 @@ def test_an_age_is_never_negative() -> None:
 
 def test_times_are_utc_with_milliseconds() -> None:
     assert reporting.iso_time(1_790_000_000_007) == "2026-09-21T14:13:20.007Z"
+
+
+# ---------------------------------------------------------------- the usage log
+@pytest.mark.req("BKG-7")
+def test_an_entry_says_who_when_and_how_well_the_time_is_known() -> None:
+    step = draft(a_state())
+    reporting.use(step, Use.STARTED, BOOKING)
+    reporting.use(step, Use.RECOVERED, reason="rebuilt")
+    first, second = (each.entry for each in only(Log, step.effects))
+    (entry, other), faults = usage.verify(step.state.profile.module_id, [first, second], step.durable.log)
+    assert faults == []
+    assert (entry.at_ms, entry.quality, entry.use) == (BEGINS_MS, "synced", Use.STARTED)
+    assert (entry.user, entry.role, entry.booking) == (BOOKING.user.hex(), "driver", BOOKING.booking_id.hex())
+    assert (other.use, other.reason, other.user) == (Use.RECOVERED, "rebuilt", "")

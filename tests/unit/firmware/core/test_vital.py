@@ -1,0 +1,117 @@
+"""What must never be forgotten, and what becomes of a state that was lost."""
+
+import msgspec
+import pytest
+
+from firmware.core import vital
+from firmware.core.reports import Point
+from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Slot, Trip
+from firmware.core.usage import Head
+from firmware.core.vital import Vital
+from protocol.messages import Phase
+from tests.support.core import BEGINS_MS, EPOCH, FLOOR_MS, PROFILE
+from tests.support.credentials import BOOKING
+
+replace = msgspec.structs.replace
+
+DEAD = DeadBooking(b"an ended booking", EndReason.CUT_OFF, 1_790_009_000, 1_789_999_000, (("overdue_ms", 1),))
+POINT = Point(481_371_540, 115_761_240, BEGINS_MS)
+FULL = Durable(
+    BEGINS_MS,
+    EPOCH + 1,
+    Trip(Phase.ACTIVE, replace(BOOKING, key_epoch=EPOCH + 1), BEGINS_MS),
+    drive_enabled=True,
+    dead=(DEAD,),
+    dead_before_s=1_700_000_000,
+    revoked=((b"a revoked token!", 1_790_009_000),),
+    list_number=7,
+    devices=((b"a driver", 2), (b"somebody", 5)),
+    slot=Slot(4, POINT, parking=True),
+    counters=Counters(50, 40, 30, 20, 10),
+    log=Head(9, b"d" * 32),
+)
+NOTED = vital.of(FULL)
+
+
+def test_it_is_written_and_read_as_bytes_and_stays_small() -> None:
+    encoded = msgspec.msgpack.encode(NOTED)
+    assert msgspec.msgpack.decode(encoded, type=Vital) == NOTED
+    many = [replace(DEAD, booking_id=number.to_bytes(16, "big")) for number in range(256)]
+    revoked = tuple((bytes(16), 1_790_009_000) for _ in range(180))
+    most = replace(FULL, dead=tuple(many), revoked=revoked, devices=((b"somebody", 5),) * 64)
+    assert len(msgspec.msgpack.encode(vital.of(most))) < 24 * 1024
+
+
+@pytest.mark.req("ACC-5", "CLK-1", "PWR-1")
+def test_a_lost_state_is_rebuilt_without_a_booking_and_with_everything_dead() -> None:
+    rebuilt = vital.restored(None, NOTED, PROFILE)
+    assert rebuilt == replace(
+        FULL,
+        trip=Trip(),
+        drive_enabled=False,
+        dead=(replace(DEAD, numbers=()),),
+        slot=Slot(5, None, acknowledged=True),
+    )
+
+
+@pytest.mark.req("ACC-5", "CLK-1", "PWR-1")
+def test_an_older_state_learns_what_is_dead_and_its_numbers_rise() -> None:
+    older = replace(
+        FULL,
+        floor_ms=BEGINS_MS - 1,
+        key_epoch=EPOCH + 1,
+        dead=(replace(DEAD, booking_id=b"long since ended"),),
+        dead_before_s=0,
+        revoked=(),
+        list_number=6,
+        devices=((b"a driver", 3),),
+        slot=Slot(3),
+        counters=Counters(60, 1, 1, 1, 1),
+        log=Head(8, b"c" * 32),
+    )
+    known = vital.restored(older, NOTED, PROFILE)
+    assert known.trip == older.trip, "it is not dead, so it runs on"
+    assert known.drive_enabled
+    assert (known.floor_ms, known.dead_before_s) == (BEGINS_MS, 1_700_000_000)
+    assert {dead.booking_id for dead in known.dead} == {b"an ended booking", b"long since ended"}
+    assert (known.list_number, known.revoked) == (7, FULL.revoked)
+    assert dict(known.devices) == {b"a driver": 3, b"somebody": 5}
+    assert known.counters == Counters(60, 40, 30, 20, 10)
+    assert (known.slot.version, known.log) == (4, FULL.log)
+
+
+@pytest.mark.req("ACC-5")
+@pytest.mark.parametrize(
+    "noted",
+    [
+        replace(NOTED, dead=((BOOKING.booking_id, EndReason.DRIVER, BOOKING.expires_s, BOOKING.issued_s),)),
+        replace(NOTED, revoked=((BOOKING.token_id, BOOKING.expires_s),), list_number=8),
+        replace(NOTED, key_epoch=EPOCH + 2),
+    ],
+)
+def test_a_booking_that_runs_in_an_older_state_and_is_dead_does_not_run_on(noted: Vital) -> None:
+    known = vital.restored(FULL, noted, PROFILE)
+    assert known.trip == Trip()
+    assert not known.drive_enabled
+
+
+@pytest.mark.req("ACC-5", "BKG-2")
+def test_a_booking_whose_end_is_ordered_counts_as_dead() -> None:
+    doomed = replace(FULL, trip=replace(FULL.trip, end_requested=EndReason.ORDER))
+    known = vital.restored(FULL, vital.of(doomed), PROFILE)
+    assert known.trip == Trip()
+    assert known.dead[-1] == DeadBooking(BOOKING.booking_id, EndReason.ORDER, BOOKING.expires_s, BOOKING.issued_s)
+
+
+def test_what_is_newer_in_the_state_than_in_the_record_stays() -> None:
+    ended = replace(FULL, trip=Trip(Phase.ENDED, BOOKING))
+    older = vital.of(replace(FULL, list_number=6, log=Head(3, b"a" * 32), slot=Slot(2), floor_ms=FLOOR_MS))
+    assert vital.restored(ended, older, PROFILE) == ended
+
+
+@pytest.mark.req("ACC-5")
+def test_with_nothing_left_the_module_knows_that_it_has_forgotten() -> None:
+    assert vital.restored(None, None, PROFILE) == Durable(FLOOR_MS, EPOCH, forgetful=True)
+    assert vital.restored(FULL, None, PROFILE) == FULL
+    forgetful = vital.of(replace(FULL, forgetful=True))
+    assert vital.restored(None, forgetful, PROFILE).forgetful
