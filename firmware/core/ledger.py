@@ -1,8 +1,11 @@
 """What is dead, revoked or replaced, and how each command ended: memory with limits that never forgets a no.
 
-Dead bookings are forgotten only once their tokens have expired for certain. When there are more than fit, the
-ones issued first are covered by one date: anything issued up to it is refused (ACC-5, bounded).
+Dead bookings are forgotten only once their tokens have expired for certain and many others have died since. When
+there are more than fit, the ones issued first are covered by one date: anything issued up to it is refused (ACC-5,
+bounded).
 """
+
+from typing import Final
 
 import msgspec
 
@@ -18,6 +21,9 @@ from protocol.errors import Code
 from protocol.messages import Operation
 from protocol.tokens import Booking, RevocationList
 
+EXPIRED_KEPT: Final = 64
+"""With so many dead, the expired ones go. Not sooner: a longer token of the same booking must not wake it."""
+
 replace = msgspec.structs.replace
 
 
@@ -25,7 +31,10 @@ def bury(durable: Durable, dead: DeadBooking, floor_ms: int) -> Durable:
     """Remember that `dead` never opens the car again. The first reason stays."""
     if any(known.booking_id == dead.booking_id for known in durable.dead):
         return durable
-    kept = [known for known in (*durable.dead, dead) if known.expires_s * 1000 > floor_ms or known is dead]
+    kept = [*durable.dead, dead]
+    expired = [known for known in durable.dead if known.expires_s * 1000 <= floor_ms]
+    for known in expired[: max(0, len(kept) - EXPIRED_KEPT)]:
+        kept.remove(known)
     before = durable.dead_before_s
     if len(kept) > DEAD_KEPT:
         oldest = min(kept, key=lambda known: known.issued_s)

@@ -48,7 +48,7 @@ LIFE = """
     15:40:20      D end                  | ok, ended, locked, armed
     15:41:00      D unlock               | refused BOOKING_ENDED
     15:41:10      X unlock               | refused TOKEN_REVOKED
-    16:00:00      A drive                | refused BOOKING_OVER, armed, ended, parking retained
+    16:00:00      A drive                | refused BOOKING_CUT_OFF, armed, ended, parking retained
 """
 LINES = [line.strip() for line in LIFE.strip().splitlines()]
 PHASES = {"active", "overdue", "cutoff_pending"}
@@ -114,4 +114,4 @@ def test_a_whole_life_with_a_reboot_after_every_line_at_once(reboot: str) -> Non
         story.play(f"{line[:8]} {reboot}")
         if reboot == "power fails":
             story.play(f"{line[:8]} power")
-    story.play("16:00:10 A unlock | refused BOOKING_OVER, armed, nothing moved")
+    story.play("16:00:10 A unlock | refused BOOKING_CUT_OFF, armed, nothing moved")

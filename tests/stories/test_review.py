@@ -76,3 +76,17 @@ def test_another_phone_that_asks_for_a_nonce_does_not_spoil_the_time_that_this_o
         10:00:38      X nonce                               | ok, valid_ms = 270000
         10:00:38.001  X nonce                               | ok, valid_ms = 300000
     """)
+
+
+@pytest.mark.req("ACC-5")
+def test_a_longer_token_of_a_booking_that_has_ended_does_not_wake_it_when_the_shorter_one_has_expired() -> None:
+    play("""
+        bookings: A driver 10:00:00 - 12:00:00 booking_id=one user=A
+        bookings: L driver 10:00:00 - 20:00:00 booking_id=one user=A
+        bookings: C driver 13:00:00 - 14:00:00 fresh
+        10:01:00      A presents                            | A granted
+        10:02:00      A end                                 | ok, ended
+        13:01:00      C presents                            | C granted
+        13:02:00      C end                                 | ok, ended
+        13:03:00      L presents                            | L denied BOOKING_ENDED, ended
+    """)

@@ -27,10 +27,23 @@ def test_the_first_reason_of_a_dead_booking_stays() -> None:
 
 
 @pytest.mark.req("ACC-5")
-def test_a_dead_booking_is_forgotten_only_when_its_token_has_expired_for_certain() -> None:
-    old = ledger.bury(NOTHING, dead(1, expires_s=1_790_001_000), FLOOR)
-    assert len(ledger.bury(old, dead(2), 1_790_000_999_999).dead) == 2
-    assert ledger.bury(old, dead(2), 1_790_001_000_000).dead == (dead(2),)
+def test_a_dead_booking_is_forgotten_only_when_its_token_has_expired_for_certain_and_64_are_remembered() -> None:
+    durable = ledger.bury(NOTHING, dead(0, expires_s=1_790_001_000), FLOOR)
+    for number in range(1, 64):
+        durable = ledger.bury(durable, dead(number), 1_790_001_000_000)
+    assert len(durable.dead) == 64
+    assert len(ledger.bury(durable, dead(64), 1_790_000_999_999).dead) == 65
+    assert ledger.bury(durable, dead(64), 1_790_001_000_000).dead == (*durable.dead[1:], dead(64))
+
+
+@pytest.mark.req("ACC-5")
+def test_of_the_expired_those_go_first_that_died_first() -> None:
+    durable = NOTHING
+    for number in range(70):
+        durable = ledger.bury(durable, dead(number, expires_s=1_790_000_000 + number), FLOOR)
+    assert len(durable.dead) == 69
+    kept = ledger.bury(durable, dead(70), 1_790_001_000_000).dead
+    assert [int.from_bytes(known.booking_id, "big") for known in kept] == list(range(7, 71))
 
 
 def test_what_is_buried_now_is_remembered_even_when_expired() -> None:
