@@ -194,7 +194,7 @@ class Phone:
         return await self.request(operation, command_id=command_id or self.new_command_id())
 
     async def reliably(self, operation: Operation, command_id: bytes | None = None) -> reconnect.Settled:
-        """`command` that survives a lost link: reconnects and asks for the outcome before trying again."""
+        """`command` that survives a lost link: see `reconnect.reliably`."""
 
         async def reopen() -> Phone:
             await self.open()

@@ -70,6 +70,16 @@ def test_each_kind_of_link_has_its_time() -> None:
     assert [links.expires_at_ms(state, link) - NOW for link in state.links] == [10_000, 60_000, 600_000]
 
 
+@pytest.mark.req("SEC-2", "BLE-1")
+def test_without_a_free_place_a_phone_without_access_buys_no_time_by_asking() -> None:
+    roomy = linked(running(), OTHER, BOOKING)
+    crowded = linked(running(), OTHER, BOOKING, None)
+    for state, left_ms in ((roomy, 100_000), (crowded, 60_000)):
+        asking, admitted = (msgspec.structs.replace(link, active_at_ms=NOW + 40_000) for link in state.links[:2])
+        assert links.expires_at_ms(state, asking) == NOW + left_ms
+        assert links.expires_at_ms(state, admitted) == NOW + 640_000
+
+
 @pytest.mark.req("BLE-2")
 def test_a_link_whose_time_is_over_is_hung_up_again_and_again() -> None:
     step = draft(linked(a_state(), None), NOW + 9_999)

@@ -141,6 +141,16 @@ def test_a_nonce_is_given_to_anybody_with_a_session() -> None:
     assert (step.state.nonce, step.state.nonce_at_ms) == (b"sixteen of chaos", NOW)
 
 
+@pytest.mark.req("CLK-2")
+@pytest.mark.parametrize(
+    ("age_ms", "shared", "valid_ms"), [(0, True, 300_000), (30_000, True, 270_000), (30_001, False, 300_000)]
+)
+def test_a_nonce_is_shared_for_half_a_minute(age_ms: int, shared: bool, valid_ms: int) -> None:
+    asked = replace(linked(running(), OTHER), nonce=b"an older nonce..", nonce_at_ms=NOW - age_ms)
+    given = answer(ask(asked, request(Operation.GET_NONCE)).effects)
+    assert given == Nonce(b"an older nonce.." if shared else b"sixteen of chaos", MODULE_ID, valid_ms)
+
+
 @pytest.mark.req("CLK-2", "BKG-2")
 def test_what_a_phone_carries_is_taken_and_may_let_its_own_booking_in() -> None:
     lost = replace(linked(a_state(), BOOKING), nonce=b"sixteen of chaos", nonce_at_ms=NOW)
