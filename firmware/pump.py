@@ -50,7 +50,8 @@ MOST_EVENTS: Final = 512
 link that is gone, an action that is finished, what the broker has acknowledged."""
 ACTUATION_WITHIN_S: Final = 2.0
 UNSAVED_KEPT: Final = 256
-"""Records that wait for a disk that refuses them; beyond it the oldest are lost, and the gap in `seq` shows it."""
+"""Records that wait for a disk that refuses them; beyond it the oldest are lost, events last, and the gap in `seq`
+shows it."""
 RETRY_SAVE_MS: Final = 10_000
 
 Observer = Callable[[Event, State, tuple[Effect, ...]], None]
@@ -182,7 +183,7 @@ class Pump:
         except StoreFailed as error:
             log.warning("state not saved", why=str(error))
             if not required:
-                self._unsaved = [*self._unsaved, *records][-UNSAVED_KEPT:]
+                self._unsaved = _bounded([*self._unsaved, *records])
                 self._unsaved_state = True
                 self._retry_save_at_ms = self._now() + RETRY_SAVE_MS
             return False
@@ -301,3 +302,10 @@ def _unacknowledged(effect: Answer | AnswerEnded) -> Answer:
 def _stored(record: Record) -> StoredRecord:
     thinnable = record.channel in (Channel.STATE, Channel.TRACK)
     return StoredRecord(record.number, record.reveals_position, msgspec.msgpack.encode(record), thinnable)
+
+
+def _bounded(records: list[StoredRecord]) -> list[StoredRecord]:
+    """At most UNSAVED_KEPT of them; the oldest states and positions go first (TEL-4)."""
+    thinnable = [record for record in records if record.thinnable]
+    lost = {record.number for record in thinnable[: max(0, len(records) - UNSAVED_KEPT)]}
+    return [record for record in records if record.number not in lost][-UNSAVED_KEPT:]

@@ -12,7 +12,7 @@ from firmware.core.events import (
     OrderUnreadable,
     VehicleSampled,
 )
-from firmware.pump import MOST_EVENTS
+from firmware.pump import MOST_EVENTS, UNSAVED_KEPT
 from firmware.switchboard import Switchboard
 from protocol import framing
 from protocol.errors import Code
@@ -85,3 +85,23 @@ async def test_a_link_is_hung_up_on_once_however_often_that_is_asked_for() -> No
         board.hang_up(1)
     assert len(asyncio.all_tasks()) == before + 1
     await board.close()
+
+
+@pytest.mark.req("PWR-2", "TEL-4", "BKG-1")
+async def test_while_the_disk_is_full_a_car_that_reports_a_lot_loses_no_event() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work() as pump:
+        await asyncio.sleep(1.5)
+        before = await bench.disk.pending_count()
+        bench.disk.full = True
+        pump.post(OrderUnreadable(Code.TOKEN_MALFORMED))
+        for _ in range(300):
+            bench.vehicle.set(doors_open=not bench.vehicle.sample.doors_open)
+            await asyncio.sleep(1)
+        bench.disk.full = False
+        await asyncio.sleep(20)
+        waiting = (await bench.disk.pending(limit=1_000))[before:]
+        assert len(waiting) == UNSAVED_KEPT
+        assert [record.thinnable for record in waiting].index(False) == 0, "the order's result is the oldest"
+        numbers = [record.number for record in waiting]
+        assert numbers == sorted(numbers)
