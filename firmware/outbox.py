@@ -19,9 +19,13 @@ from firmware.core.reports import Record
 from firmware.core.state import State
 from firmware.ports import BrokerPort, BrokerUnavailable, Publication, StoreFailed, StorePort
 from protocol import telemetry
+from protocol.telemetry import Channel
 
 RETRY_S: Final = 1.0
 """After a publication that was not acknowledged, or a store that could not be read."""
+
+END_OF_TIME_MS: Final = 253_402_300_800_000
+"""The year 10 000, UTC: later times have no written form."""
 
 log = structlog.get_logger("sharebox")
 
@@ -113,6 +117,18 @@ class Courier:
 def decode_record(data: bytes) -> Record:
     """A record as the pump stored it. Raises StoreFailed when it can not be read."""
     try:
-        return msgspec.msgpack.decode(data, type=Record)
-    except msgspec.DecodeError as error:
+        record = msgspec.msgpack.decode(data, type=Record)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreFailed(f"a stored record can not be read: {error}") from None
+    if not _whole(record):
+        raise StoreFailed("a stored record can not be read: it lacks what its channel tells")
+    return record
+
+
+def _whole(record: Record) -> bool:
+    """Whether it can be sent: a damaged disk may have left something that can be read, and says too little."""
+    times = (record.utc_ms, record.utc_ms if record.point is None else record.point.utc_ms)
+    if not all(0 <= at < END_OF_TIME_MS for at in times):
+        return False
+    result = record.point is None and record.channel is not Channel.STATE and record.kind is None
+    return not result or dict(record.numbers).keys() >= {"code", "pending"}

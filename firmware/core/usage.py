@@ -124,7 +124,7 @@ def _read(link: Chained) -> Entry | None:
         return None
     try:
         entry = msgspec.json.decode(link.body, type=Entry)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return entry if entry.number == link.number else None
 

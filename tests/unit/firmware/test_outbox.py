@@ -194,3 +194,26 @@ def test_a_record_reads_back_as_it_was_written() -> None:
     assert decode_record(position(3).body) == Record(3, Channel.TRACK, 3, BEGINS_MS, "synced", point=POINT)
     with pytest.raises(StoreFailed, match="a stored record can not be read"):
         decode_record(b"\xc1")
+
+
+@pytest.mark.req("PWR-2")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"utc_ms": 2**60},
+        {"utc_ms": -1},
+        {"point": Point(0, 0, 2**60)},
+        {"channel": Channel.ORDER_RESULT, "point": None},
+        {"channel": Channel.ORDER_RESULT, "point": None, "numbers": (("code", 0),)},
+    ],
+)
+def test_a_record_that_could_not_be_sent_was_not_read(damage: dict[str, object]) -> None:
+    record = msgspec.structs.replace(decode_record(position(3).body), **damage)
+    with pytest.raises(StoreFailed, match="lacks what its channel tells"):
+        decode_record(msgspec.msgpack.encode(record))
+
+
+def test_a_record_whose_text_is_damaged_was_not_read() -> None:
+    damaged = position(3).body.replace(b"synced", b"\xffynced")
+    with pytest.raises(StoreFailed, match="a stored record can not be read"):
+        decode_record(damaged)

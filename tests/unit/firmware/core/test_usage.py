@@ -82,6 +82,9 @@ def test_an_unreadable_or_misplaced_entry_shows() -> None:
         Fault(4, "has been altered"),
         Fault(4, "is not the one that the module noted"),
     ]
+    not_text = links[3].body.replace(b':"', b':"\xff')
+    assert not_text != links[3].body
+    assert len(faults([*links[:3], Chained(4, not_text, hashlib.sha256(not_text).digest())], head)) == 2
     moved = replace(links[1], number=3)
     assert Fault(3, "has been altered") in faults([*links[:2], moved, links[3]], head)
 
