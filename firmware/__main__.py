@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 app = App(
     name="sharebox",
@@ -53,17 +54,19 @@ def run(
 
 
 @app.command
-def demo(*, json: bool = False) -> int:
+def demo(*, json: bool = False, pace: Annotated[float, Parameter(validator=Number(gte=0, lte=10))] = 1.0) -> int:
     """Watch a booking from the first unlock to the cutoff, on virtual Bluetooth, with a real broker.
 
     Parameters
     ----------
     json:
         Print JSON lines instead of a live screen.
+    pace:
+        Time to read the live screen: 2 is twice as much, 0 is none.
     """
     from firmware.demo import play
 
-    return play(json=json)
+    return play(json=json, pace=pace)
 
 
 def _failed(error: BaseException, codes: dict[type[Exception], int]) -> int:

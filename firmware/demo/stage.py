@@ -1,6 +1,7 @@
 """The stage of the demonstration: the rig with a real broker behind a cuttable network, the pace of time, the view."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,7 @@ from firmware.core import admit
 from firmware.core.reporting import iso_time
 from firmware.core.state import State
 from firmware.demo.rig import Holder, Rig
-from firmware.demo.screen import Screen, View, make_screen
+from firmware.demo.screen import Claim, Screen, View, make_screen
 from firmware.demo.uplink import HeldBroker, Relay
 from firmware.ports import BrokerPort
 from host_tools.backend.broker import Broker
@@ -25,10 +26,11 @@ from protocol.messages import Phase
 from protocol.provisioning import BookingFile, Provisioning
 from protocol.telemetry import Channel, topic
 
-BEAT_S: Final = 0.7
+BEAT_S: Final = 0.35
+BEAT_PER_CHARACTER_S: Final = 0.006
 """Real time to read a line on a live screen; none elsewhere."""
 FRAME_S: Final = 0.05
-RACE_STEP_S: Final = 30.0
+RACE_STEP_S: Final = 60.0
 """Virtual seconds between two frames while time races."""
 PATIENCE_S: Final = 10.0
 """Real seconds to wait for the broker."""
@@ -39,14 +41,16 @@ class Failed(Exception):
 
 
 class Stage:
-    """`async with Stage(json_lines=...)`: everything is up, nothing has happened yet."""
+    """`async with Stage(...)`: everything is up, nothing has happened yet. `pace`: how much time there is to read."""
 
-    def __init__(self, *, json_lines: bool) -> None:
+    def __init__(self, *, json_lines: bool, pace: float = 1.0) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         self.loop = loop
         self.screen: Screen = make_screen(self.view, json_lines=json_lines)
-        self.watched = type(self.screen).__name__ == "LiveScreen"
+        self.patience = pace if self.screen.live else 0.0
+        self.checked = 0
+        self.claims: list[Claim] = []
         self.rig = Rig("demo", broker=self._uplink)
         self.phone: Phone | None = None
         self.pace = "real time"
@@ -54,6 +58,7 @@ class Stage:
         self.relay: Relay
         self.recorder: Recorder
         self.uplink: HeldBroker
+        self._waiting = 0
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -81,19 +86,19 @@ class Stage:
         return self.uplink
 
     # ------------------------------------------------------------ speaking
-    def act(self, title: str) -> None:
-        """A new part begins."""
-        self.screen.act(title)
+    async def act(self, title: str, about: str) -> None:
+        """A new part begins; `about` says what there is to see."""
+        self.screen.act(title, about)
+        await self._let_read(about)
 
     async def say(self, who: str, text: str, **fields: object) -> None:
         """One thing happened; on a live screen there is time to read it."""
         self.screen.say(who, text, **fields)
-        if self.watched:
-            await self.linger(BEAT_S)
+        await self._let_read(text)
 
-    async def linger(self, seconds: float) -> None:
+    async def _let_read(self, text: str) -> None:
         """Real time passes, with the screen kept fresh."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + self.patience * (BEAT_S + BEAT_PER_CHARACTER_S * len(text))
         with self.loop.hold():
             while (left := until - time.monotonic()) > 0:
                 await asyncio.sleep(min(FRAME_S, left))
@@ -103,19 +108,25 @@ class Stage:
         """What the demonstration claims, it checks."""
         if not holds:
             raise Failed(what)
+        self.checked += 1
+
+    def claim(self, rule: str, what: str, figure: str) -> None:
+        """For the summary: what has been shown, and checked."""
+        self.claims.append(Claim(rule, what, figure))
 
     # ------------------------------------------------------------ time
     async def race(self, seconds: float) -> None:
         """Virtual time races; on a live screen it can be seen racing."""
         started = self.loop.time()
-        self.pace = f"racing through {duration(int(seconds * 1000))}"
+        self.pace = "time races"
         self.screen.refresh()
         while (left := started + seconds - self.loop.time()) > 0:
             await asyncio.sleep(min(RACE_STEP_S, left))
-            if self.watched:
+            if self.screen.live:
+                self._waiting = await self.queued()
                 self.screen.refresh()
                 # Real time in which virtual time stands still: the next frame.
-                await asyncio.to_thread(time.sleep, FRAME_S / 2)
+                await asyncio.to_thread(time.sleep, self.patience * FRAME_S / 2)
         self.pace = "real time"
         self.screen.refresh()
 
@@ -128,7 +139,7 @@ class Stage:
         """The module loses its mobile network, and notices."""
         with self.loop.hold():
             await self.relay.cut()
-            async with asyncio.timeout(PATIENCE_S):
+            async with _soon("the module notices that its network is gone"):
                 await self.uplink.lost.wait()
         self.uplink.expect(False)
 
@@ -137,20 +148,22 @@ class Stage:
         with self.loop.hold():
             await self.relay.restore()
             self.uplink.expect(True)
-            async with asyncio.timeout(PATIENCE_S):
+            async with _soon("the module connects again, and tells what waited"):
                 await self.uplink.connected.wait()
                 await self._drained()
 
     async def drained(self) -> None:
         """Wait, in real time, until the broker has everything that may leave."""
         with self.loop.hold():
-            async with asyncio.timeout(PATIENCE_S):
+            async with _soon("the broker gets everything"):
                 await self._drained()
 
     async def _drained(self) -> None:
         while not self.state.broker_connected or await self.queued() or not self.state.durable.slot.acknowledged:
             await asyncio.sleep(FRAME_S)
+            self._waiting = await self.queued()
             self.screen.refresh()
+        self._waiting = 0
 
     async def queued(self) -> int:
         """Records that wait for the broker."""
@@ -180,14 +193,13 @@ class Stage:
         """For the screen."""
         if not hasattr(self.rig, "vehicle"):
             return View()
-        now_ms = self.rig.clock.rtc().utc_ms
         car = self.rig.vehicle.snapshot()
         seen = self.phone.access if self.phone is not None else None
-        slider = "no session" if seen is None else "granted" if seen.granted else "denied"
+        slider = "no session" if seen is None else "access granted" if seen.granted else "access denied"
         if seen is not None and seen.refusal is not None:
-            slider = f"denied: {seen.refusal.code.name}"
+            slider = seen.refusal.code.name
         return View(
-            clock=iso_time(now_ms).replace("T", " ")[:19],
+            clock=iso_time(self.rig.clock.rtc().utc_ms).replace("T", " ")[:19],
             pace=self.pace,
             car=(
                 ("doors", "locked" if car.locked else "unlocked"),
@@ -200,11 +212,20 @@ class Stage:
             booking=self._booking(),
             slider_blue=seen is not None and seen.granted,
             slider=slider,
-            network=(
-                ("network", "connected" if self._connected() else "away"),
-                ("messages", str(len(self.recorder.messages) if hasattr(self, "recorder") else 0)),
-                ("position", "retained" if hasattr(self, "recorder") and self.retained_position() else "none"),
-            ),
+            network=self._owners_side(),
+        )
+
+    def _owners_side(self) -> tuple[tuple[str, str], ...]:
+        if not hasattr(self, "recorder"):
+            return ()
+        position = self.retained_position()
+        known = json.loads(position) if position else None
+        place = "hidden" if known is None else f"{known['latitude']:.3f}, {known['longitude']:.3f}"
+        return (
+            ("module", "online" if self._connected() else "offline"),
+            ("position", place),
+            ("messages", str(len(self.recorder.messages))),
+            ("waiting", str(self._waiting)),
         )
 
     def _connected(self) -> bool:
@@ -221,3 +242,13 @@ class Stage:
             late_ms = admit.overdue_ms(self.state, self.rig.clock.monotonic_ms())
             facts.append(("overdue", duration(late_ms)) if late_ms >= 0 else ("ends in", duration(-late_ms)))
         return tuple(facts)
+
+
+@asynccontextmanager
+async def _soon(what: str) -> AsyncIterator[None]:
+    """`what` is waited for inside, not for ever. Raises Failed."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            yield
+    except TimeoutError:
+        raise Failed(f"{what} within {PATIENCE_S:.0f} s") from None
