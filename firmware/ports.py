@@ -60,7 +60,8 @@ class VehiclePort(Protocol):
 
     async def actuate(self, action: Action) -> bool:
         """Carry `action` out; True when the car confirmed it. Bounded: answers within 2 s. Never raises for
-        what the car does; a False may have succeeded."""
+        what the car does; a False may have succeeded. An action on the doors and one on the immobiliser may
+        overlap."""
 
 
 class Publication(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from firmware.core.effects import (
     Tell,
 )
 from firmware.core.events import (
+    Action,
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
@@ -83,7 +84,8 @@ class Pump:
         self._now = monotonic_ms
         self._observer = observer
         self._events: asyncio.Queue[Event] = asyncio.Queue(MOST_EVENTS)
-        self._actions: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
+        self._doors: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
+        self._immobiliser: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
         self._switchboard = Switchboard(radio)
         self._unsaved: list[StoredRecord] = []
         self._unsaved_state = False
@@ -106,7 +108,8 @@ class Pump:
         for event in first:
             await self._step(event)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._actuate())
+            for actions in (self._doors, self._immobiliser):
+                group.create_task(self._actuate(actions))
             group.create_task(self._vehicle.run(self._sampled))
             if self._broker is not None:
                 group.create_task(self._broker.run(self._broker_connected, self._broker_lost, self._broker_said))
@@ -193,7 +196,8 @@ class Pump:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Actuate():
-                self._actions.put_nowait(effect)
+                doors = effect.action in (Action.UNLOCK, Action.LOCK)
+                (self._doors if doors else self._immobiliser).put_nowait(effect)
             case Answer(link, reply):
                 self._send(link, self._gateway.answer(link, reply))
             case AnswerEnded(link, request_id, code, body, receipt):
@@ -216,10 +220,10 @@ class Pump:
         if not self._crowded():
             self.post(sample)
 
-    async def _actuate(self) -> None:
-        """One action at a time, each answered within a bound."""
+    async def _actuate(self, actions: asyncio.Queue[Actuate]) -> None:
+        """One action at a time, each answered within a bound. Doors that are stuck do not delay arming (CUT-4)."""
         while True:
-            order = await self._actions.get()
+            order = await actions.get()
             confirmed = False
             with suppress(TimeoutError):
                 async with asyncio.timeout(ACTUATION_WITHIN_S):

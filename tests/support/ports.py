@@ -76,13 +76,15 @@ class MemoryRadio:
 
 
 class MemoryVehicle:
-    """A car that does what it is told, once a second says so. `silent`: no samples. `stuck`: never answers."""
+    """A car that does what it is told, once a second says so. `silent`: no samples. `stuck`: never answers, with
+    `stuck_doors` only the doors."""
 
     def __init__(self, changed: asyncio.Event) -> None:
         self.changed = changed
         self.sample: VehicleSampled = STANDING
         self.silent = False
         self.stuck = False
+        self.stuck_doors = False
         self.done: list[Action] = []
 
     def set(self, **changes: object) -> None:
@@ -96,7 +98,7 @@ class MemoryVehicle:
             await asyncio.sleep(1)
 
     async def actuate(self, action: Action) -> bool:
-        if self.stuck:
+        if self.stuck or (self.stuck_doors and action in (Action.UNLOCK, Action.LOCK)):
             await asyncio.Event().wait()
         match action:
             case Action.UNLOCK | Action.LOCK:

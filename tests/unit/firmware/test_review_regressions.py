@@ -12,11 +12,12 @@ from firmware.core.events import (
     OrderUnreadable,
     VehicleSampled,
 )
-from firmware.pump import MOST_EVENTS, UNSAVED_KEPT
+from firmware.pump import MOST_EVENTS
 from firmware.switchboard import Switchboard
 from protocol import framing
 from protocol.errors import Code
-from protocol.messages import Done, MessageType, Operation, Reply, Request
+from protocol.messages import Done, MessageType, Operation, Phase, Reply, Request
+from tests.support.core import ENDS_MS
 from tests.support.phone import Phone
 from tests.support.ports import Bench, MemoryRadio, OnAir
 
@@ -101,7 +102,25 @@ async def test_while_the_disk_is_full_a_car_that_reports_a_lot_loses_no_event() 
         bench.disk.full = False
         await asyncio.sleep(20)
         waiting = (await bench.disk.pending(limit=1_000))[before:]
-        assert len(waiting) == UNSAVED_KEPT
+        assert len(waiting) == 256
         assert [record.thinnable for record in waiting].index(False) == 0, "the order's result is the oldest"
         numbers = [record.number for record in waiting]
         assert numbers == sorted(numbers)
+
+
+@pytest.mark.req("CUT-2", "CUT-4")
+async def test_doors_that_are_stuck_do_not_delay_arming_at_the_cutoff() -> None:
+    bench = Bench(rtc_at_zero_ms=ENDS_MS - 60_000, networked=False)
+    loop = asyncio.get_running_loop()
+    async with bench.at_work() as pump:
+        await bench.phone()
+        await asyncio.sleep(1_850)
+        driver = await bench.phone(Phone(name="again"))
+        bench.vehicle.set(locked=False)
+        await asyncio.sleep(10.001 - 1)
+        bench.vehicle.stuck_doors = True
+        driver.write(driver.phone.request(Request(1, Operation.LOCK, b"command1")))
+        bench.vehicle.done.clear()
+        await bench.until(lambda: Action.ARM_IMMOBILISER in bench.vehicle.done)
+        assert pump.state.durable.trip.phase is Phase.CUT_OFF
+        assert loop.time() == pytest.approx(1_860.001, abs=0.01)
