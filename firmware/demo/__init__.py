@@ -1,7 +1,9 @@
 """The demonstration: both sides wired together. Beside `firmware.app`, the only place that knows both."""
 
+import asyncio
 import logging
 import os
+import signal
 import sys
 import time
 from typing import Final
@@ -20,7 +22,7 @@ def play(*, json: bool, pace: float = 1.0) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         return run(_play(json, pace))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("sharebox demo: stopped\n")
         return 130
     except BrokenPipeError:
@@ -36,6 +38,11 @@ async def _play(json: bool, pace: float) -> int:
     from host_tools.phone.errors import PhoneError
 
     started = time.monotonic()
+    playing = asyncio.current_task()
+    assert playing is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C does it: the broker is a process of its own, and would stay.
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
     try:
         async with Stage(json_lines=json, pace=pace) as stage:
             await play_acts(stage)
