@@ -36,7 +36,7 @@ from firmware.core.events import (
     Trouble,
     VehicleSampled,
 )
-from firmware.core.state import Durable, Link, Profile, State
+from firmware.core.state import Durable, Link, Profile, Slot, State, Trip
 from firmware.core.usage import Use
 from protocol.errors import Code, refuse
 from protocol.telemetry import EventKind
@@ -52,7 +52,7 @@ def boot(
     durable: Durable | None, profile: Profile, now: int, trouble: Trouble | None = None
 ) -> tuple[State, tuple[Effect, ...]]:
     """The module after power-up, from what the store holds (None: nothing yet). Re-sends the whole posture."""
-    known = durable or Durable(profile.floor_ms, profile.key_epoch)
+    known = _own(durable or Durable(profile.floor_ms, profile.key_epoch), profile)
     floor_ms = max(known.floor_ms, profile.floor_ms)
     slot = replace(known.slot, acknowledged=known.slot.version == 0)
     state = State(profile, replace(known, floor_ms=floor_ms, slot=slot), Clock(floor_ms, now), saved_at_ms=now)
@@ -68,6 +68,16 @@ def boot(
     if trouble in (Trouble.REBUILT, Trouble.ROLLED_BACK):
         reporting.use(draft, Use.RECOVERED, reason=trouble.value)
     return _finish(draft, state)
+
+
+def _own(durable: Durable, profile: Profile) -> Durable:
+    """A card that was moved brings no booking, no release and no position of another car along. A module that was
+    provisioned for newer keys does not go back to older ones."""
+    durable = replace(durable, key_epoch=max(durable.key_epoch, profile.key_epoch))
+    booking = durable.trip.booking
+    if booking is None or booking.module_id == profile.module_id:
+        return durable
+    return replace(durable, trip=Trip(), drive_enabled=False, slot=Slot(durable.slot.version + 1))
 
 
 def posture(durable: Durable) -> Action:

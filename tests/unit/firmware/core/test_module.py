@@ -120,6 +120,29 @@ def test_what_the_broker_retains_is_sent_again_after_a_reboot() -> None:
     assert fresh.durable.slot.acknowledged
 
 
+@pytest.mark.req("ACC-6", "PRV-1")
+def test_a_card_from_another_car_permits_nothing_and_its_position_is_withdrawn() -> None:
+    known = replace(
+        running().durable, drive_enabled=True, slot=Slot(4, Point(481_400_000, 115_800_000, ENDS_MS), parking=True)
+    )
+    _, own_effects = module.boot(known, PROFILE, 0)
+    assert Actuate(Action.RELEASE_IMMOBILISER) in own_effects
+    state, effects = module.boot(known, replace(PROFILE, module_id=b"another."), 0)
+    assert state.durable.trip == Trip()
+    assert not state.durable.drive_enabled
+    assert state.durable.slot == Slot(5, None, acknowledged=False)
+    assert Actuate(Action.ARM_IMMOBILISER) in effects
+
+
+@pytest.mark.req("ACC-6")
+@pytest.mark.parametrize(("stored", "provisioned", "epoch"), [(3, 5, 5), (5, 3, 5)])
+def test_the_key_epoch_is_the_higher_of_what_is_stored_and_what_was_provisioned(
+    stored: int, provisioned: int, epoch: int
+) -> None:
+    state, _ = module.boot(Durable(FLOOR_MS, stored), replace(PROFILE, key_epoch=provisioned), 0)
+    assert state.durable.key_epoch == epoch
+
+
 @pytest.mark.req("PWR-1", "PWR-2", "BKG-7")
 @pytest.mark.parametrize("trouble", list(Trouble))
 def test_a_boot_with_trouble_is_told_and_what_was_lost_is_logged(trouble: Trouble) -> None:
