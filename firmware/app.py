@@ -19,6 +19,7 @@ from firmware.adapters.mqtt.broker import MqttBroker
 from firmware.adapters.mqtt.settings import BrokerMisconfigured, BrokerSettings
 from firmware.adapters.store import SqliteStore
 from firmware.config import BrokerTable, Config, ConfigError, read_provisioning
+from firmware.core.events import TimeOffered
 from firmware.core.state import Profile
 from firmware.gateway import Gateway
 from firmware.ports import Entropy
@@ -117,7 +118,8 @@ async def run(config: Config, observer: Observer | None = None) -> None:
             monotonic_ms=clock.monotonic_ms,
             observer=observer,
         )
-        await _until_stopped(pump, clock)
+        first = (clock.rtc(),) if config.clock.battery_backed else ()
+        await _until_stopped(pump, first)
 
 
 def _broker(config: Config, provisioning: Provisioning) -> MqttBroker | None:
@@ -134,10 +136,10 @@ def _broker(config: Config, provisioning: Provisioning) -> MqttBroker | None:
         raise ConfigError(f"[broker]: {error} (here: tls_ca, tls_cert, tls_key)") from None
 
 
-async def _until_stopped(pump: Pump, clock: SystemClock) -> None:
+async def _until_stopped(pump: Pump, first: tuple[TimeOffered, ...]) -> None:
     """Run, announce that the module is on the air, stop in good order on the first signal."""
     loop = asyncio.get_running_loop()
-    work = asyncio.create_task(pump.run((clock.rtc(),)))
+    work = asyncio.create_task(pump.run(first))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, work.cancel)
     started = asyncio.create_task(pump.started.wait())

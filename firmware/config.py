@@ -15,6 +15,9 @@ tls_ca = "ca.pem"                    # these three for any broker that is not on
 tls_cert = "module.pem"
 tls_key = "module.key"
 
+[clock]
+battery_backed = true                # false on a Raspberry Pi without one: time comes from satellites or a phone
+
 [vehicle]
 kind = "simulated"
 latitude = 48.1375                   # where the simulated car stands at first
@@ -67,6 +70,12 @@ class BrokerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
 
 
+class ClockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[clock]`: a computer without a battery-backed clock starts where it stopped, and must not be asked."""
+
+    battery_backed: bool = True
+
+
 class VehicleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[vehicle]`: degrees, WGS 84; both or neither."""
 
@@ -86,6 +95,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ble: BleTable = BleTable()
     broker: BrokerTable | None = None
     vehicle: VehicleTable = VehicleTable()
+    clock: ClockTable = ClockTable()
     directory: str = "."
 
     def path(self, name: str) -> Path:

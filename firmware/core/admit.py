@@ -20,7 +20,7 @@ class Admission(Enum):
     """How a booking gets the car."""
 
     RUNNING = "it has the car already"
-    REBIND = "it has the car, and its user changed to this newer device"
+    REBIND = "it has the car, and its user fetched it anew, on this device or a newer one"
     NEW = "the car is free"
     TAKEOVER = "the car's booking is past its end, and the car is parked"
 
@@ -40,7 +40,7 @@ def admit(state: State, booking: Booking, now: int) -> Admission | Refusal:
     if trip.running and trip.booking is not None and trip.booking.booking_id == booking.booking_id:
         if trip.booking.token_id == booking.token_id:
             return Admission.RUNNING
-        if _same_user_newer_device(trip.booking, booking):
+        if _same_user_anew(trip.booking, booking):
             return _dead(state, booking) or Admission.REBIND
         return _in_use(state, booking, now)
     refusal = _dead(state, booking) or _outside_window(state, booking, now)
@@ -90,13 +90,12 @@ def _wrong_credential(state: State, booking: Booking) -> Refusal | None:
     return None
 
 
-def _same_user_newer_device(running: Booking, booking: Booking) -> bool:
-    """ACC-11: the window stays that of the first acceptance, so only the device may differ."""
-    return (
-        running.user == booking.user
-        and running.role == booking.role
-        and booking.device_generation > running.device_generation
-    )
+def _same_user_anew(running: Booking, booking: Booking) -> bool:
+    """The running booking on its user's newer device (ACC-11), or fetched anew on the same one. The window stays that
+    of the first acceptance, so nothing else may differ."""
+    newer = booking.device_generation > running.device_generation
+    again = booking.device_generation == running.device_generation and booking.holder == running.holder
+    return running.user == booking.user and running.role == booking.role and (newer or again)
 
 
 def _dead(state: State, booking: Booking) -> Refusal | None:

@@ -53,7 +53,7 @@ def _start(draft: Draft, booking: Booking) -> None:
     now, durable = draft.now, draft.durable
     started_ms = clock.utc(draft.state.clock, now)
     begun = Trip(trip.happened(durable.trip, TripEvent.ADMITTED).phase, booking, started_ms)
-    draft.keep(replace(ledger.bind(durable, booking), trip=begun, drive_enabled=False))
+    draft.keep(replace(ledger.bind(durable, booking), trip=begun, drive_enabled=False, arm_when_parked=False))
     end_at_ms = now + booking.ends_at_s * 1000 - started_ms
     draft.state = replace(draft.state, end_at_ms=end_at_ms, anchored_on_floor=False)
     if booking.role is not Role.OWNER:
@@ -103,10 +103,22 @@ def settle(draft: Draft) -> None:
             reporting.event(draft, _EVENT_OF[phase], current.booking, numbers=(("overdue_ms", facts.overdue_ms),))
             if phase is Phase.OVERDUE:
                 access.notify_driver(draft, NoticeKind.OVERDUE, left_ms)
+    _arm_when_parked(draft, facts)
     if trip.warn_due(draft.durable.trip, facts):
         draft.keep(replace(draft.durable, trip=replace(draft.durable.trip, warned=True)))
         access.notify_driver(draft, NoticeKind.CUTOFF_SOON, left_ms)
         reporting.event(draft, EventKind.CUTOFF_SOON, current.booking, numbers=(("left_ms", left_ms),))
+
+
+def _arm_when_parked(draft: Draft, facts: Facts) -> None:
+    """A car that was locked while it stood is armed as soon as it counts as parked; driving on calls that off."""
+    if not draft.durable.arm_when_parked:
+        return
+    if vehicle.current(draft.state.vehicle, draft.now).ignition_on:
+        draft.keep(replace(draft.durable, arm_when_parked=False))
+    elif facts.parked:
+        draft.keep(replace(draft.durable, arm_when_parked=False, drive_enabled=False))
+        draft.order(Actuate(Action.ARM_IMMOBILISER))
 
 
 def _cut_off(draft: Draft, facts: Facts) -> None:
@@ -138,7 +150,7 @@ def _closed(draft: Draft, reason: EndReason, numbers: tuple[tuple[str, int], ...
     dead = DeadBooking(booking.booking_id, reason, booking.expires_s, booking.issued_s, numbers)
     closed = replace(durable.trip, ended_ms=utc_ms, end_point=point, end_distance_m=access.home_distance_m(draft.state))
     buried = ledger.bury(durable, dead, clock.floor(draft.state.clock, now))
-    draft.keep(replace(buried, trip=closed, drive_enabled=False))
+    draft.keep(replace(buried, trip=closed, drive_enabled=False, arm_when_parked=False))
     draft.order(Actuate(Action.ARM_IMMOBILISER))
     reporting.retain_position(draft, point, parking=True)
     kind = _EVENT_OF[closed.phase]

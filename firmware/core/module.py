@@ -99,7 +99,7 @@ def next_deadline(state: State, now: int) -> int:
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:
         due.append(state.end_at_ms + overdue_ms)
-    if trip.waits_for_parking(state.durable.trip):
+    if trip.waits_for_parking(state.durable.trip) or state.durable.arm_when_parked:
         parked_at_ms = vehicle.parked_at_ms(state.vehicle, now)
         if parked_at_ms is not None:
             due.append(parked_at_ms)

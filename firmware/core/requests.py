@@ -239,7 +239,7 @@ def _already(draft: Draft, operation: Operation) -> bool:
         case Operation.UNLOCK:
             return sample.locked is False
         case Operation.LOCK:
-            return sample.locked is True and not (enabled and vehicle.parked(draft.state.vehicle, draft.now))
+            return sample.locked is True and not (enabled and vehicle.is_still(sample))
         case Operation.ENABLE_DRIVE:
             return enabled and sample.immobilised is False
         case _:
@@ -252,12 +252,17 @@ def _carry_out(draft: Draft, link: Link, request: Request) -> None:
     durable = ledger.begin(draft.durable, link.booking.user, request.command_id, request.operation)
     match request.operation:
         case Operation.ENABLE_DRIVE:
-            durable = replace(durable, drive_enabled=True)
+            durable = replace(durable, drive_enabled=True, arm_when_parked=False)
         case Operation.DISABLE_DRIVE:
             durable = replace(durable, drive_enabled=False)
         case Operation.LOCK if durable.drive_enabled and vehicle.parked(draft.state.vehicle, draft.now):
             durable = replace(durable, drive_enabled=False)
             draft.order(Actuate(Action.ARM_IMMOBILISER))
+        case Operation.LOCK if durable.drive_enabled and vehicle.is_still(
+            vehicle.current(draft.state.vehicle, draft.now)
+        ):
+            # Locked by somebody who walks away before the car counts as parked.
+            durable = replace(durable, arm_when_parked=True)
         case _:
             pass
     draft.required = draft.required or request.operation in (Operation.UNLOCK, Operation.ENABLE_DRIVE)

@@ -126,6 +126,7 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     key_epoch: int
     trip: Trip = Trip()
     drive_enabled: bool = False
+    arm_when_parked: bool = False
     dead: tuple[DeadBooking, ...] = ()
     dead_before_s: int = 0
     revoked: tuple[tuple[bytes, int], ...] = ()

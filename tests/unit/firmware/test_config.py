@@ -7,6 +7,7 @@ import pytest
 from firmware.config import (
     BleTable,
     BrokerTable,
+    ClockTable,
     Config,
     ConfigError,
     ModuleTable,
@@ -33,6 +34,7 @@ def test_the_description_is_a_file_that_works(tmp_path: Path) -> None:
         BleTable("virtual", 6402),
         BrokerTable("127.0.0.1", 1883, "ca.pem", "module.pem", "module.key"),
         VehicleTable("simulated", 48.1375, 11.5755),
+        ClockTable(battery_backed=True),
         str(tmp_path),
     )
 

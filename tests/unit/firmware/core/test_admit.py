@@ -140,8 +140,16 @@ def test_the_same_booking_on_a_newer_device_of_its_user_is_bound_anew() -> None:
     assert admit.admit(running(), newer, NOW) is Admission.REBIND
 
 
+@pytest.mark.req("ACC-6", "ACC-11")
+def test_the_same_booking_fetched_anew_on_the_same_device_is_bound_anew() -> None:
+    assert admit.admit(running(), replace(BOOKING, token_id=b"the second token"), NOW) is Admission.REBIND
+
+
 @pytest.mark.req("ACC-4", "ACC-11")
-@pytest.mark.parametrize("change", [{"user": b"somebody"}, {"role": Role.VIP}, {"device_generation": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [{"user": b"somebody"}, {"role": Role.VIP}, {"device_generation": 1, "holder": b"\x03" + bytes(32)}],
+)
 def test_the_same_booking_in_another_token_is_no_way_in(change: dict[str, object]) -> None:
     changes = {"token_id": b"the second token", "device_generation": 2} | change
     assert code(running(), replace(BOOKING, **changes)) is Code.VEHICLE_IN_USE

@@ -9,7 +9,7 @@ from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Log, Report, Tell
 from firmware.core.events import Action
 from firmware.core.reports import Point
-from firmware.core.state import DeadBooking, EndReason, Slot, State
+from firmware.core.state import DeadBooking, EndReason, Slot, State, VehicleView
 from firmware.core.usage import Use
 from protocol.errors import Role
 from protocol.messages import Notice, NoticeKind, Phase
@@ -311,3 +311,23 @@ def test_the_log_tells_a_cutoff_from_an_end() -> None:
     step = settled(running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_800_001))
     entries, _ = usage.verify(MODULE_ID, [each.entry for each in only(Log, step.effects)], step.durable.log)
     assert [(each.use, each.reason) for each in entries] == [(Use.CUT_OFF, "cut off")]
+
+
+def locked_while_standing(vehicle: VehicleView) -> State:
+    return durably(running(vehicle=vehicle), drive_enabled=True, arm_when_parked=True)
+
+
+@pytest.mark.req("ACC-1")
+def test_a_car_locked_while_it_stood_is_armed_when_it_counts_as_parked() -> None:
+    step = settled(locked_while_standing(seen(still_for_ms=5_000)))
+    assert only(Actuate, step.effects) == [Actuate(Action.ARM_IMMOBILISER)]
+    assert (step.durable.drive_enabled, step.durable.arm_when_parked) == (False, False)
+    early = settled(locked_while_standing(seen(still_for_ms=4_999)))
+    assert (early.durable.drive_enabled, early.durable.arm_when_parked) == (True, True)
+
+
+@pytest.mark.req("CUT-3")
+def test_driving_on_calls_the_arming_off() -> None:
+    step = settled(locked_while_standing(seen(DRIVING)))
+    assert (step.durable.drive_enabled, step.durable.arm_when_parked) == (True, False)
+    assert only(Actuate, step.effects) == []

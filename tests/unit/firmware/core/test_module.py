@@ -406,6 +406,7 @@ def test_reports_come_before_the_order_to_write_them_down() -> None:
         (running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_900_000, vehicle=seen(still_for_ms=4_000)), 1_000),
         (running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_900_000, vehicle=seen(DRIVING)), 60_000),
         (running(end_requested=EndReason.ORDER, vehicle=seen(still_for_ms=4_999)), 1),
+        (durably(running(vehicle=seen(still_for_ms=4_000)), arm_when_parked=True), 1_000),
     ],
 )
 def test_the_next_deadline_is_the_first_of_all(state: State, due_ms: int) -> None:

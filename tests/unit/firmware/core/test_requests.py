@@ -199,6 +199,16 @@ def test_locking_a_parked_car_arms_it_too() -> None:
     assert step.durable.drive_enabled
 
 
+@pytest.mark.req("CUT-3")
+def test_locking_a_car_that_has_just_stopped_arms_it_later() -> None:
+    just_stopped = linked(durably(running(vehicle=seen(still_for_ms=1_000)), drive_enabled=True), BOOKING)
+    step = ask(just_stopped, request(Operation.LOCK))
+    assert moved(step) == [Action.LOCK]
+    assert (step.durable.drive_enabled, step.durable.arm_when_parked) == (True, True)
+    waiting = durably(just_stopped, arm_when_parked=True)
+    assert not ask(waiting, request(Operation.ENABLE_DRIVE)).durable.arm_when_parked
+
+
 @pytest.mark.req("ACC-7")
 @pytest.mark.parametrize(
     ("state", "operation"),

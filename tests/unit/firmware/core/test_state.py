@@ -63,6 +63,7 @@ def test_what_survives_a_power_cut_reads_back_as_it_was_written() -> None:
         3,
         Trip(Phase.OVERDUE, BOOKING, 1, 2, True, EndReason.ORDER, Point(1, 2, 3), 300),
         True,
+        True,
         (DeadBooking(b"b" * 16, EndReason.CUT_OFF, 5, 4, (("overdue_ms", 1_800_001),)),),
         6,
         ((b"t" * 16, 7),),
