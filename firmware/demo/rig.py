@@ -112,8 +112,12 @@ class Rig:
 
     async def __aenter__(self) -> Self:
         self.vehicle = SimulatedVehicle(lambda: self.clock.rtc().utc_ms, self.clock.monotonic_ms)
-        self._stack.callback(bleak_backend.install(await self._central("stranger"), preferred_mtu=self.att_mtu))
-        await self.boot()
+        try:
+            self._stack.callback(bleak_backend.install(await self._central("stranger"), preferred_mtu=self.att_mtu))
+            await self.boot()
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(

@@ -249,8 +249,9 @@ def wrapped(text: str, columns: int) -> list[str]:
 LABELS: Final = ("Reason", "Rule", "Remedy")
 
 
-def make_screen(look: Callable[[], View], *, json_lines: bool, out: TextIO = sys.stdout) -> Screen:
-    """The screen that fits where `out` goes."""
+def make_screen(look: Callable[[], View], *, json_lines: bool, out: TextIO | None = None) -> Screen:
+    """The screen that fits where `out` (None: standard output) goes."""
+    out = out or sys.stdout
     if json_lines:
         return JsonScreen(look, out)
     console = Console(file=out)

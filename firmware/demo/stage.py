@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TextIO
 
 from firmware.adapters.mqtt.broker import MqttBroker
 from firmware.adapters.mqtt.settings import BrokerSettings
@@ -41,13 +41,14 @@ class Failed(Exception):
 
 
 class Stage:
-    """`async with Stage(...)`: everything is up, nothing has happened yet. `pace`: how much time there is to read."""
+    """`async with Stage(...)`: everything is up, nothing has happened yet. `pace`: how much time there is to read;
+    `out`: where it is shown, None for standard output."""
 
-    def __init__(self, *, json_lines: bool, pace: float = 1.0) -> None:
+    def __init__(self, *, json_lines: bool, pace: float = 1.0, out: TextIO | None = None) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         self.loop = loop
-        self.screen: Screen = make_screen(self.view, json_lines=json_lines)
+        self.screen: Screen = make_screen(self.view, json_lines=json_lines, out=out)
         self.patience = pace if self.screen.live else 0.0
         self.checked = 0
         self.claims: list[Claim] = []
@@ -63,16 +64,23 @@ class Stage:
 
     async def __aenter__(self) -> Self:
         self._stack.callback(self.screen.close)
-        self.broker = await self._stack.enter_async_context(Broker())
-        with self.loop.hold():
-            self.recorder = await self._stack.enter_async_context(Recorder(self.broker.host, self.broker.port))
-            self.relay = await self._stack.enter_async_context(Relay(self.broker.port, self.broker.host))
-        await self._stack.enter_async_context(self.rig)
+        try:
+            self.broker = await self._stack.enter_async_context(Broker())
+            with self.loop.hold():
+                self.recorder = await self._stack.enter_async_context(Recorder(self.broker.host, self.broker.port))
+                self.relay = await self._stack.enter_async_context(Relay(self.broker.port, self.broker.host))
+            await self._stack.enter_async_context(self.rig)
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         with self.loop.hold():
             await self._stack.aclose()
 
