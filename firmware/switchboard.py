@@ -23,9 +23,12 @@ class Switchboard:
         self._queues: dict[LinkId, asyncio.Queue[bytes]] = {}
         self._senders: dict[LinkId, asyncio.Task[None]] = {}
         self._farewells: dict[LinkId, asyncio.Task[None]] = {}
+        self._closed = False
 
     def opened(self, link: LinkId) -> None:
-        """A central connected."""
+        """A central connected. While the module ends, nobody is served any more."""
+        if self._closed:
+            return
         queue = self._queues[link] = asyncio.Queue(MOST_FRAGMENTS)
         self._senders[link] = asyncio.create_task(self._sender(link, queue))
 
@@ -50,12 +53,13 @@ class Switchboard:
 
     def hang_up(self, link: LinkId) -> None:
         """Disconnect once the queue is empty, or after FAREWELL_WITHIN_S. One farewell a link at a time."""
-        if link not in self._farewells:
+        if link not in self._farewells and not self._closed:
             task = self._farewells[link] = asyncio.create_task(self._farewell(link))
             task.add_done_callback(lambda _: self._farewells.pop(link))
 
     async def close(self) -> None:
-        """Stop all senders."""
+        """Stop all senders, for good: the radio hangs up on whoever is left."""
+        self._closed = True
         tasks = [*self._senders.values(), *self._farewells.values()]
         for task in tasks:
             task.cancel()

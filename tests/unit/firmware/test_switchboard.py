@@ -110,3 +110,16 @@ async def test_closing_ends_the_senders_and_the_farewells(radio: MemoryRadio, bo
     await board.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert radio.hung_up == {}
+
+
+async def test_a_link_that_opens_or_floods_while_the_module_ends_gets_no_task(radio: MemoryRadio) -> None:
+    board = Switchboard(radio)
+    board.opened(1)
+    closing = asyncio.create_task(board.close())
+    await asyncio.sleep(0)
+    board.opened(2)
+    board.hang_up(1)
+    await closing
+    board.send(2, [b"nobody takes this"])
+    board.closed(2)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
