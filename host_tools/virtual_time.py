@@ -80,9 +80,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 self._jump(time.monotonic() - self._anchor)
             self._holds -= 1
 
-    def run_in_executor(
-        self, executor: Executor | None, func: Callable[[*Args], T], *args: *Args
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Args], T], *args: *Args) -> asyncio.Future[T]:
         """As the base class; virtual time stands still until the work is done (at most EXECUTOR_LIMIT_S)."""
         future = super().run_in_executor(executor, func, *args)
         self._executor_jobs += 1
