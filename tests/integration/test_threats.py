@@ -227,7 +227,7 @@ class Squatter:
                 await me.gone.wait()
 
 
-async def gets_in(rig: Rig, holder: Holder, file: BookingFile, within_s: float) -> float:
+async def gets_in(rig: Rig, holder: Holder, file: BookingFile, within_s: float, every_s: float = 0.1) -> float:
     """Seconds until a patient phone has unlocked the car; TimeoutError if it never does."""
     begins_s = asyncio.get_running_loop().time()
     async with asyncio.timeout(within_s):
@@ -237,7 +237,7 @@ async def gets_in(rig: Rig, holder: Holder, file: BookingFile, within_s: float) 
                     await phone.unlock()
                     return asyncio.get_running_loop().time() - begins_s
             except (LinkFailed, NotFound, HandshakeRefused, PhoneError):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(every_s)
 
 
 @pytest.mark.req("SEC-2", "BLE-1", "BLE-2", "ACC-1")
@@ -276,6 +276,38 @@ async def test_once_failed_handshakes_stop_new_phones_wait_a_minute_at_most_and_
     await asyncio.sleep(retry_in_ms / 1000)
     async with rig.phone(anna, file) as phone:
         await phone.lock()
+
+
+class Failer:
+    """Fails handshakes on purpose, once a second, and comes back when hung up on."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.codes: list[Code] = []
+        self._rig = rig
+
+    async def run(self) -> None:
+        while True:
+            async with stranger(self._rig, "failer") as me:
+                for _ in range(8):
+                    if me.gone.is_set():
+                        break
+                    await me.say(MessageType.EDHOC, b"\x01\x05")
+                    self.codes.append(await me.refusal())
+                    await asyncio.sleep(1)
+
+
+@pytest.mark.req("SEC-2", "ACC-1")
+async def test_a_stranger_who_never_stops_failing_delays_a_patient_phone_by_a_minute(rig: Watched) -> None:
+    anna, file = rig.booked()
+    failer = Failer(rig)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(failer.run())
+        await asyncio.sleep(10)
+        waited = await gets_in(rig, anna, file, within_s=300, every_s=1)
+        task.cancel()
+    assert failer.codes.count(Code.HANDSHAKE_FAILED) >= 5
+    assert Code.TOO_MANY_HANDSHAKES in failer.codes
+    assert 1 < waited < 61, "it was kept out, and it got in"
 
 
 # ---------------------------------------------------------------- memory
