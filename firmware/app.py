@@ -147,10 +147,13 @@ async def _until_stopped(pump: Pump, first: tuple[TimeOffered, ...]) -> None:
         await asyncio.wait({work, started}, return_when=asyncio.FIRST_COMPLETED)
         if started.done():
             log.info("on the air", module=pump.state.profile.module_id.hex())
-        await work
-    except asyncio.CancelledError:
-        log.info("stopped")
+        await asyncio.wait({work})
     finally:
         started.cancel()
+        work.cancel()
+        await asyncio.wait({work, started})
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+    if not work.cancelled():
+        work.result()
+    log.info("stopped")

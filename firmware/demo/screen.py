@@ -6,6 +6,7 @@ Decides layout and nothing else: what is said, and whether it is true, comes fro
 import json
 import sys
 import textwrap
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TextIO
@@ -26,6 +27,7 @@ PANEL_ROWS: Final = 8
 FRAME_ROWS: Final = 2 + PANEL_ROWS + 2
 """Head, panels, and the border of the log."""
 MOST_LOG_ROWS: Final = 22
+FRAME_S: Final = 0.04
 LOG_INDENT: Final = 17
 """Columns of time and speaker before the text."""
 PLAIN_INDENT: Final = 29
@@ -153,6 +155,7 @@ class LiveScreen:
         self._title = self._about = ""
         self._log: deque[Text] = deque(maxlen=self._rows)
         self._closing: RenderableType | None = None
+        self._drawn_s = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._live.start()
 
@@ -160,7 +163,7 @@ class LiveScreen:
         """As Screen."""
         self._title, self._about = title, about
         self._log.append(Text(f"── {title}", style="bold"))
-        self.refresh()
+        self._draw()
 
     def say(self, who: str, text: str, **fields: object) -> None:
         """As Screen."""
@@ -170,7 +173,7 @@ class LiveScreen:
         head.append(first, style="default")
         self._log.append(head)
         self._log.extend(Text(" " * LOG_INDENT + line) for line in more)
-        self.refresh()
+        self._draw()
 
     def summary(self, claims: Sequence[Claim], closing: str, **fields: object) -> None:
         """As Screen."""
@@ -182,11 +185,16 @@ class LiveScreen:
             table.add_row(claim.rule, claim.what, claim.figure)
         self._title, self._about = "What was shown", "Each line is a rule of docs/requirements.md."
         self._closing = Group(table, Text(closing, style="bold green"))
-        self.refresh()
+        self._draw()
 
     def refresh(self) -> None:
-        """As Screen."""
+        """As Screen; more often than anybody can see is left out."""
+        if time.monotonic() - self._drawn_s >= FRAME_S:
+            self._draw()
+
+    def _draw(self) -> None:
         self._live.update(self._render(), refresh=True)
+        self._drawn_s = time.monotonic()
 
     def close(self) -> None:
         """As Screen."""
