@@ -28,7 +28,8 @@ ACTS = [
     "What the owner saw of the drives",
 ]
 RULES = ["ACC-1", "TEL-3", "CUT-3", "CUT-4", "CUT-2", "CUT-6", "PRV-2", "PRV-1"]
-PROMPTLY_S = 2.0
+PROMPTLY_S = 5.0
+"""A third of a second on an idle machine."""
 STYLE = re.compile(r"\x1b\[([0-9;]*)m")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
