@@ -30,7 +30,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from protocol.errors import ProtocolError
+from protocol.errors import ProtocolError, one_line
 from protocol.provisioning import Provisioning, decode_provisioning
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -115,7 +115,9 @@ def read_config(path: Path) -> Config:
     try:
         config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}; see `sharebox run --help` for what the file may say") from None
+        raise ConfigError(
+            f"{path}: {one_line(str(error))}; see `sharebox run --help` for what the file may say"
+        ) from None
     return msgspec.structs.replace(config, directory=str(path.parent))
 
 

@@ -96,6 +96,11 @@ class ProtocolError(Exception):
         self.detail = detail
 
 
+def one_line(text: str) -> str:
+    """`text` as part of a message for people: what came from a file may hold line ends and a terminal's controls."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
 class _Entry(NamedTuple):
     rule: str
     temporary: bool

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from protocol import cose, keys, tokens
-from protocol.errors import Code, ProtocolError
+from protocol.errors import Code, ProtocolError, one_line
 
 PROVISIONING_FORMAT: Final = "sharebox-provisioning/1"
 BOOKING_FORMAT: Final = "sharebox-booking/1"
@@ -79,7 +79,7 @@ def _decode(kind: str, text: str, into: type[_Text], wanted: str) -> _Text:
     try:
         found = msgspec.json.decode(text, type=into)
     except msgspec.DecodeError as error:
-        raise _bad(kind, f"{error}; write it anew") from None
+        raise _bad(kind, f"{one_line(str(error))}; write it anew") from None
     if found.format != wanted:
         raise _bad(kind, f"its format is {found.format[:40]!r}, not {wanted!r}; update this program or the file")
     return found

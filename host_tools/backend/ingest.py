@@ -16,6 +16,7 @@ import aiomqtt
 import msgspec
 from paho.mqtt.reasoncodes import ReasonCode
 
+from protocol.errors import one_line
 from protocol.telemetry import (
     QOS,
     TOPIC_ROOT,
@@ -93,7 +94,7 @@ def read(raw: Raw) -> Received | None:
     try:
         value = msgspec.json.decode(raw.payload, type=_TYPES[channel])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Received(module_id, channel, None, raw.retained, error=str(error))
+        return Received(module_id, channel, None, raw.retained, error=one_line(str(error)))
     return Received(module_id, channel, value, raw.retained)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from host_tools.cli.exits import CliError, Exit
+from protocol.errors import one_line
 
 FILE_NAME: Final = "shareboxctl.toml"
 ENVIRONMENT_PREFIX: Final = "SHAREBOXCTL_"
@@ -106,5 +107,7 @@ def _read(path: Path) -> tuple[Path, dict[str, str]]:
     for name, value in table.items():
         if name not in DEFAULTS or isinstance(value, dict | list | bool):
             known = ", ".join(DEFAULTS)
-            raise CliError(Exit.CONFIGURATION, f"{path} is wrong: '{name}' is no setting. Settings are: {known}.")
+            raise CliError(
+                Exit.CONFIGURATION, f"{path} is wrong: '{one_line(name)}' is no setting. Settings are: {known}."
+            )
     return path, {name: str(value) for name, value in table.items()}

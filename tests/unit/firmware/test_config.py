@@ -50,6 +50,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     [
         ("[module\n", "Expected ']' at the end of a table declaration"),
         ("[modul]\n", "unknown field `modul`"),
+        ('"two\\nlines\\u001b[2J" = 1\n', "unknown field `two lines [2J`"),
         ('directory = "x"\n', "unknown field `directory`; remove it"),
         ("[ble]\nspeed = 1\n", "unknown field `speed` - at `$.ble`"),
         ('[ble]\nhub_port = "x"\n', "Expected `int`, got `str` - at `$.ble.hub_port`"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.errors import CATALOGUE, FIRST_WARNING, ROLE_REMEDY, Code, ProtocolError, Refusal, Role, refuse
+from protocol.errors import CATALOGUE, FIRST_WARNING, ROLE_REMEDY, Code, ProtocolError, Refusal, Role, one_line, refuse
 
 SPEC = Path("protocol/SPEC.md").read_text()
 
@@ -44,6 +44,10 @@ def test_the_remedy_is_for_the_asking_role() -> None:
 def test_rule_remedy_and_doubt_can_be_given() -> None:
     refusal = refuse(Code.DOORS_OPEN, rule="BKG-9", remedy="Shut the boot.", may_have_succeeded=True)
     assert (refusal.rule, refusal.remedy, refusal.may_have_succeeded) == ("BKG-9", "Shut the boot.", True)
+
+
+def test_what_came_from_a_file_is_shown_on_one_line_and_moves_no_cursor() -> None:
+    assert one_line("a\nb\x1b[2Jc \u00e4\u2028") == "a b [2Jc \u00e4 "
 
 
 def test_an_error_shows_its_code_and_detail() -> None:

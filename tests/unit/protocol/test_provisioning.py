@@ -115,6 +115,12 @@ def test_a_wrong_booking_file_is_refused_in_one_line(changes: dict[str, object],
     assert expected in found
 
 
+def test_a_field_that_no_file_has_is_named_on_one_line() -> None:
+    for booking in (False, True):
+        found = reason('{"two\\nlines": 1}', booking=booking)
+        assert "`two lines`" in found
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"sharebox-booking/1"', "{}"])
 def test_what_is_no_such_file_is_refused(text: str) -> None:
     reason(text)

@@ -81,6 +81,12 @@ def test_what_cannot_be_read_is_told_and_raises_nothing(payload: bytes) -> None:
 
 
 @pytest.mark.req("TEL-3")
+def test_what_a_payload_says_does_not_break_the_line_that_tells_of_it() -> None:
+    received = read(raw(Channel.EVENT, b'{"kind": "two\\nlines"}'))
+    assert received is not None
+    assert received.error.isprintable()
+
+
 def test_a_gap_is_counted_for_each_channel_and_module_by_itself() -> None:
     sequence = Sequence()
 

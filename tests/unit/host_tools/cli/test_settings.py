@@ -51,6 +51,7 @@ def test_a_timeout_that_is_no_time_is_refused_with_its_origin(text: str, tmp_pat
     ("text", "why"),
     [
         ("lnk = 'auto'", "'lnk' is no setting"),
+        ('"l\\nk" = "auto"', "'l k' is no setting"),
         ("link = ['auto']", "'link' is no setting"),
         ("link =", "cannot be read"),
     ],
