@@ -10,6 +10,7 @@ from firmware.core.effects import ContinueHandshake, RefuseHandshake
 from firmware.core.state import Link, State
 from protocol.errors import Code, refuse
 from protocol.gatt import MAX_LINKS
+from protocol.tokens import Booking
 
 replace = msgspec.structs.replace
 
@@ -60,6 +61,15 @@ def handshake_failed(draft: Draft) -> None:
     """Count it."""
     kept = (*_recent(draft.state, draft.now), draft.now)[-MOST_FAILURES:]
     draft.state = replace(draft.state, failed_handshakes_ms=kept)
+
+
+def supersede(draft: Draft, link_id: int, booking: Booking) -> None:
+    """A phone that authenticates itself anew has given its older session up: whatever somebody held back there is
+    worth nothing any more (SEC-2)."""
+    for link in draft.state.links:
+        if link.id != link_id and link.booking is not None and link.booking.holder == booking.holder:
+            draft.hang_up(link.id)
+            draft.set_link(replace(link, booking=None, opened_at_ms=draft.now))
 
 
 def expires_at_ms(state: State, link: Link) -> int:

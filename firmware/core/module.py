@@ -184,6 +184,7 @@ def _presented(draft: Draft, event: TokenPresented) -> None:
     link = draft.state.link(event.link)
     if link is None:
         return
+    links.supersede(draft, link.id, event.booking)
     draft.set_link(Link(link.id, link.opened_at_ms, draft.now, event.booking))
     requests.try_boarding(draft, link.id)
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from firmware.core.events import RequestReceived
+from protocol.messages import Operation, Request
 from tests.support.story import Story, play
 
 
@@ -234,3 +236,18 @@ def test_a_full_disk_does_not_stop_an_end_or_the_cutoff() -> None:
         11:00:05      disk free
         11:00:06      B unlock                | ok, active
     """)
+
+
+@pytest.mark.req("SEC-2")
+def test_a_phone_that_comes_again_ends_its_older_session() -> None:
+    world = play("""
+        bookings: A driver 10:00:00 - 12:00:00
+        10:00:03      A presents  | A granted
+    """)
+    held = world.links["A"]
+    del world.links["A"]
+    world.present("A")
+    assert [link.id for link in world.state.links if link.booking is not None] == [world.links["A"]]
+    world.tell(RequestReceived(held, Request(9, Operation.UNLOCK, b"held for"), None, bytes(16)))
+    assert world.car.locked
+    assert world.access("A").granted

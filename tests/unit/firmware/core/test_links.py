@@ -98,3 +98,12 @@ def test_traffic_does_not_buy_time_for_a_handshake() -> None:
     state = linked(a_state(), None)
     late = msgspec.structs.replace(state, links=(Link(1, NOW, NOW + 9_000),))
     assert links.expires_at_ms(late, late.links[0]) == NOW + 10_000
+
+
+@pytest.mark.req("SEC-2")
+def test_a_phone_that_authenticates_itself_anew_gives_its_older_session_up() -> None:
+    other_holder = msgspec.structs.replace(OTHER, holder=b"\x03" + bytes(32))
+    step = draft(linked(a_state(), BOOKING, other_holder, BOOKING, None))
+    links.supersede(step, 3, BOOKING)
+    assert step.hang_ups == [1]
+    assert [link.booking for link in step.state.links] == [None, other_holder, BOOKING, None]
