@@ -34,6 +34,8 @@ from protocol.tokens import Trust
 OUTBOX_RECORDS = 20_000
 """About two weeks of driving at one position in half a minute."""
 
+STATE_FILE = "module.db"
+
 log = structlog.get_logger("sharebox")
 
 
@@ -104,7 +106,9 @@ async def run(config: Config, observer: Observer | None = None) -> None:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise ConfigError(f"{state_dir}: {error.strerror}; set [module] state_dir") from None
-        store = SqliteStore(state_dir / "module.db", capacity_records=OUTBOX_RECORDS)
+        store = SqliteStore(
+            state_dir / STATE_FILE, capacity_records=OUTBOX_RECORDS, noted=lambda line: log.warning("store", note=line)
+        )
         stack.push_async_callback(store.close)
         open_controller = await stack.enter_async_context(radio_controller(config))
         clock = SystemClock()

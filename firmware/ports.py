@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from firmware.core.events import Action, VehicleSampled
+from firmware.core.events import Action, Trouble, VehicleSampled
+from firmware.core.usage import Chained
 
 LinkId = int
 """Number of a central's connection, never reused while the process lives."""
@@ -108,14 +109,35 @@ class StoredRecord(msgspec.Struct, frozen=True):
     thinnable: bool = False
 
 
+class Loaded(msgspec.Struct, frozen=True):
+    """What a boot finds. `state`: the last committed one, None on a new store or when it is lost. `vital`: what must
+    never be forgotten, given when it is newer than `state`. `trouble`: what is wrong, `why` in one line."""
+
+    state: bytes | None = None
+    vital: bytes | None = None
+    trouble: Trouble | None = None
+    why: str = ""
+
+
 class StorePort(Protocol):
     """Durable memory. One commit is one atomic transaction."""
 
-    async def load(self) -> bytes | None:
-        """The last committed state, None on a new store. Raises StoreFailed when it is corrupt or unreadable."""
+    async def load(self) -> Loaded:
+        """What a boot finds. Raises StoreFailed when another module has the store, or a newer one wrote it."""
 
-    async def commit(self, state: bytes | None, records: tuple[StoredRecord, ...]) -> None:
-        """Replace the state (None: keep it) and append records, atomically. Raises StoreFailed."""
+    async def set_aside(self, why: str) -> Loaded:
+        """The module can not read the state: keep it somewhere else, and begin anew."""
+
+    async def commit(
+        self,
+        state: bytes | None,
+        records: tuple[StoredRecord, ...],
+        *,
+        vital: bytes | None = None,
+        usage: tuple[Chained, ...] = (),
+    ) -> int:
+        """Replace the state (None: keep it), append records and usage entries, atomically; then keep `vital` (None:
+        as before) a second time. Returns how many records were ever given up for lack of room. Raises StoreFailed."""
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
         """Oldest unacknowledged records in order, at most `limit`; filtered when `reveals_position` is given."""

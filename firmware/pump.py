@@ -21,7 +21,6 @@ from firmware.core.effects import (
     HangUp,
     Persist,
     RefuseHandshake,
-    Report,
     Tell,
 )
 from firmware.core.events import (
@@ -36,24 +35,19 @@ from firmware.core.events import (
     Ticked,
     VehicleSampled,
 )
-from firmware.core.reports import Record
-from firmware.core.state import Durable, Profile, State
+from firmware.core.state import Profile, State
 from firmware.gateway import Gateway, Heard
+from firmware.keeper import Keeper
 from firmware.outbox import Courier
-from firmware.ports import BrokerPort, LinkId, RadioPort, StoredRecord, StoreFailed, StorePort, VehiclePort
+from firmware.ports import BrokerPort, LinkId, RadioPort, StorePort, VehiclePort
 from firmware.switchboard import Switchboard
 from protocol.errors import Code, refuse
 from protocol.messages import Accepted, Done, Outcome, Reply
-from protocol.telemetry import Channel
 
 MOST_EVENTS: Final = 512
 """Events that may wait. What comes from outside may fill half of it; the rest is for facts that nobody repeats: a
 link that is gone, an action that is finished, what the broker has acknowledged."""
 ACTUATION_WITHIN_S: Final = 2.0
-UNSAVED_KEPT: Final = 256
-"""Records that wait for a disk that refuses them; beyond it the oldest are lost, events last, and the gap in `seq`
-shows it."""
-RETRY_SAVE_MS: Final = 10_000
 
 Observer = Callable[[Event, State, tuple[Effect, ...]], None]
 
@@ -87,9 +81,7 @@ class Pump:
         self._doors: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
         self._immobiliser: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
         self._switchboard = Switchboard(radio)
-        self._unsaved: list[StoredRecord] = []
-        self._unsaved_state = False
-        self._retry_save_at_ms = 0
+        self._keeper = Keeper(store, monotonic_ms, self.post)
         self._courier = Courier(store, broker, lambda: (self.state, self._now()), self.post)
         self.state: State
         self.started = asyncio.Event()
@@ -101,9 +93,8 @@ class Pump:
         Raises StoreFailed when the store can not be read; an ExceptionGroup with RadioUnavailable when the radio can
         not be opened, or with what the vehicle or the broker gave up on.
         """
-        stored = await self._store.load()
-        durable = None if stored is None else decode_durable(stored)
-        self.state, effects = module.boot(durable, self._profile, self._now())
+        durable, trouble = await self._keeper.recall(self._profile)
+        self.state, effects = module.boot(durable, self._profile, self._now(), trouble)
         await self._carry_out(Ticked(), self.state, effects)
         for event in first:
             await self._step(event)
@@ -143,8 +134,8 @@ class Pump:
 
     async def _wait(self) -> Event:
         deadline = module.next_deadline(self.state, self._now())
-        if self._unsaved_state:
-            deadline = min(deadline, self._retry_save_at_ms)
+        if self._keeper.due_at_ms is not None:
+            deadline = min(deadline, self._keeper.due_at_ms)
         try:
             async with asyncio.timeout(max(0, deadline - self._now()) / 1000):
                 return await self._events.get()
@@ -155,7 +146,7 @@ class Pump:
     async def _step(self, event: Event) -> None:
         state, effects = module.step(self.state, event, self._now())
         if any(isinstance(effect, Persist) and effect.required for effect in effects):
-            if await self._save(state, effects):
+            if await self._keeper.save(state, effects):
                 await self._carry_out(event, state, effects, saved=True)
                 return
             state, effects = module.step(self.state, StorageFailed(event), self._now())
@@ -168,30 +159,14 @@ class Pump:
         for effect in effects:
             if not _acknowledges(effect):
                 self._perform(effect)
-        if not saved and (self._unsaved_state or any(isinstance(effect, Persist) for effect in effects)):
-            saved = await self._save(state, effects)
-        durable = saved or not self._unsaved_state
+        if not saved and (self._keeper.is_due or any(isinstance(effect, Persist) for effect in effects)):
+            saved = await self._keeper.save(state, effects)
+        durable = saved or not self._keeper.owes_state
         for effect in acknowledgements:
             self._perform(effect if durable else _unacknowledged(effect))
         self._courier.wake()
         if self._observer is not None:
             self._observer(event, state, effects)
-
-    async def _save(self, state: State, effects: tuple[Effect, ...]) -> bool:
-        """Write the durable state and this step's records in one transaction."""
-        records = [_stored(effect.record) for effect in effects if isinstance(effect, Report)]
-        required = any(isinstance(effect, Persist) and effect.required for effect in effects)
-        try:
-            await self._store.commit(msgspec.msgpack.encode(state.durable), (*self._unsaved, *records))
-        except StoreFailed as error:
-            log.warning("state not saved", why=str(error))
-            if not required:
-                self._unsaved = _bounded([*self._unsaved, *records])
-                self._unsaved_state = True
-                self._retry_save_at_ms = self._now() + RETRY_SAVE_MS
-            return False
-        self._unsaved, self._unsaved_state = [], False
-        return True
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -280,14 +255,6 @@ class Pump:
         self.post(self._gateway.order(payload))
 
 
-def decode_durable(data: bytes) -> Durable:
-    """The state that `Pump` wrote. Raises StoreFailed when it can not be read."""
-    try:
-        return msgspec.msgpack.decode(data, type=Durable)
-    except msgspec.DecodeError as error:
-        raise StoreFailed(f"the stored state can not be read: {error}") from None
-
-
 def _acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded]:
     """Whether this tells a phone that something has been done: only true once it is durable. What is merely asked
     for is answered whatever the disk says (ACC-10)."""
@@ -301,15 +268,3 @@ def _unacknowledged(effect: Answer | AnswerEnded) -> Answer:
     refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
     request_id = effect.reply.id if isinstance(effect, Answer) else effect.request_id
     return Answer(effect.link, Reply(request_id, refusal.code, refusal))
-
-
-def _stored(record: Record) -> StoredRecord:
-    thinnable = record.channel in (Channel.STATE, Channel.TRACK)
-    return StoredRecord(record.number, record.reveals_position, msgspec.msgpack.encode(record), thinnable)
-
-
-def _bounded(records: list[StoredRecord]) -> list[StoredRecord]:
-    """At most UNSAVED_KEPT of them; the oldest states and positions go first (TEL-4)."""
-    thinnable = [record for record in records if record.thinnable]
-    lost = {record.number for record in thinnable[: max(0, len(records) - UNSAVED_KEPT)]}
-    return [record for record in records if record.number not in lost][-UNSAVED_KEPT:]

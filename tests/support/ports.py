@@ -14,6 +14,7 @@ from firmware.adapters.store import MemoryStore
 from firmware.core.effects import Effect
 from firmware.core.events import Action, Event, VehicleSampled
 from firmware.core.state import State
+from firmware.core.usage import Chained
 from firmware.gateway import Gateway
 from firmware.ports import (
     BrokerUnavailable,
@@ -144,22 +145,31 @@ class MemoryBroker:
 
 
 class MemoryDisk(MemoryStore):
-    """`full`: every commit fails. `slow_s`: every commit takes that long. `commits`: when one worked, loop time.
+    """`full`: every commit fails; `full_for_records`: every one with records. `slow_s`: every commit takes that long. `commits`: when one worked, loop time.
     `unreadable`: so many looks into the outbox fail."""
 
     def __init__(self, capacity_records: int = 1_000) -> None:
         super().__init__(capacity_records=capacity_records)
         self.full = False
+        self.full_for_records = False
         self.slow_s = 0.0
         self.unreadable = 0
         self.commits: list[float] = []
 
-    async def commit(self, state: bytes | None, records: tuple[StoredRecord, ...]) -> None:
+    async def commit(
+        self,
+        state: bytes | None,
+        records: tuple[StoredRecord, ...],
+        *,
+        vital: bytes | None = None,
+        usage: tuple[Chained, ...] = (),
+    ) -> int:
         await asyncio.sleep(self.slow_s)
-        if self.full:
+        if self.full or (self.full_for_records and records):
             raise StoreFailed("the disk is full")
-        await super().commit(state, records)
+        dropped = await super().commit(state, records, vital=vital, usage=usage)
         self.commits.append(asyncio.get_running_loop().time())
+        return dropped
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
         if self.unreadable:

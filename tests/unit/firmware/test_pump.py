@@ -14,8 +14,7 @@ from firmware.core.events import (
     OrderUnreadable,
     Ticked,
 )
-from firmware.ports import RadioUnavailable, StoreFailed
-from firmware.pump import decode_durable
+from firmware.ports import RadioUnavailable
 from protocol import tokens
 from protocol.errors import Code, Refusal
 from protocol.messages import Done, Ended, Notice, NoticeKind, Operation, Phase, Push, PushKind, Reply, Request, Status
@@ -24,7 +23,7 @@ from tests.support import credentials
 from tests.support.core import BEGINS_MS, ENDS_MS, events
 from tests.support.credentials import BOOKING, ISSUER, ORDER, SIGNER, STRANGER
 from tests.support.phone import Phone
-from tests.support.ports import Bench, OnAir
+from tests.support.ports import Bench, MemoryDisk, OnAir
 
 STATUS = Request(1, Operation.STATUS)
 
@@ -82,14 +81,47 @@ async def test_what_was_durable_is_there_after_a_power_cut() -> None:
         assert bench.vehicle.done == [Action.RELEASE_IMMOBILISER]
 
 
-async def test_a_damaged_state_stops_the_module_before_anything_moves() -> None:
-    bench = Bench()
+@pytest.mark.req("PWR-1", "ACC-5")
+async def test_a_damaged_state_boots_armed_explained_and_with_the_dead_still_dead() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work():
+        phone = await bench.phone()
+        await asyncio.sleep(10)
+        assert (await phone.ask(command(Operation.END_BOOKING))).code is Code.OK
     await bench.disk.commit(b"no state", ())
-    with pytest.raises(StoreFailed, match="the stored state can not be read"):
-        await bench.build().run()
-    assert bench.vehicle.done == []
-    with pytest.raises(StoreFailed):
-        decode_durable(b"")
+    bench.seen.clear()
+    bench.vehicle.done.clear()
+    async with bench.at_work():
+        await bench.until(lambda: EventKind.STORE_TROUBLE in reported(bench))
+        again = await bench.phone(Phone(name="after the damage"))
+        refused(await again.ask(command(Operation.UNLOCK, 9)), Code.BOOKING_ENDED)
+        assert bench.vehicle.done == [Action.ARM_IMMOBILISER]
+
+
+@pytest.mark.req("PWR-2", "TEL-3")
+async def test_a_disk_without_room_for_records_costs_telemetry_and_not_access() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work():
+        bench.disk.full_for_records = True
+        phone = await bench.phone()
+        assert (await phone.ask(command(Operation.UNLOCK))).code is Code.OK
+        assert (await phone.ask(command(Operation.ENABLE_DRIVE, 2))).code is Code.OK
+        before = await bench.disk.pending_count()
+        bench.vehicle.silent = True
+        await asyncio.sleep(5)
+        bench.disk.full_for_records = False
+        await asyncio.sleep(11)
+        assert await bench.disk.pending_count() > before
+
+
+@pytest.mark.req("TEL-4")
+async def test_what_the_outbox_gave_up_is_reported() -> None:
+    bench = Bench(networked=False)
+    bench.disk = MemoryDisk(capacity_records=3)
+    async with bench.at_work() as pump:
+        for _ in range(4):
+            pump.post(OrderUnreadable(Code.TOKEN_MALFORMED))
+        await bench.until(lambda: EventKind.RECORDS_DROPPED in reported(bench))
 
 
 async def test_a_radio_that_can_not_be_opened_ends_the_module() -> None:

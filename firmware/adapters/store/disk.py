@@ -1,0 +1,294 @@
+"""The store on a disk: one SQLite file, and a critical record beside it that tells when the file was lost.
+
+Decides in which order the two are written, and what a boot finds: the committed state; or what is left of it, with
+the reason, when the file is damaged (it is moved aside, never removed), gone, older than the critical record, or can
+not be written. Refuses to know what a state, a record or an entry says: bodies are opaque.
+
+The order: first the database, in one transaction with the number of its generation, then the critical record with
+the same number. After a power cut the database is as new or newer; a database that is older has lost commits that
+were acknowledged, by a card that lied or somebody who put an old copy back.
+"""
+
+import contextlib
+import sqlite3
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from firmware.adapters.store import copies
+from firmware.adapters.store.critical import Critical, Kept
+from firmware.adapters.store.database import (
+    CHECKPOINT_PAGES,
+    MIGRATIONS,
+    Connect,
+    Damaged,
+    Database,
+    connect,
+    explain,
+    prepare,
+    primary_code,
+    transaction,
+)
+from firmware.adapters.store.files import DiskFiles, Files
+from firmware.adapters.store.reserve import RESERVE_BYTES, Reserve
+from firmware.adapters.store.thinning import victims
+from firmware.core.events import Trouble
+from firmware.core.usage import Chained
+from firmware.ports import Loaded, StoredRecord, StoreFailed
+
+DAMAGED_KEPT: Final = 3
+"""Files moved aside; beyond it the oldest goes."""
+_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class Settings(NamedTuple):
+    """How the store is built; only tests change any of it."""
+
+    connect: Connect = connect
+    migrations: Sequence[str] = MIGRATIONS
+    checkpoint_pages: int = CHECKPOINT_PAGES
+    reserve_bytes: int = RESERVE_BYTES
+
+
+class Disk:
+    """The store without a thread. Raises StoreFailed, sqlite3.Error and OSError, which all mean: not stored."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        capacity_records: int,
+        noted: Callable[[str], None] = lambda _: None,
+        files: Files | None = None,
+        settings: Settings = Settings(),  # noqa: B008
+    ) -> None:
+        if capacity_records < 1:
+            raise ValueError("the outbox needs room for at least one record")
+        self._path = path
+        self._capacity = capacity_records
+        self._noted = noted
+        self._files = files or DiskFiles(path.parent)
+        self._settings = settings
+        self._critical = Critical(self._files, path.with_suffix(".vital").name)
+        self._reserve = Reserve(self._files, path.with_suffix(".reserve").name, settings.reserve_bytes)
+        self._database: Database | None = None
+        self._kept: Kept | None = None
+        self._generation: int | None = None
+        """Of the database, as `load` or the last commit left it; None: not loaded, or not known what it holds."""
+        self._attempted: int | None = None
+        """A commit that failed may have happened all the same."""
+        self._unknown = ""
+        """Why it is not known what the database holds: then nothing may be written over it."""
+
+    # ------------------------------------------------------------ what a boot finds
+    def load(self) -> Loaded:
+        """See `StorePort.load`. Raises StoreFailed when another process has the file, or a newer module wrote it."""
+        self._unknown = ""
+        self._kept = self._read_critical()
+        try:
+            state = self._read(self._open())
+        except Damaged as error:
+            return self.set_aside(str(error))
+        except sqlite3.Error as error:
+            if primary_code(error) in _DAMAGE:
+                return self.set_aside(explain(error, self._path))
+            if primary_code(error) in _IN_USE:
+                raise
+            return self._read_only(explain(error, self._path))
+        self._reserve.take()
+        kept, generation = self._kept, self._generation or 0
+        if kept is None or (state is not None and generation >= kept.generation):
+            return Loaded(state)
+        if state is None:
+            return Loaded(None, self._vital, Trouble.REBUILT, f"the state file {self._path} was gone")
+        lost = kept.generation - generation
+        why = f"the state file {self._path} is {lost} commits older than the critical record beside it"
+        return Loaded(state, self._vital, Trouble.ROLLED_BACK, why)
+
+    def set_aside(self, why: str) -> Loaded:
+        """Move the database aside and begin a new one, from the critical record."""
+        self.close()
+        vital = self._vital
+        try:
+            aside = self._move_aside()
+            self._read(self._open())
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            self._generation, self._unknown = None, why
+            return Loaded(None, vital, Trouble.READ_ONLY, f"{why}, and it cannot be moved aside: {error}")
+        return Loaded(None, vital, Trouble.REBUILT, f"{why}; it was moved to {aside}")
+
+    @property
+    def _vital(self) -> bytes | None:
+        """What the critical record says; one that was never told anything says nothing."""
+        return (self._kept.body or None) if self._kept else None
+
+    def _read_critical(self) -> Kept | None:
+        try:
+            return self._critical.read()
+        except OSError as error:
+            self._noted(f"the critical record cannot be read ({error}): a state that was rolled back goes unnoticed")
+            return None
+
+    def _read(self, database: Database) -> bytes | None:
+        state, self._generation = copies.read_state(database, self._path)
+        return state
+
+    def _read_only(self, why: str) -> Loaded:
+        """The file can not be opened for writing: what it holds is read from a copy, to run on from memory."""
+        self._generation = None
+        kept = self._kept
+        try:
+            with copies.copied(self._files, self._path) as database:
+                state, generation = copies.read_state(database, self._path)
+        except (Damaged, sqlite3.Error, OSError):
+            self._unknown = why
+            return Loaded(None, self._vital, Trouble.READ_ONLY, why)
+        self._generation = generation
+        is_newest = state is not None and (kept is None or generation >= kept.generation)
+        return Loaded(state, None if is_newest else self._vital, Trouble.READ_ONLY, why)
+
+    def _move_aside(self) -> str:
+        aside = f"{self._path.name}.damaged-"
+        numbers = sorted(
+            int(name.removeprefix(aside))
+            for name in self._files.names()
+            if name.startswith(aside) and name.removeprefix(aside).isdigit()
+        )
+        for number in numbers[: max(0, len(numbers) - DAMAGED_KEPT + 1)]:
+            self._files.remove(f"{aside}{number}")
+            self._files.remove(f"{aside}{number}-wal")
+        here = f"{aside}{numbers[-1] + 1 if numbers else 1}"
+        # The database first: a log without one is thrown away by SQLite, a database without its log is believed.
+        for suffix in ("", "-wal"):
+            if self._path.name + suffix in self._files.names():
+                self._files.rename(self._path.name + suffix, here + suffix)
+        self._files.sync_names()
+        return here
+
+    # ------------------------------------------------------------ writing
+    def commit(
+        self,
+        state: bytes | None,
+        records: tuple[StoredRecord, ...],
+        vital: bytes | None = None,
+        usage: tuple[Chained, ...] = (),
+    ) -> int:
+        """See `StorePort.commit`."""
+        self._be_loaded()
+        try:
+            dropped = self._write(state, records, usage)
+        except sqlite3.Error as error:
+            if primary_code(error) != sqlite3.SQLITE_FULL or records:
+                raise
+            self._reserve.release()
+            dropped = self._write(state, records, usage)
+        else:
+            if records:
+                self._reserve.take()
+        self._note(vital)
+        return dropped
+
+    def _be_loaded(self) -> None:
+        if self._generation is None and not self._unknown:
+            self.load()
+        if self._unknown:
+            raise StoreFailed(f"{self._unknown}; then start the module again")
+
+    def _write(self, state: bytes | None, records: tuple[StoredRecord, ...], usage: tuple[Chained, ...]) -> int:
+        database = self._open()
+        generation = max(self._generation or 0, self._kept.generation if self._kept else 0) + 1
+        expected, self._attempted = (self._generation, self._attempted), generation
+        with transaction(database):
+            if self._count("generation") not in expected:
+                raise StoreFailed(f"the state file {self._path} is another one than at boot: start the module again")
+            database.execute("UPDATE tally SET count = ? WHERE name = 'generation'", (generation,))
+            if state is not None:
+                database.execute("REPLACE INTO state VALUES (1, ?, ?)", (state, zlib.crc32(state)))
+            for entry in usage:
+                database.execute("REPLACE INTO usage VALUES (?, ?, ?)", (entry.number, entry.body, entry.digest))
+            for record in records:
+                database.execute(
+                    "REPLACE INTO record VALUES (?, ?, ?, ?)",
+                    (record.number, record.reveals_position, record.thinnable, record.body),
+                )
+            if records:
+                self._make_room(database)
+            dropped = self._count("dropped")
+        self._generation = generation
+        return dropped
+
+    def _note(self, vital: bytes | None) -> None:
+        """The commit stands whatever becomes of the critical record: it guards against a card that lies."""
+        assert self._generation is not None
+        body = vital if vital is not None else self._kept.body if self._kept else b""
+        self._kept = Kept(self._generation, body)
+        try:
+            self._critical.write(*self._kept)
+        except OSError as error:
+            self._noted(f"the critical record cannot be written ({error}): a card that lies can undo this commit")
+
+    def _make_room(self, database: Database) -> None:
+        if self.pending_count() <= self._capacity:
+            return
+        rows = database.execute("SELECT number, reveals_position, thinnable FROM record ORDER BY number")
+        dropped = victims([(number, bool(a), bool(b)) for number, a, b in rows], self._capacity)
+        for number in dropped:
+            database.execute("DELETE FROM record WHERE number = ?", (number,))
+        database.execute("UPDATE tally SET count = count + ? WHERE name = 'dropped'", (len(dropped),))
+
+    def remove(self, number: int) -> None:
+        """See `StorePort.remove`."""
+        self._be_loaded()
+        self._open().execute("DELETE FROM record WHERE number = ?", (number,))
+
+    # ------------------------------------------------------------ reading
+    def pending(self, reveals_position: bool | None, limit: int) -> tuple[StoredRecord, ...]:
+        """See `StorePort.pending`."""
+        self._be_loaded()
+        rows = self._open().execute(
+            "SELECT number, reveals_position, body, thinnable FROM record "
+            "WHERE ?1 IS NULL OR reveals_position = ?1 ORDER BY number LIMIT ?2",
+            (reveals_position, limit),
+        )
+        return tuple(StoredRecord(n, bool(a), bytes(body), bool(b)) for n, a, body, b in rows)
+
+    def pending_count(self) -> int:
+        """See `StorePort.pending_count`."""
+        return int(self._open().execute("SELECT count(*) FROM record").fetchone()[0])
+
+    def dropped_count(self) -> int:
+        """See `SqliteStore.dropped_count`."""
+        self._open()
+        return self._count("dropped")
+
+    def usage(self) -> tuple[Chained, ...]:
+        """The usage log, as it is kept."""
+        return copies.read_usage(self._open())
+
+    def _count(self, name: str) -> int:
+        return copies.read_tally(self._open(), name)
+
+    # ------------------------------------------------------------ the file
+    def _open(self) -> Database:
+        if self._database is None:
+            settings = self._settings
+            database = settings.connect(self._path)
+            try:
+                if prepare(database, self._path, settings.migrations, settings.checkpoint_pages):
+                    # SQLite does this for its journals, but not for a new database.
+                    self._files.sync_names()
+            except BaseException:
+                database.close()
+                raise
+            self._database = database
+        return self._database
+
+    def close(self) -> None:
+        """Release the files."""
+        database, self._database = self._database, None
+        if database is not None:
+            with contextlib.suppress(sqlite3.Error):
+                database.close()

@@ -1,0 +1,191 @@
+"""Boots an image with the real store and says what was lost. Written from the promises, not from the store.
+
+On an honest card (PWR-1): the boot succeeds without any trouble, the store holds exactly what it held after the last
+acknowledged operation or after the one in flight, and it takes new commits. On a card that lies: the boot succeeds,
+nothing but the last operations is missing, and whoever was dead before them is dead.
+"""
+
+import hashlib
+import random
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from firmware.core.state import DeadBooking, Durable
+from firmware.keeper import encode, recalled
+from firmware.ports import Loaded
+from tests.powercut.images import Files, Image, images
+from tests.powercut.life import PROFILE, Held, History, disk_at, held
+from tests.support.vfs import Tape
+
+NAME = "module.db"
+
+
+class Booted(NamedTuple):
+    """What a boot found, and what the store held then."""
+
+    loaded: Loaded
+    durable: Durable | None
+    held: Held
+
+
+class Judge:
+    """`folder` is used over and over. `failures`: what was promised and not kept; the same image is judged once."""
+
+    def __init__(self, folder: Path, history: History) -> None:
+        self.folder = folder
+        self.history = history
+        self.images = 0
+        self.failures: list[str] = []
+        self.troubles: Counter[str] = Counter()
+        self.lost: Counter[int] = Counter()
+        self.revived: Counter[int] = Counter()
+        self._seen: dict[bytes, Booted | str] = {}
+
+    @property
+    def distinct(self) -> int:
+        """How many different images there were."""
+        return len(self._seen)
+
+    def honest(self, image: Image, *, only: Held | None = None) -> None:
+        """Judge an image of a card that does what it says. `only`: what an earlier boot of this disk has found, and
+        every later one must find too."""
+        found = self._booted(image)
+        if isinstance(found, str):
+            self._fail(image, found)
+            return
+        expected = self.history.held[image.mark : image.mark + 2] if image.mark >= 0 else self.history.held[:1]
+        if only is not None:
+            expected = [only]
+        if found.loaded.trouble is not None:
+            self._fail(image, f"trouble on an honest card: {found.loaded.why}")
+        if found.held not in expected:
+            self._fail(image, "what it holds is no state that was committed last")
+        if _revived(self.history.durable[max(0, image.mark)], found.durable):
+            self._fail(image, "a dead booking is alive")
+
+    def lying(self, image: Image, bound: int) -> None:
+        """Judge an image of a card that lied: at most `bound` commits may be missing from what must never be
+        forgotten."""
+        found = self._booted(image)
+        if isinstance(found, str):
+            self._fail(image, found)
+            return
+        trouble = found.loaded.trouble
+        self._count(found)
+        mark = max(0, image.mark)
+        states = [each.state for each in self.history.held[: mark + 2]]
+        if found.held.state in states:
+            self.lost[max(0, mark - _last(states, found.held.state))] += 1
+        elif trouble is None:
+            self._fail(image, "a state that never was")
+        dead = _revived(self.history.durable[mark], found.durable)
+        if dead:
+            since = min(_buried_at(self.history, each) for each in dead)
+            commits = len({each.state for each in self.history.held[since : mark + 1]})
+            self.revived[commits] += 1
+            if commits > bound:
+                self._fail(image, f"a booking that died {commits} commits ago is alive")
+
+    def damaged(self, image: Image) -> None:
+        """Judge an image whose database is beyond help: the boot goes on, and the dead are dead."""
+        found = self._booted(image)
+        if isinstance(found, str):
+            self._fail(image, found)
+            return
+        self._count(found)
+        if _revived(self.history.durable[max(0, image.mark)], found.durable):
+            self._fail(image, "a dead booking is alive")
+
+    def recovery(self, image: Image, rng: random.Random, *, damaged: bool = False) -> None:
+        """Boot an image, cut the power at each write of that boot, and judge what is left."""
+        first = self._booted(image)
+        tape = Tape(list(image.files))
+        put(self.folder, image.files)
+        disk = disk_at(self.folder / NAME, tape)
+        disk.load()
+        ops = list(tape.ops)
+        disk.close()
+        for cut in images(ops, image.files, rng, mark=image.mark):
+            again = cut._replace(how=f"{image.how}, then {cut.how} in the boot after it")
+            if damaged:
+                self.damaged(again)
+            else:
+                done = cut.at == len(ops) and isinstance(first, Booted)
+                self.honest(again, only=first.held if done and isinstance(first, Booted) else None)
+
+    def _booted(self, image: Image) -> Booted | str:
+        self.images += 1
+        key = fingerprint(image.files)
+        if key not in self._seen:
+            self._seen[key] = self._boot(image.files)
+        return self._seen[key]
+
+    def _boot(self, files: Files) -> Booted | str:
+        put(self.folder, files)
+        disk = disk_at(self.folder / NAME)
+        try:
+            loaded = disk.load()
+            durable = recalled(loaded, PROFILE)
+            now = held(disk)
+            state, vital = encode(durable or Durable(PROFILE.floor_ms, PROFILE.key_epoch))
+            disk.commit(state, (), vital)
+            if disk.load().state != state:
+                return "what was committed after the boot is not there"
+        except Exception as error:  # broad: any way in which a boot can fail is a finding
+            return f"the boot failed: {type(error).__name__}: {error}"
+        finally:
+            disk.close()
+        return Booted(loaded, durable, now)
+
+    def _count(self, found: Booted) -> None:
+        self.troubles["none" if found.loaded.trouble is None else found.loaded.trouble.value] += 1
+
+    def _fail(self, image: Image, what: str) -> None:
+        self.failures.append(f"after write {image.at} ({image.how}), operation {image.mark} acknowledged: {what}")
+
+
+def put(folder: Path, files: Files) -> None:
+    """Make `folder` hold exactly these files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        if not name.endswith("-shm"):  # does not survive the process
+            (folder / name).write_bytes(content)
+
+
+def fingerprint(files: Files) -> bytes:
+    """The same for the same files."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.digest()
+
+
+def _revived(before: Durable, after: Durable | None) -> list[DeadBooking]:
+    """Who was dead before, and could open the car after."""
+    if after is None:
+        return list(before.dead)
+    dead = {each.booking_id for each in after.dead}
+    return [
+        each
+        for each in before.dead
+        if each.booking_id not in dead
+        and each.issued_s >= after.dead_before_s
+        and each.expires_s * 1000 > after.floor_ms
+        and not after.forgetful
+    ]
+
+
+def _buried_at(history: History, dead: DeadBooking) -> int:
+    return next(
+        number
+        for number, durable in enumerate(history.durable)
+        if any(each.booking_id == dead.booking_id for each in durable.dead)
+    )
+
+
+def _last(states: list[bytes | None], state: bytes | None) -> int:
+    return max(number for number, each in enumerate(states) if each == state)

@@ -1,0 +1,134 @@
+"""The power cut at every write, a small portion of it; and that the tests would notice a store that is careless.
+
+All of it: `make powercut`, figures in docs/durability.md.
+"""
+
+import random
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from firmware.adapters.store.database import Database, Rows
+from tests.powercut import __main__ as campaign
+from tests.powercut.chunk import Figures, memory, run
+from tests.powercut.images import Medium, images
+from tests.powercut.judge import NAME, Judge
+from tests.powercut.life import live
+from tests.support.vfs import ApswConnect, Create, Delete, Mark, Op, Rename, Sync, Tape, Truncate, Write
+
+
+# ---------------------------------------------------------------- the store
+@pytest.mark.req("PWR-1", "ACC-5")
+def test_no_power_cut_loses_a_commit_revives_a_booking_or_stops_the_boot() -> None:
+    figures = run(seed=7, operations=5, recoveries=6, lies=(2,))
+    assert figures.examples == []
+    assert figures.honest > 500
+    assert figures.recovery > 100
+    assert figures.rebuilt > 50
+    assert figures.lying[2] > 50
+
+
+@pytest.mark.req("PWR-1")
+@pytest.mark.parametrize("synchronous", ["OFF", "NORMAL"])
+def test_a_careless_store_is_found_out(synchronous: str) -> None:
+    tape = Tape()
+    careful = ApswConnect(tape)
+    with tempfile.TemporaryDirectory(dir=memory()) as folder:
+        history = live(Path(folder, NAME), tape, 3, 3, lambda path: Careless(careful(path), synchronous))
+        judge = Judge(Path(folder, "boot"), history)
+        cuts = images(tape.ops, {}, random.Random(1))
+        while not judge.failures:
+            judge.honest(next(cuts))
+
+
+class Careless:
+    """A database that syncs less than it is told."""
+
+    def __init__(self, careful: Database, synchronous: str) -> None:
+        self._careful = careful
+        self._synchronous = synchronous
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._careful.in_transaction
+
+    def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Rows:
+        return self._careful.execute(sql.replace("EXTRA", self._synchronous), parameters)
+
+    def close(self) -> None:
+        self._careful.close()
+
+
+# ---------------------------------------------------------------- the model of the medium
+def test_what_is_synced_stays_and_what_is_not_may_go_in_any_order() -> None:
+    medium = Medium({"a": b"old"})
+    for op in (Write(0, 0, b"new"), Create("b", 1), Write(1, 2, b"xy"), Sync(0)):
+        medium.take(op)
+    assert medium.image((), ()) == {"a": b"new", "b": b""}
+    assert medium.image((), medium.pending) == {"a": b"new", "b": b"\0\0xy"}
+    medium.take(Truncate(0, 1))
+    medium.take(Rename("b", "c"))
+    medium.take(Delete("a"))
+    assert medium.image(medium.pending[-2:-1], medium.pending[:1]) == {"a": b"new", "c": b"\0\0xy"}
+    medium.take(Sync(None))
+    assert medium.image((), medium.pending) == {"c": b"\0\0xy"}
+
+
+def test_a_lying_card_has_not_done_its_last_syncs() -> None:
+    medium = Medium({"a": b"0"}, lie=1)
+    for op in (Write(0, 0, b"1"), Sync(0), Write(0, 0, b"2"), Sync(0)):
+        medium.take(op)
+    assert medium.image((), ()) == {"a": b"1"}
+
+
+def test_every_kind_of_image_is_made() -> None:
+    ops: list[Op] = [
+        Create("a", 0),
+        Write(0, 0, b"x" * 1500),
+        Write(0, 1500, b"y"),
+        Write(0, 9000, b"z"),
+        Mark(4),
+        Sync(0),
+    ]
+    made = list(images(ops, {}, random.Random(1)))
+    assert {image.how for image in made} == {
+        *("lost", "kept", "names lost", "names kept", "torn", "garbage", "neighbours lost"),
+        *("one lost", "one kept", "some kept"),
+    }
+    assert {image.mark for image in made} == {-1, 4}
+    before_the_sync = [image.files.get("a") for image in made if image.at == 5]
+    assert None in before_the_sync
+    assert b"x" * 1500 in before_the_sync
+
+
+# ---------------------------------------------------------------- the campaign
+def test_a_campaign_goes_on_where_it_was_and_sums_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = {1: Figures(1, 5, honest=60, lying={2: 40}, lost={2: {0: 39, 3: 1}}, revived={2: {1: 1}})}
+    with ThreadPoolExecutor(1) as workers:
+        figures = list(campaign.campaign(100, 1, known, workers, 2))
+    assert figures == [known[1]]
+    text = "\n".join(campaign.summary(figures))
+    assert "100 images of 1 lives with 5 operations" in text
+    assert "last 2 syncs: 40 images, state older in 1, by up to 3 operations; a dead booking alive in 1" in text
+    done = tmp_path / "memory.jsonl"
+    line = msgspec.json.encode(campaign.Done(campaign.fingerprint(), known[1]))
+    done.write_bytes(line + b"\n" + line[:20])
+    assert campaign.remembered(done, "other code") == {}
+    assert campaign.main(["--images", "100", "--seed", "1", "--memory", str(done), "--workers", "1"]) == 0
+    assert "1 lives from an earlier run" in capsys.readouterr().out
+
+
+def test_a_campaign_with_a_broken_promise_fails_and_names_the_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Figures(9, 5, honest=60, failures=1, examples=["after write 3: lost"])
+    done = tmp_path / "memory.jsonl"
+    done.write_bytes(msgspec.json.encode(campaign.Done(campaign.fingerprint(), broken)))
+    assert campaign.main(["--images", "60", "--seed", "9", "--memory", str(done), "--workers", "1"]) == 1
+    out = capsys.readouterr().out
+    assert "seed 9: after write 3: lost" in out
+    assert "failing seeds: [9]" in out

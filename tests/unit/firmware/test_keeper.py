@@ -1,0 +1,178 @@
+"""What is written down when the disk refuses, and what a boot makes of what it finds."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from firmware.adapters.store import MemoryStore
+from firmware.core import module, vital
+from firmware.core.effects import Effect, Log, Persist, Report
+from firmware.core.events import RecordsDropped, Trouble
+from firmware.core.reports import Point, Record
+from firmware.core.state import DeadBooking, Durable, EndReason
+from firmware.core.usage import Chained
+from firmware.keeper import Keeper, decode_durable, encode, recalled
+from firmware.ports import Loaded, StoreFailed
+from protocol.telemetry import Channel, EventKind
+from tests.support.core import EPOCH, FLOOR_MS, PROFILE, a_state
+from tests.support.ports import MemoryDisk
+
+DEAD = DeadBooking(b"an ended booking", EndReason.DRIVER, 1_790_009_000, 1_789_999_000)
+KNOWN = Durable(FLOOR_MS, EPOCH, dead=(DEAD,))
+STATE = msgspec.structs.replace(a_state(), durable=KNOWN)
+PERSIST = Persist(required=False)
+
+
+def told(number: int) -> Report:
+    return Report(Record(number=number, kind=EventKind.BOOTED))
+
+
+def seen_at(number: int) -> Report:
+    return Report(Record(number=number, channel=Channel.TRACK, point=Point(1, 2, 3)))
+
+
+def entry(number: int) -> Log:
+    return Log(Chained(number, b"entry", bytes(32)))
+
+
+class Desk:
+    """A keeper on a disk of its own."""
+
+    def __init__(self, disk: MemoryStore) -> None:
+        self.disk = disk
+        self.posted: list[RecordsDropped] = []
+        self.keeper = Keeper(self.disk, lambda: int(asyncio.get_running_loop().time() * 1000), self.posted.append)
+
+    async def save(self, *effects: Effect) -> bool:
+        return await self.keeper.save(STATE, (*effects, PERSIST))
+
+    async def numbers(self) -> list[int]:
+        return [record.number for record in await self.disk.pending(limit=1_000)]
+
+
+def a_disk() -> tuple[Desk, MemoryDisk]:
+    disk = MemoryDisk()
+    return Desk(disk), disk
+
+
+# ---------------------------------------------------------------- saving
+@pytest.mark.req("PWR-1", "BKG-7")
+async def test_state_records_and_entries_of_a_step_are_written_together() -> None:
+    desk, disk = a_disk()
+    assert await desk.save(told(1), entry(1), seen_at(2))
+    assert (await disk.load()).state == encode(KNOWN)[0]
+    assert [(r.number, r.reveals_position, r.thinnable) for r in await disk.pending(limit=9)] == [
+        (1, False, False),
+        (2, True, True),
+    ]
+    assert len(await disk.usage()) == 1
+    assert (desk.keeper.due_at_ms, desk.keeper.is_due, desk.keeper.owes_state) == (None, False, False)
+
+
+@pytest.mark.req("PWR-2", "BKG-7")
+async def test_a_disk_without_room_for_records_still_takes_state_and_usage_log() -> None:
+    desk, disk = a_disk()
+    disk.full_for_records = True
+    assert await desk.save(told(1), entry(1))
+    assert await desk.keeper.save(STATE, (told(2), Persist(required=True)))
+    assert (await disk.load()).state is not None
+    assert (await desk.numbers(), len(await disk.usage())) == ([], 1)
+    assert (desk.keeper.due_at_ms, desk.keeper.is_due, desk.keeper.owes_state) == (10_000, False, False)
+    await asyncio.sleep(10)
+    assert desk.keeper.is_due
+    disk.full_for_records = False
+    assert await desk.save(told(3))
+    assert await desk.numbers() == [1, 2, 3]
+    assert desk.keeper.due_at_ms is None
+
+
+@pytest.mark.req("PWR-2")
+async def test_a_disk_that_takes_nothing_is_owed_everything_but_what_was_undone() -> None:
+    desk, disk = a_disk()
+    disk.full = True
+    assert not await desk.save(told(1), entry(1))
+    assert not await desk.keeper.save(STATE, (told(2), entry(2), Persist(required=True)))
+    assert not await desk.save()
+    assert desk.keeper.is_due
+    disk.full = False
+    assert await desk.save(told(3), entry(2))
+    assert await desk.numbers() == [1, 3]
+    assert [each.number for each in await disk.usage()] == [1, 2]
+
+
+@pytest.mark.req("PWR-2", "TEL-4")
+async def test_what_waits_is_bounded_and_events_go_last() -> None:
+    desk, disk = a_disk()
+    disk.full = True
+    for number in range(1, 401):
+        await desk.save(told(number) if number % 2 else seen_at(number))
+    disk.full = False
+    await desk.save()
+    numbers = await desk.numbers()
+    assert len(numbers) == 256
+    assert numbers == sorted(numbers)
+    assert [number for number in numbers if number % 2] == list(range(1, 401, 2))
+
+
+@pytest.mark.req("TEL-4")
+async def test_what_the_store_gave_up_is_told_at_most_every_ten_minutes() -> None:
+    desk = Desk(MemoryStore(capacity_records=2))
+    await desk.save(told(1), told(2))
+    assert desk.posted == []
+    await desk.save(told(3))
+    await desk.save(told(4))
+    assert desk.posted == [RecordsDropped(1)]
+    await asyncio.sleep(600)
+    await desk.save()
+    assert desk.posted == [RecordsDropped(1), RecordsDropped(2)]
+    await asyncio.sleep(600)
+    await desk.save()
+    assert len(desk.posted) == 2, "nothing new was given up"
+
+
+# ---------------------------------------------------------------- recalling
+async def test_a_new_store_has_nothing_to_recall() -> None:
+    desk, _ = a_disk()
+    assert await desk.keeper.recall(PROFILE) == (None, None)
+
+
+@pytest.mark.req("PWR-1")
+async def test_a_boot_gets_exactly_what_was_committed() -> None:
+    desk, disk = a_disk()
+    await desk.save(told(1))
+    assert await Desk(disk).keeper.recall(PROFILE) == (KNOWN, None)
+
+
+@pytest.mark.req("PWR-1", "ACC-5")
+async def test_a_state_that_can_not_be_read_is_set_aside_and_the_dead_stay_dead() -> None:
+    desk, disk = a_disk()
+    await disk.commit(b"no state", (), vital=encode(KNOWN)[1])
+    durable, trouble = await desk.keeper.recall(PROFILE)
+    assert trouble is Trouble.REBUILT
+    assert durable is not None
+    assert durable.dead == (DEAD,)
+    state, _ = module.boot(durable, PROFILE, 0, trouble)
+    assert not state.durable.trip.running
+
+
+@pytest.mark.req("PWR-1", "ACC-5")
+async def test_when_nothing_can_be_read_the_module_knows_that_it_has_forgotten() -> None:
+    desk, disk = a_disk()
+    await disk.commit(b"no state", (), vital=b"nor this")
+    durable, trouble = await desk.keeper.recall(PROFILE)
+    assert (durable, trouble) == (Durable(FLOOR_MS, EPOCH, forgetful=True), Trouble.REBUILT)
+
+
+@pytest.mark.req("ACC-5")
+def test_an_older_state_learns_from_what_is_vital() -> None:
+    older = encode(Durable(FLOOR_MS, EPOCH))[0]
+    durable = recalled(Loaded(older, encode(KNOWN)[1], Trouble.ROLLED_BACK), PROFILE)
+    assert durable == vital.restored(Durable(FLOOR_MS, EPOCH), vital.of(KNOWN), PROFILE)
+    assert recalled(Loaded(None, None, Trouble.READ_ONLY), PROFILE) is None
+
+
+def test_bytes_that_are_no_state_are_refused_in_one_line() -> None:
+    assert decode_durable(encode(KNOWN)[0]) == KNOWN
+    with pytest.raises(StoreFailed, match="the stored state can not be read"):
+        decode_durable(b"")
