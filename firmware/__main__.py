@@ -1,25 +1,35 @@
 """The command `sharebox`: the module as a program.
 
-Exit codes: 0 stopped as asked, 1 internal error, 2 usage, 4 no radio, 6 configuration or stored state,
-130 interrupted.
+Exit codes: 0 done, or stopped as asked, 1 internal error, 2 usage, 3 the usage log is not whole, 4 no radio,
+6 configuration or stored state, 130 interrupted.
 """
 
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firmware.logbook import Book
+
 app = App(
     name="sharebox",
     help="An in-car sharing module as a program.",
-    help_epilogue="Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 4 no radio, "
-    "6 configuration or stored state, 130 interrupted.",
+    help_epilogue="Exit codes: 0 done, or stopped as asked, 1 internal error, 2 wrong usage, 3 the usage log is not "
+    "whole, 4 no radio, 6 configuration or stored state, 130 interrupted.",
     version="0.1.0",
 )
 
+log = App(name="log", help="The usage log: who had the car from when to when. The module may be running.")
+app.command(log)
+
+USAGE = 2
+LOG_NOT_WHOLE = 3
 NO_RADIO = 4
 CONFIGURATION = 6
 INTERRUPTED = 130
@@ -68,6 +78,78 @@ def demo(*, json: bool = False, pace: Annotated[float, Parameter(validator=Numbe
     from firmware.demo import play
 
     return play(json=json, pace=pace)
+
+
+@log.command
+def verify(
+    config: Annotated[Path, Parameter(name=["--config", "-c"])] = Path("sharebox.toml"), *, json: bool = False
+) -> int:
+    """Check that no entry of the usage log was altered, taken out or cut off.
+
+    Parameters
+    ----------
+    config:
+        The module's TOML file.
+    json:
+        Print one JSON object.
+    """
+    from firmware import logbook
+
+    return _consult(config, lambda book: _json(logbook.verdict_object(book)) if json else logbook.verdict(book))
+
+
+@log.command
+def who(
+    *,
+    at: str,
+    config: Annotated[Path, Parameter(name=["--config", "-c"])] = Path("sharebox.toml"),
+    json: bool = False,
+) -> int:
+    """Say who had the car at a time.
+
+    Parameters
+    ----------
+    at:
+        The time in ISO 8601, such as 2026-10-30T12:00:00Z; without an offset it is UTC.
+    config:
+        The module's TOML file.
+    json:
+        Print one JSON object.
+    """
+    from firmware import logbook
+
+    try:
+        at_ms = logbook.moment(at)
+    except ValueError as error:
+        sys.stderr.write(f"sharebox: {error}\n")
+        return USAGE
+    return _consult(
+        config, lambda book: _json(logbook.answer_object(book, at_ms)) if json else logbook.answer(book, at_ms)
+    )
+
+
+def _consult(config: Path, words: "Callable[[Book], str]") -> int:
+    """Read the usage log and print `words` about it."""
+    from firmware import logbook
+    from firmware.adapters.store.copies import read_copy
+    from firmware.config import STATE_FILE, ConfigError, read_config, read_provisioning
+    from firmware.ports import StoreFailed
+
+    try:
+        settings = read_config(config)
+        module_id = read_provisioning(settings).module_id
+        copy = read_copy(settings.path(settings.module.state_dir) / STATE_FILE)
+        book = logbook.opened(module_id, copy.usage, copy.state, copy.vital)
+    except (ConfigError, StoreFailed) as error:
+        return _failed(error, {ConfigError: CONFIGURATION, StoreFailed: CONFIGURATION})
+    sys.stdout.write(words(book) + "\n")
+    return LOG_NOT_WHOLE if book.faults else 0
+
+
+def _json(value: dict[str, object]) -> str:
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
 
 
 def _failed(error: BaseException, codes: dict[type[Exception], int]) -> int:

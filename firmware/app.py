@@ -18,7 +18,7 @@ from firmware.adapters.clocks import SystemClock
 from firmware.adapters.mqtt.broker import MqttBroker
 from firmware.adapters.mqtt.settings import BrokerMisconfigured, BrokerSettings
 from firmware.adapters.store import SqliteStore
-from firmware.config import BrokerTable, Config, ConfigError, read_provisioning
+from firmware.config import STATE_FILE, BrokerTable, Config, ConfigError, read_provisioning
 from firmware.core.events import TimeOffered
 from firmware.core.state import Profile
 from firmware.gateway import Gateway
@@ -33,8 +33,6 @@ from protocol.tokens import Trust
 
 OUTBOX_RECORDS = 20_000
 """About two weeks of driving at one position in half a minute."""
-
-STATE_FILE = "module.db"
 
 log = structlog.get_logger("sharebox")
 

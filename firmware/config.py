@@ -41,6 +41,9 @@ Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 
 MAKE_ONE: Final = "`shareboxctl dev init DIRECTORY` makes one"
 
+STATE_FILE: Final = "module.db"
+"""In `[module] state_dir`; the critical record, the reserve and damaged files lie beside it."""
+
 
 class ConfigError(Exception):
     """A file is missing, unreadable or wrong: one line with what, why and what to do."""

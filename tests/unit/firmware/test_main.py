@@ -4,11 +4,18 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 
 from firmware import __main__ as command
+from firmware.adapters.store import SqliteStore
+from firmware.core import usage
+from firmware.core.state import Durable
+from firmware.core.usage import Entry, Use
+from firmware.keeper import encode
 from firmware.ports import RadioUnavailable, StoreFailed
+from tests.support.credentials import MODULE_ID
 from tests.support.module_files import configuration
 
 
@@ -34,16 +41,16 @@ def sharebox(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
 Sharebox = Callable[..., tuple[int, str, str]]
 
 
-@pytest.mark.parametrize("tokens", [("--help",), ("run", "--help"), ("demo", "--help")])
+@pytest.mark.parametrize("tokens", [("--help",), ("run", "--help"), ("demo", "--help"), ("log", "--help")])
 def test_help_is_printed(sharebox: Sharebox, tokens: tuple[str, ...]) -> None:
     code, out, err = sharebox(*tokens)
     assert (code, err) == (0, "")
-    assert "--json" in out or "demo" in out
+    assert "--json" in out or "demo" in out or "verify" in out
 
 
 def test_the_help_names_every_exit_code(sharebox: Sharebox) -> None:
     _, out, _ = sharebox("--help")
-    for code in (0, 1, 2, command.NO_RADIO, command.CONFIGURATION, command.INTERRUPTED):
+    for code in (0, 1, 2, command.LOG_NOT_WHOLE, command.NO_RADIO, command.CONFIGURATION, command.INTERRUPTED):
         assert f"{code} " in out
 
 
@@ -97,3 +104,49 @@ def test_an_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main()
     assert ended.value.code == command.INTERRUPTED
+
+
+# ---------------------------------------------------------------- the usage log
+async def filled(tmp_path: Path, *, cut_off: int = 0) -> str:
+    """A module's configuration, with a usage log of two entries; the last `cut_off` of them are missing."""
+    file = configuration(tmp_path)
+    durable, links = Durable(0, 0), []
+    for at_ms, use in ((1_000, Use.STARTED), (2_000, Use.ENDED)):
+        entry = Entry(0, "", at_ms, "synced", use, "61", "driver", "0a")
+        head, chained = usage.chain(MODULE_ID, durable.log, entry)
+        durable = msgspec.structs.replace(durable, log=head)
+        links.append(chained)
+    state, vital = encode(durable)
+    (tmp_path / "state").mkdir()
+    store = SqliteStore(tmp_path / "state" / "module.db", capacity_records=10)
+    await store.commit(state, (), vital=vital, usage=tuple(links[: len(links) - cut_off]))
+    await store.close()
+    return str(file)
+
+
+@pytest.mark.req("BKG-7")
+async def test_a_whole_usage_log_verifies_and_says_who_had_the_car(sharebox: Sharebox, tmp_path: Path) -> None:
+    file = await filled(tmp_path)
+    assert sharebox("log", "verify", "--config", file) == (0, "The usage log is whole: 2 entries.\n", "")
+    code, out, _ = sharebox("log", "who", "--at", "1970-01-01T00:00:01.5Z", "-c", file)
+    assert code == 0
+    assert out.startswith("User 61 (driver), booking 0a: from 1970-01-01T00:00:01.000Z")
+    code, out, _ = sharebox("log", "who", "--at", "1970-01-01 00:00:03", "-c", file, "--json")
+    assert (code, json.loads(out)["stays"]) == (0, [])
+
+
+@pytest.mark.req("BKG-7")
+async def test_a_usage_log_that_was_cut_off_is_exit_code_3(sharebox: Sharebox, tmp_path: Path) -> None:
+    file = await filled(tmp_path, cut_off=1)
+    assert sharebox("log", "verify", "-c", file) == (3, "The usage log is not whole:\nEntry 2 is missing.\n", "")
+    code, out, _ = sharebox("log", "verify", "-c", file, "--json")
+    assert (code, json.loads(out)["faults"]) == (3, [{"number": 2, "what": "is missing"}])
+
+
+def test_a_log_that_can_not_be_read_and_a_time_that_is_none_are_one_line(sharebox: Sharebox, tmp_path: Path) -> None:
+    file = str(configuration(tmp_path))
+    code, out, err = sharebox("log", "verify", "-c", file)
+    assert (code, out) == (command.CONFIGURATION, "")
+    assert "has this module ever run" in err
+    code, _, err = sharebox("log", "who", "--at", "noon", "-c", file)
+    assert (code, err) == (2, "sharebox: 'noon' is no time; write it like 2026-10-30T12:00:00Z\n")
