@@ -37,6 +37,7 @@ from host_tools.radio.bleak_scanner import BleakScannerVirtual, uuid_text
 T = TypeVar("T")
 
 DISCONNECT_LIMIT_S = 10.0
+_CANCEL_EVERY_S = 0.1
 _WRITE_HEADER = 3  # opcode and handle of an ATT write
 
 
@@ -136,7 +137,7 @@ class BleakClientVirtual(BaseBleakClient):
             asyncio.get_running_loop().call_soon(self._disconnected_callback)
         link.gone.set_result(None)
         for task in list(link.running):
-            task.cancel()
+            _cancel_until_done(task)
 
     async def disconnect(self) -> None:
         """Disconnects; afterwards `is_connected` is false in any case and the callback has been called."""
@@ -308,3 +309,10 @@ class BleakClientVirtual(BaseBleakClient):
 
 
 _CCCD = uuid_text(gatt.GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR)
+
+
+def _cancel_until_done(task: asyncio.Future[Any]) -> None:
+    """Before Python 3.12 `wait_for`, on which Bumble waits, swallows a cancellation that comes with the answer."""
+    if not task.done():
+        task.cancel()
+        asyncio.get_running_loop().call_later(_CANCEL_EVERY_S, _cancel_until_done, task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -318,3 +319,20 @@ class Refusing(PairingDelegate):
 
     async def accept(self) -> bool:
         return False
+
+
+async def test_an_operation_that_misses_its_cancellation_ends_with_the_link_all_the_same(
+    air: VirtualAir, thing: Thing
+) -> None:
+    async def misses_one(_link: object) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async with BleakClient(await found(thing)) as client:
+        running = asyncio.create_task(client._backend._run(misses_one, "it"))  # type: ignore[attr-defined]
+        await asyncio.sleep(0.1)
+        air.drop(thing.radio)
+        with pytest.raises(BleakError, match="it failed: disconnected"):
+            async with asyncio.timeout(1):
+                await running
