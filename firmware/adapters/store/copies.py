@@ -19,6 +19,8 @@ from firmware.core.usage import Chained
 from firmware.ports import StoreFailed
 
 TRIES: Final = 20
+_FIRST: Final = "SELECT body, checksum, 0 FROM state"  # schema 1
+_NEWEST: Final = "SELECT body, checksum, generation FROM state"
 
 
 class Copy(NamedTuple):
@@ -67,14 +69,20 @@ def copied(files: Files, path: Path) -> Iterator[Database]:
 def read_state(database: Database, path: Path) -> tuple[bytes | None, int]:
     """The state and its generation. Raises sqlite3.Error, Damaged."""
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
-    row = database.execute("SELECT body, checksum FROM state").fetchone() if "state" in tables else None
-    generation = read_tally(database, "generation") if "usage" in tables else 0
+    if "state" not in tables:
+        return None, 0
+    row = database.execute(_NEWEST if "usage" in tables else _FIRST).fetchone()
     if row is None:
-        return None, generation
-    body = bytes(row[0])
-    if zlib.crc32(body) != row[1]:
+        return None, 0
+    body, found = bytes(row[0]), int(row[2])
+    if checksum(body, found) != row[1]:
         raise Damaged(damaged(path, "the state does not match its checksum"))
-    return body, generation
+    return body, found
+
+
+def checksum(state: bytes, generation: int) -> int:
+    """Over both; files of the first schema have no generation."""
+    return zlib.crc32(state, generation)
 
 
 def read_usage(database: Database) -> tuple[Chained, ...]:

@@ -35,10 +35,14 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """,
     """
     CREATE TABLE usage (number INTEGER PRIMARY KEY, body BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
-    INSERT INTO tally VALUES ('generation', 0);
+    ALTER TABLE state ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
     """,
 )
-"""`MIGRATIONS[n]` leads from schema version n to n + 1. Entries are added, never changed."""
+"""`MIGRATIONS[n]` leads from schema version n to n + 1. Entries are added, never changed.
+
+The generation stands in the state's own row, under its checksum: a card that lies can leave a mixture of old and new
+pages that SQLite takes for sound.
+"""
 
 
 class Rows(Protocol):

@@ -11,7 +11,6 @@ were acknowledged, by a card that lied or somebody who put an old copy back.
 
 import contextlib
 import sqlite3
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -188,7 +187,8 @@ class Disk:
         else:
             if records:
                 self._reserve.take()
-        self._note(vital)
+        if state is not None:
+            self._note(vital)
         return dropped
 
     def _be_loaded(self) -> None:
@@ -202,11 +202,12 @@ class Disk:
         generation = max(self._generation or 0, self._kept.generation if self._kept else 0) + 1
         expected, self._attempted = (self._generation, self._attempted), generation
         with transaction(database):
-            if self._count("generation") not in expected:
+            found = database.execute("SELECT generation FROM state").fetchone() or (0,)
+            if found[0] not in expected:
                 raise StoreFailed(f"the state file {self._path} is another one than at boot: start the module again")
-            database.execute("UPDATE tally SET count = ? WHERE name = 'generation'", (generation,))
             if state is not None:
-                database.execute("REPLACE INTO state VALUES (1, ?, ?)", (state, zlib.crc32(state)))
+                row = (state, copies.checksum(state, generation), generation)
+                database.execute("REPLACE INTO state VALUES (1, ?, ?, ?)", row)
             for entry in usage:
                 database.execute("REPLACE INTO usage VALUES (?, ?, ?)", (entry.number, entry.body, entry.digest))
             for record in records:
@@ -217,7 +218,8 @@ class Disk:
             if records:
                 self._make_room(database)
             dropped = self._count("dropped")
-        self._generation = generation
+        if state is not None:
+            self._generation = generation
         return dropped
 
     def _note(self, vital: bytes | None) -> None:
