@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ setup: ## prepare .venv for development
 
 setup-demo:
 	@.ci/setup demo
+
+setup-cluster:
+	@.ci/setup cluster
 
 setup-bench:
 	@.ci/setup bench
@@ -48,6 +51,18 @@ format: setup ## put the source into its form
 
 powercut: setup ## the power cut at every write of the real store; IMAGES=10000, goes on where it was
 	@$(BIN)/python -m tests.powercut --images $(or $(IMAGES),10000)
+
+sim: setup ## a simulated world: SEED=n tells its story, SEEDS=A..B plays several, TRACE=file plays a stored one again
+	@$(BIN)/python -m tests.simulation.run $(if $(TRACE),--trace $(TRACE),$(if $(SEEDS),--seeds $(SEEDS),--seed $(or $(SEED),0))) $(ARGS)
+
+campaign: setup ## many worlds on all cores, goes on where it was: SEEDS=A..B, or SCHEDULER=tcp://host:8786 for a cluster
+	@$(BIN)/python -m tests.simulation.campaign --seeds $(or $(SEEDS),0..200) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(ARGS)
+
+cluster: setup-cluster ## the same on a Dask scheduler and two workers of this machine
+	@$(BIN)/python -m tests.simulation.cluster --seeds $(or $(SEEDS),0..64) $(ARGS)
+
+defects: setup ## how many planted defects the simulator finds
+	@$(BIN)/python -m tests.simulation.hunt $(ARGS)
 
 requirements: setup ## which test shows which rule, and which rules have none
 	@$(BIN)/python -m tests.support.matrix

@@ -1,0 +1,578 @@
+"""The auditor: what must never happen, from docs/requirements.md and the truth of the simulated world alone.
+
+Its limits are literals. It uses no rule, constant or clock of the core: what it sees of a module is what leaves it
+(actions, answers, publications) and what is really on its disk.
+"""
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from firmware.core.effects import Actuate, Effect, HangUp, Persist, Report
+from firmware.core.events import (
+    Action,
+    ActuationFinished,
+    Event,
+    HandshakeFailed,
+    LinkLost,
+    OrderReceived,
+    RequestReceived,
+    TokenPresented,
+    VehicleSampled,
+)
+from firmware.core.state import Durable, State
+from firmware.ports import StoredRecord
+from protocol.errors import Code, Refusal, Role
+from protocol.messages import Accepted, Access, Done, Ended, Nonce, Operation, Outcome, Position, Push, Reply, Status
+from protocol.telemetry import EventKind
+from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
+from tests.simulation.car import HOME
+from tests.simulation.clocks import Deadline, TrueClock
+from tests.simulation.ingest import place_of
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+RUNNING: Final = (1, 2, 3)
+"""active, overdue, cutoff_pending: the phases of a booking that has the car (requirements, "Booking life cycle")."""
+NEEDS: Final = {Operation.UNLOCK: 1, Operation.ENABLE_DRIVE: 2, Operation.DISABLE_DRIVE: 2, Operation.LOCK: 4,
+                Operation.LOCATE: 8}  # fmt: skip
+MAY_REFUSE_THE_HOLDER: Final = frozenset(
+    {Code.BUSY, Code.STORAGE_FAILED, Code.VEHICLE_NO_RESPONSE, Code.COMMAND_ID_REUSED, Code.NOT_PARKED,
+     Code.END_NOT_POSSIBLE, Code.DOORS_OPEN, Code.PERMISSION_MISSING, Code.POSITION_UNKNOWN, Code.OUTCOME_UNKNOWN,
+     Code.NONCE_UNKNOWN, Code.CLOCK_UNCERTAIN, Code.ORDER_LATE, Code.ORDER_UNSUPPORTED, Code.LIST_OUTDATED}
+)  # fmt: skip
+
+
+class Violation(Exception):
+    """Something happened that never may. `name` is stable, so that a trace can be made smaller."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"{name}: {detail}")
+        self.name = name
+
+
+class Tenure(NamedTuple):
+    """Who has the car, as the world can know it. `due_at`: when its cutoff truly falls due. `window`: when the module
+    may think so, None once it has booted since. `ordered_at`: since when an end has been ordered, -1 never."""
+
+    booking: Booking | None = None
+    due_at: int = 0
+    window: Deadline | None = None
+    released: bool = False
+    ordered_at: int = -1
+    named: bool = False
+    """An order has named it, be it one that may be thought late."""
+    dead: frozenset[bytes] = frozenset()
+    revoked: frozenset[bytes] = frozenset()
+    newest: tuple[tuple[bytes, int], ...] = ()
+    list_number: int = 0
+
+
+class Auditor:
+    """Looks at every step of one module."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.clock = TrueClock(world)
+        self.ram = Tenure()
+        self.disk = Tenure()
+        self.sessions: dict[int, Booking] = {}
+        """Which booking each link has truly authenticated with."""
+        self.cause: RequestReceived | None = None
+        """The request that is being dealt with."""
+        self.signed: Order | RevocationList | None = None
+        """What the backend signed that is being dealt with."""
+        self.floor_ms = 0
+        self.executed: set[tuple[bytes, bytes]] = set()
+        self.given: set[tuple[bytes, bytes]] = set()
+        """Commands that reached the module, by user; those which moved something; and the last acknowledged."""
+        self.asked: dict[tuple[int, int], bytes] = {}
+        self.done: list[tuple[bytes, bytes]] = []
+        self.numbers: dict[int, bytes] = {}
+        """Committed records that the broker has not got yet."""
+        self.secret: set[int] = set()
+        """Places that were visited during somebody else's booking."""
+        self.failures: list[int] = []
+        self.sampled_at = -1
+        self.still_since = -1
+        self.nonces: dict[bytes, int] = {}
+        """Nonces given out since the boot, and when last (the module's time)."""
+        self.hidden_since = -1
+        self.doors_open = False
+        self.seen_at = 0
+        """The place of the last fix that the module was told."""
+
+    def fail(self, name: str, detail: str) -> None:
+        """It happened."""
+        raise Violation(name, f"{detail}, at {self.world.time()}")
+
+    # ------------------------------------------------------------ what the module was told
+    def parked_for(self) -> int:
+        """For how long the samples have said that the car is parked, in the module's own time; -1 when they do not.
+        A sample older than 2.5 s, or a hole longer than that, says nothing."""
+        mono = self.world.device.mono
+        if self.still_since < 0 or mono - self.sampled_at > 2_500:
+            return -1
+        return mono - self.still_since
+
+    @property
+    def moving(self) -> bool:
+        """Whether the car truly moves, for so long that a sample of before says nothing any more."""
+        car = self.world.car
+        return not car.standing and self.world.heap.now - car.moves_since > 2_500
+
+    def sample(self, sample: VehicleSampled) -> None:
+        """A sample is about to be told."""
+        mono = self.world.device.mono
+        still = sample.ignition_on is False and sample.speed_kmh == 0
+        hole = self.sampled_at < 0 or mono - self.sampled_at > 2_500
+        if not still:
+            self.still_since = -1
+        elif self.still_since < 0 or hole:
+            self.still_since = mono
+        self.sampled_at = mono
+        self.doors_open = sample.doors_open is not False
+        if sample.fix is not None and sample.fix.latitude_e7:
+            self.seen_at = (sample.fix.latitude_e7 - HOME[0]) // 10_000
+        if sample.fix is not None and sample.fix.taken_at_ms == mono and sample.fix.latitude_e7:
+            self.clock.offered("gnss", self.world.car.gnss_error_ms)
+
+    def offered(self, source: str, error_ms: int) -> None:
+        """A clock outside is about to say the time, so much wrong."""
+        self.clock.offered(source, error_ms)
+
+    def hears(self, event: Event) -> None:
+        """A fact is about to be told."""
+        self.cause = event if isinstance(event, RequestReceived) else None
+        self.signed = None
+        match event:
+            case VehicleSampled():
+                self.sample(event)
+            case OrderReceived(signed):
+                self.signed = signed
+                self.world.dense(9_000)
+            case RequestReceived(link, request, signed) if link in self.sessions:
+                self.signed = None if isinstance(signed, TimeAttestation) else signed
+                if request.operation is not Operation.OUTCOME:
+                    self.given.add((self.sessions[link].user, request.command_id))
+                    self.asked[link, request.id] = request.command_id
+            case TokenPresented(link, booking):
+                self.sessions[link] = booking
+            case LinkLost(link):
+                self.sessions.pop(link, None)
+            case HandshakeFailed():
+                self.failures = [*self.failures, self.world.device.mono][-10:]
+            case _:
+                pass
+
+    def deadline(self, tenure: Tenure) -> Deadline:
+        """Between which true times the module may think that the cutoff falls due."""
+        return tenure.window or self.clock.after_reboot(tenure.due_at)
+
+    # ------------------------------------------------------------ power and disk
+    def booting(self, stored: Durable | None) -> None:
+        """The module is about to boot from this."""
+        on_disk = self.world.device.disk.durable
+        if stored != on_disk:
+            self.fail("state_not_restored", "the module boots from something else than was committed")
+        self.sampled_at = self.still_since = -1
+        self.sessions.clear()
+        self.asked.clear()
+        self.failures.clear()
+        self.nonces.clear()
+        self.hidden_since = -1
+        floor_ms = self.floor_ms if stored is None else stored.floor_ms
+        self.clock.booted(floor_ms)
+        self.ram = self.disk = self.disk._replace(window=None)
+
+    def power_lost(self) -> None:
+        """What was not durable is gone."""
+        self.ram = self.disk
+
+    def committed(self, durable: Durable, records: tuple[StoredRecord, ...], lost: list[StoredRecord]) -> None:
+        """The disk has it."""
+        if durable.floor_ms < self.floor_ms:
+            self.fail("floor_fell", f"from {self.floor_ms} to {durable.floor_ms}")
+        if durable.floor_ms > self.world.utc_ms + self.clock.drift_ms():
+            ahead = durable.floor_ms - self.world.utc_ms
+            self.fail("floor_ahead_of_time", f"by {ahead} ms, and nobody signed that")
+        self.floor_ms = durable.floor_ms
+        self.disk = self._follow(self.ram, durable)
+        for record in records:
+            if self.numbers.get(record.number, record.body) != record.body:
+                self.fail("record_overwritten", f"record {record.number} was committed and is another one now")
+            self.numbers[record.number] = record.body
+        for record in lost:
+            self.numbers.pop(record.number, None)
+        self.world.moment("committed")
+
+    # ------------------------------------------------------------ each step
+    def adopted(self, event: Event, before: State | None, state: State, effects: tuple[Effect, ...]) -> None:
+        """The module has decided; nothing of it has been carried out yet."""
+        durable = state.durable
+        old = self.ram
+        new = self._follow(old, durable)
+        if before is not None:
+            self._changed(old, new, event, effects)
+        for effect in effects:
+            if isinstance(effect, Actuate):
+                self._ordered(effect, old, new, event, before is None)
+        if len(state.links) > 3 or len(durable.executed) > 64 or len(durable.dead) > 256 or len(effects) > 64:
+            self.fail("unbounded", "links, outcomes, dead bookings or effects outgrow their limit")
+        self.ram = new
+        self._late(new)
+        self._withdrawn()
+
+    def _follow(self, old: Tenure, durable: Durable) -> Tenure:
+        """The tenure that this durable state means."""
+        trip = durable.trip
+        booking = trip.booking if int(trip.phase) in RUNNING else None
+        if isinstance(self.signed, RevocationList) and self.signed.number > old.list_number:
+            tokens = frozenset(token for token, _ in self.signed.revoked)
+            old = old._replace(revoked=tokens, list_number=self.signed.number)
+        same = booking is not None and old.booking is not None and booking.booking_id == old.booking.booking_id
+        ordered_at = old.ordered_at if same else -1
+        if same and ordered_at < 0 and self._orders(booking):
+            ordered_at = self.world.heap.now
+        named = same and (old.named or self._names(booking))
+        if booking == old.booking:
+            return old._replace(released=durable.drive_enabled, ordered_at=ordered_at, named=named)
+        dead, due_at, window, newest = old.dead, old.due_at, old.window, dict(old.newest)
+        if old.booking is not None and not same:
+            dead = dead | {old.booking.booking_id}
+        if booking is not None:
+            newest[booking.user] = max(booking.device_generation, newest.get(booking.user, 0))
+            if not same:
+                due_at = booking.ends_at_s * 1000 + 1_800_000 - self.world.base_ms
+                window = self.clock.at_start(due_at)
+        return old._replace(
+            booking=booking, due_at=due_at, window=window, released=durable.drive_enabled, ordered_at=ordered_at,
+            named=named, dead=dead, newest=tuple(newest.items()),
+        )  # fmt: skip
+
+    def _orders(self, booking: Booking | None) -> bool:
+        """Whether what is being dealt with orders the end of this booking, and cannot be thought late."""
+        signed = self.signed
+        if booking is None or signed is None:
+            return False
+        if isinstance(signed, Order):
+            in_time = self.world.utc_ms + self.clock.early_ms() < signed.expires_s * 1000
+            return signed.booking_id == booking.booking_id and in_time
+        newest = signed.number >= self.ram.list_number
+        return newest and booking.token_id in {token for token, _ in signed.revoked}
+
+    def _changed(self, old: Tenure, new: Tenure, event: Event, effects: tuple[Effect, ...]) -> None:
+        """A booking came, went, or got another device."""
+        reported = [e.record.kind for e in effects if isinstance(e, Report)]
+        if old.booking == new.booking:
+            return
+        if old.booking is not None and (new.booking is None or new.booking.booking_id != old.booking.booking_id):
+            self._ended(old, new, effects, reported)
+        if new.booking is not None and (old.booking is None or new.booking.booking_id != old.booking.booking_id):
+            self._began(old, new.booking, effects, reported)
+        elif new.booking is not None and old.booking is not None:
+            genuine = any(
+                (b.token_id, b.user, b.role) == (new.booking.token_id, old.booking.user, old.booking.role)
+                and b.device_generation >= old.booking.device_generation
+                for b in self.sessions.values()
+            )
+            kept = (new.booking.ends_at_s, new.booking.permissions) == (old.booking.ends_at_s, old.booking.permissions)
+            if not (genuine and kept):
+                self.fail("booking_changed", "the running booking is another one without a newer device of its user")
+
+    def _began(
+        self, old: Tenure, booking: Booking, effects: tuple[Effect, ...], reported: list[EventKind | None]
+    ) -> None:
+        """ACC-3 to ACC-6, ACC-11, CLK-2, BKG-1."""
+        who = f"booking {booking.booking_id.hex()[-4:]}"
+        if booking not in self.sessions.values():
+            self.fail("started_without_its_phone", who)
+        if booking.booking_id in old.dead or booking.booking_id in self.disk.dead:
+            self.fail("dead_booking_revived", who)
+        if booking.token_id in old.revoked | self.disk.revoked:
+            self.fail("revoked_booking_started", who)
+        if booking.module_id != self.world.device.profile.module_id or booking.key_epoch < 1:
+            self.fail("foreign_booking_started", who)
+        if dict(old.newest).get(booking.user, 0) > booking.device_generation:
+            self.fail("replaced_device_started", who)
+        early, late = self.clock.early_ms(), self.clock.late_ms()
+        now = self.world.utc_ms
+        if not booking.not_before_s * 1000 - early <= now < booking.ends_at_s * 1000 + late:
+            self.fail("started_outside_its_window", f"{who}, clock {early} ms fast or {late} ms slow at most")
+        too_early = self.world.heap.now < self.deadline(old).earliest - 1_800_000
+        if old.booking is not None and (too_early or self.parked_for() < 5_000):
+            self.fail("taken_over_too_early", f"{who}: parked for {self.parked_for()} ms")
+        if EventKind.BOOKING_STARTED not in reported:
+            self.fail("start_not_reported", who)
+        if not any(isinstance(e, Persist) and e.required for e in effects):
+            self.fail("started_before_durable", who)
+
+    def _ended(
+        self,
+        old: Tenure,
+        new: Tenure,
+        effects: tuple[Effect, ...],
+        reported: list[EventKind | None],
+    ) -> None:
+        """CUT-1 to CUT-3, BKG-2, BKG-3: why a booking may end, and what has to happen with it."""
+        assert old.booking is not None
+        # Where the car is parked, or was last seen, is told.
+        self.secret -= {self.world.car.place, self.seen_at}
+        if self.parked_for() < 5_000:
+            self.fail("taken_from_a_moving_car", f"a booking ends, parked for {self.parked_for()} ms")
+        if self.moving:
+            self.fail("taken_from_a_moving_car", "a booking ends")
+        cut = EventKind.BOOKING_CUT_OFF in reported
+        if not cut and EventKind.BOOKING_ENDED not in reported:
+            self.fail("end_not_reported", "a booking ends")
+        if not any(isinstance(e, Actuate) and e.action is Action.ARM_IMMOBILISER for e in effects):
+            self.fail("not_armed", "a booking ends and the immobiliser stays released")
+        if cut:
+            early = self.deadline(old).earliest - self.world.heap.now
+            if early > 0:
+                self.fail("cut_off_too_early", f"{early} ms")
+            held = {link for link, b in self.sessions.items() if b.token_id == old.booking.token_id}
+            there = {link.id for link in self.world.device.state.links}
+            hung_up = {e.link for e in effects if isinstance(e, HangUp)}
+            if (held & there) - hung_up:
+                self.fail("link_kept_after_cutoff", f"links {held & there}")
+            return
+        cause = self.cause
+        holder = None if cause is None else self.sessions.get(cause.link)
+        asked = (
+            cause is not None
+            and cause.request.operation is Operation.END_BOOKING
+            and holder is not None
+            and (holder.booking_id, holder.token_id) == (old.booking.booking_id, old.booking.token_id)
+        )
+        if asked and self.doors_open:
+            self.fail("ended_with_open_doors", "the driver was not told to close them")
+        ordered = old.ordered_at >= 0 or old.named or self._orders(old.booking) or self._names(old.booking)
+        if not (asked or ordered or new.booking is not None):
+            self.fail("ended_by_nobody", "no driver, order or other booking")
+
+    def _names(self, booking: Booking | None) -> bool:
+        """Whether what is being dealt with names it, late or not: the module need not know that it is late."""
+        ordered = self.signed if isinstance(self.signed, Order) else None
+        return ordered is not None and booking is not None and ordered.booking_id == booking.booking_id
+
+    def _late(self, tenure: Tenure) -> None:
+        """CUT-4, and the same for an ordered end: one second after its conditions hold, no booking is alive."""
+        if tenure.booking is None:
+            return
+        parked = self.parked_for()
+        if parked < 5_000:
+            return
+        now = self.world.heap.now
+        ready_at = now - (parked - 5_000)
+        late = now - max(self.deadline(tenure).latest, ready_at)
+        if late > 1_000:
+            self.fail("not_cut_off", f"overdue and parked, and alive {late} ms later")
+        if tenure.ordered_at >= 0 and now > max(tenure.ordered_at, ready_at) + 1_000:
+            self.fail("order_not_carried_out", "ordered to end and parked for longer than a second")
+
+    # ------------------------------------------------------------ actions
+    def _ordered(self, effect: Actuate, old: Tenure, new: Tenure, event: Event, booting: bool) -> None:
+        """An action is ordered: who asked for it?"""
+        match effect.action:
+            case Action.ARM_IMMOBILISER:
+                self._takes(old, event, booting)
+            case Action.LOCK:
+                self._locks(old, new)
+            case Action.RELEASE_IMMOBILISER if not effect.command_id:
+                if not (booting and old.booking is not None and old.released):
+                    self.fail("released_without_command", f"at {type(event).__name__}")
+            case _:
+                self._gives(effect, new)
+
+    def _locks(self, old: Tenure, new: Tenure) -> None:
+        """The module never locks by itself (CUT-7)."""
+        cause = self.cause
+        booking = None if cause is None else self.sessions.get(cause.link)
+        if cause is None or cause.request.operation not in (Operation.LOCK, Operation.END_BOOKING):
+            self.fail("locked_by_itself", "nobody asked")
+            return
+        # A request may also be what starts its booking.
+        admitted = {tenure.booking.booking_id for tenure in (old, new) if tenure.booking is not None}
+        if booking is None or booking.booking_id not in admitted:
+            self.fail("locked_without_admission", "somebody without the car asked")
+
+    def _takes(self, old: Tenure, event: Event, booting: bool) -> None:
+        """Nothing is taken away from a moving car, or from one of which nobody knows (CUT-3)."""
+        if old.booking is None or not old.released:
+            return
+        if booting:
+            self.fail("taken_at_boot", "the immobiliser is armed although a running booking may drive")
+        car = self.world.car
+        if self.moving and not car.by_key and not car.immobilised:
+            self.fail("taken_from_a_moving_car", "the immobiliser is armed")
+        # A release that nobody saw happen was not given yet.
+        failed = isinstance(event, ActuationFinished) and not event.confirmed
+        if self.parked_for() < 5_000 and not failed:
+            self.fail("taken_from_an_unknown_car", f"armed, parked for {self.parked_for()} ms")
+
+    def _gives(self, effect: Actuate, new: Tenure) -> None:
+        """ACC-1 to ACC-3, ACC-7: only to the phone that holds the running booking, each command once."""
+        cause = self.cause
+        what = effect.action.value
+        booking = None if cause is None else self.sessions.get(cause.link)
+        if cause is None or booking is None:
+            self.fail("moved_without_admission", what)
+            return
+        running = new.booking
+        if running is None or (booking.token_id, booking.booking_id) != (running.token_id, running.booking_id):
+            self.fail("moved_without_admission", f"{what} by a booking that has not the car")
+            return
+        wanted = {Action.UNLOCK: Operation.UNLOCK, Action.RELEASE_IMMOBILISER: Operation.ENABLE_DRIVE}
+        if wanted.get(effect.action, cause.request.operation) is not cause.request.operation:
+            self.fail("another_action", f"{what} for {cause.request.operation.name}")
+        if not running.permissions & NEEDS[cause.request.operation]:
+            self.fail("moved_without_permission", what)
+        if running.booking_id in new.dead or (running.token_id in new.revoked and new.ordered_at < 0):
+            self.fail("moved_for_a_dead_booking", what)
+        key = (booking.user, effect.command_id)
+        if key in self.executed:
+            self.fail("command_executed_twice", what)
+        self.executed.add(key)
+        remembered = self.world.device.disk.durable
+        known = remembered is not None and any(e.command_id == effect.command_id for e in remembered.executed)
+        if not known:
+            self.fail("moved_before_durable", what)
+
+    # ------------------------------------------------------------ answers
+    def _holds(self, link: int) -> bool:
+        booking, running = self.sessions.get(link), self.ram.booking
+        return (
+            booking is not None
+            and running is not None
+            and (booking.token_id, booking.booking_id) == (running.token_id, running.booking_id)
+        )
+
+    def told(self, link: int, push: Push) -> None:
+        """The module tells a phone something unasked."""
+        if isinstance(push.body, Access):
+            self._access(link, push.body)
+
+    def _access(self, link: int, access: Access) -> None:
+        if access.granted and not self._holds(link):
+            self.fail("granted_to_another", f"link {link} is told that it has access")
+        if access.refusal is not None:
+            self._refusal(access.refusal)
+            self._refused_the_holder(link, access.refusal)
+
+    def _refusal(self, refusal: Refusal) -> None:
+        """ACC-8."""
+        self.world.reach(f"code: {refusal.code.name}")
+        if not refusal.rule or not refusal.remedy or refusal.code == 0:
+            self.fail("refused_without_reason", refusal.code.name)
+
+    def answered(self, link: int, reply: Reply) -> None:
+        """The module answers a request."""
+        body = reply.body
+        cause = self.cause if self.cause is not None and self.cause.link == link else None
+        match body:
+            case Refusal():
+                self._refusal(body)
+                self._refused_the_holder(link, body)
+            case Status():
+                self._access(link, body.access)
+                if body.vehicle is not None and not self._holds(link):
+                    self.fail("car_shown_to_another", f"link {link}")
+            case Position():
+                running = self.ram.booking
+                if not self._holds(link) or running is None or not running.permissions & 8:
+                    self.fail("located_without_admission", f"link {link}")
+            case Done() | Ended():
+                self._outcome(link, self.asked.get((link, reply.id), b""))
+            case Nonce():
+                self.nonces[body.nonce] = self.world.device.mono
+            case Accepted() if cause is not None and isinstance(cause.signed, TimeAttestation):
+                age = self.world.device.mono - self.nonces.pop(cause.signed.nonce, -1_000_000)
+                if age > 330_000:
+                    self.fail("time_replayed", "an attestation for no nonce of the last minutes was accepted")
+            case Outcome() if cause is not None:
+                self._remembered(link, cause.request.command_id, body)
+            case _:
+                pass
+
+    def _refused_the_holder(self, link: int, refusal: Refusal) -> None:
+        """CUT-1: until 30:00 after its end everything works for whoever has the car."""
+        in_time = self._holds(link) and self.world.heap.now < self.deadline(self.ram).earliest
+        if in_time and refusal.code not in MAY_REFUSE_THE_HOLDER:
+            self.fail("refused_the_holder", refusal.code.name)
+        self._forgotten(link, refusal)
+        if refusal.code is Code.PERMISSION_MISSING and self._holds(link) and self.cause is not None:
+            running = self.ram.booking
+            assert running is not None
+            if running.permissions & NEEDS.get(self.cause.request.operation, 0):
+                self.fail("refused_the_holder", "a permission that it carries")
+
+    def _outcome(self, link: int, command_id: bytes) -> None:
+        booking = self.sessions.get(link)
+        if booking is not None and command_id:
+            self.done = [*self.done, (booking.user, command_id)][-30:]
+
+    def _forgotten(self, link: int, refusal: Refusal) -> None:
+        """ACC-7: the last 64 are remembered; 30 of them all the more."""
+        booking = self.sessions.get(link)
+        if refusal.code is not Code.OUTCOME_UNKNOWN or booking is None or self.cause is None:
+            return
+        if (booking.user, self.cause.request.command_id) in self.done:
+            self.fail("outcome_forgotten", "a command that was acknowledged")
+
+    def _remembered(self, link: int, command_id: bytes, outcome: Outcome) -> None:
+        """ACC-7: what was acknowledged is what is remembered, also after a reboot."""
+        booking = self.sessions.get(link)
+        if booking is None:
+            self.fail("outcome_told_to_nobody", f"link {link}")
+            return
+        key = (booking.user, command_id)
+        if key in self.done and outcome.code not in (Code.OK, Code.OVERDUE, Code.OUTSIDE_HOME_AREA):
+            self.fail("two_outcomes", f"acknowledged, and now {outcome.code.name}")
+        if key not in self.given:
+            self.fail("outcome_of_another", "the outcome of a command that this user never gave")
+
+    # ------------------------------------------------------------ strangers
+    def let_in(self, link: int) -> None:
+        """A handshake may go on (SEC-2: after five failures in a minute nobody tries)."""
+        mono = self.world.device.mono
+        if len([at for at in self.failures if mono - at < 60_000]) >= 5:
+            self.fail("handshakes_unlimited", f"link {link}")
+
+    def refused_handshake(self, refusal: Refusal) -> None:
+        """And is told so."""
+        self._refusal(refusal)
+
+    # ------------------------------------------------------------ privacy
+    @property
+    def hidden(self) -> bool:
+        """Whether somebody who is not the owner has the car."""
+        return self.ram.booking is not None and self.ram.booking.role is not Role.OWNER
+
+    def _withdrawn(self) -> None:
+        """PRV-3: a minute after somebody else has got the car, no position of it is retained any more."""
+        broker, now = self.world.broker, self.world.heap.now
+        connected = self.world.device.powered and self.world.device.state.broker_connected and broker.up
+        if not self.hidden or not connected:
+            self.hidden_since = -1
+        elif self.hidden_since < 0:
+            self.hidden_since = now
+        elif now - self.hidden_since > 60_000 and broker.retained:
+            self.fail("position_still_retained", "a minute into somebody's booking")
+
+    def comes_to(self, place: int) -> None:
+        """The car has come to another place."""
+        for tenure in (self.ram, self.disk):
+            if tenure.booking is not None and tenure.booking.role is not Role.OWNER:
+                self.secret.add(place)
+
+    def published(self, channel: str, payload: bytes) -> None:
+        """PRV-1, PRV-6: something goes to where the owner can read it."""
+        if b"latitude" in payload:
+            if self.hidden:
+                self.fail("position_during_a_booking", f"on {channel}")
+            place = place_of(payload)
+            if place in self.secret:
+                self.fail("secret_place_told", f"place {place} on {channel}, visited during somebody's booking")
+        for word in (b"peed", b"eading", b"treet", b"ongitude" if b"latitude" not in payload else b"\0"):
+            if word in payload:
+                self.fail("track_can_be_rebuilt", f"{word!r} on {channel}")

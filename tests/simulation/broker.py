@@ -1,0 +1,138 @@
+"""The broker, and the backend behind it: what arrives in which order, what is retained, and what the backend signs."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from firmware.core.events import OrderReceived
+from firmware.core.reporting import Message
+from protocol.errors import Role
+from protocol.tokens import Booking, Order, OrderKind, RevocationList, TimeAttestation
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+NOTICED_AFTER_MS: Final = 500
+
+EPOCH: Final = 1
+
+
+class Broker:
+    """One connection of one module."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.up = True
+        self.latency_ms = 160
+        """From a publication to its acknowledgement; it arrives half-way."""
+        self.session = 0
+        """Counts the connections: an acknowledgement of an earlier one never comes."""
+        self.retained = b""
+        self.held: list[Order | RevocationList] = []
+
+    def publish(self, message: Message, done: Callable[[bool], None]) -> None:
+        """Take a message; `done` says whether it was acknowledged."""
+        heap, session = self.world.heap, self.session
+
+        def arrives() -> None:
+            if self.up and self.session == session:
+                self.world.ingest.arrived(message.channel, message.payload)
+                if message.channel == "position":
+                    self.retained = message.payload
+
+        def acknowledged() -> None:
+            done(self.up and self.session == session)
+
+        if not self.up:
+            heap.after(NOTICED_AFTER_MS, lambda: done(False))
+            return
+        heap.after(self.latency_ms // 2, arrives)
+        heap.after(self.latency_ms, acknowledged)
+
+    def order(self, signed: Order | RevocationList) -> None:
+        """The backend has signed something for the module; it waits while there is no connection."""
+        device = self.world.device
+        if self.up and device.powered and device.state.broker_connected:
+            device.in_this_life(100, lambda: self._deliver(signed))
+        elif len(self.held) < 20:
+            self.held.append(signed)
+
+    def _deliver(self, signed: Order | RevocationList) -> None:
+        self.world.device.tell(OrderReceived(signed))
+
+    def release(self) -> None:
+        """The connection stands: what waited comes, the last first, for nobody promised an order."""
+        held, self.held = self.held, []
+        for signed in reversed(held):
+            self.order(signed)
+
+
+class Backend:
+    """It signs truly: its clock is right and it never lies. Identifiers count up."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.bookings: list[Booking] = []
+        self.orders: list[Order] = []
+        self.lists: list[RevocationList] = []
+        self.attestations: list[TimeAttestation] = []
+        self.revoked: tuple[tuple[bytes, int], ...] = ()
+        self._count = 0
+
+    def number(self) -> int:
+        """The next identifier."""
+        self._count += 1
+        return self._count
+
+    def booking(self, user: str, role: Role, begins_ms: int, ends_ms: int, **changes: object) -> Booking:
+        """Mint a booking; times are true times since the world began."""
+        number = self.number()
+        base = self.world.base_ms
+        begins_s, ends_s = (base + begins_ms) // 1000, (base + ends_ms) // 1000
+        values: dict[str, object] = {
+            "token_id": number.to_bytes(16, "big"),
+            "booking_id": (number + 1_000_000).to_bytes(16, "big"),
+            "not_before_s": begins_s,
+            "ends_at_s": ends_s,
+            "expires_s": ends_s + 1800,
+            "issued_s": min(begins_s, self.world.utc_ms // 1000),
+            "module_id": self.world.device.profile.module_id,
+            "role": role,
+            "permissions": 15,
+            "key_epoch": EPOCH,
+            "user": user.encode().ljust(8, b"_"),
+            "delegation_depth": 0,
+            "device_generation": 1,
+            "holder": b"\x02" + number.to_bytes(32, "big"),
+        }
+        booking = Booking(**(values | changes))  # type: ignore[arg-type]
+        self.bookings.append(booking)
+        return booking
+
+    def end_order(self, booking: Booking) -> Order:
+        """An order to end it, good for an hour."""
+        now_s = self.world.utc_ms // 1000
+        order = Order(
+            self.number().to_bytes(16, "big"),
+            OrderKind.END_BOOKING,
+            booking.module_id,
+            now_s,
+            now_s + 3600,
+            booking.booking_id,
+            booking.expires_s,
+        )
+        self.orders.append(order)
+        return order
+
+    def revoke(self, booking: Booking) -> RevocationList:
+        """A newer list, with this booking's token on it."""
+        self.revoked = (*self.revoked, (booking.token_id, booking.expires_s))[-20:]
+        now_s = self.world.utc_ms // 1000
+        listed = RevocationList(booking.module_id, len(self.lists) + 1, now_s, EPOCH, self.revoked)
+        self.lists.append(listed)
+        return listed
+
+    def attest(self, nonce: bytes) -> TimeAttestation:
+        """The time now, over a nonce."""
+        attestation = TimeAttestation(self.world.device.profile.module_id, nonce, self.world.utc_ms // 1000)
+        self.attestations.append(attestation)
+        return attestation

@@ -1,0 +1,110 @@
+"""The module's disk: one atomic commit, or none, or the power fails beside it. A `StorePort` that never waits."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, TypeVar
+
+from firmware.adapters.store.thinning import victims
+from firmware.core.state import Durable
+from firmware.core.usage import Chained
+from firmware.ports import Loaded, StoredRecord, StoreFailed
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+T = TypeVar("T")
+
+
+class PowerFailed(Exception):
+    """The power went while the module was writing."""
+
+
+def at_once(work: Coroutine[object, None, T]) -> T:
+    """Run a coroutine that waits for nothing, without any event loop."""
+    try:
+        work.send(None)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    raise AssertionError("nothing in the simulator waits")
+
+
+class Disk:
+    """What is really durable. `fuse`: "before" or "after": the power fails beside the next commit. `writes`: the
+    state that is about to be committed, and then `durable`: the same as the image, for the auditor."""
+
+    def __init__(self, world: "World", capacity: int) -> None:
+        self.world = world
+        self.capacity = capacity
+        self.image: bytes | None = None
+        self.vital: bytes | None = None
+        self.writes: Durable
+        self.durable: Durable | None = None
+        self.records: dict[int, StoredRecord] = {}
+        self.usage: list[Chained] = []
+        self.dropped = 0
+        self.full = False
+        self.fuse = ""
+
+    async def load(self) -> Loaded:
+        """What a boot finds."""
+        return Loaded(self.image)
+
+    async def set_aside(self, why: str) -> Loaded:
+        """Never: nothing here becomes unreadable."""
+        raise AssertionError(why)
+
+    async def commit(
+        self,
+        state: bytes | None,
+        records: tuple[StoredRecord, ...],
+        *,
+        vital: bytes | None = None,
+        usage: tuple[Chained, ...] = (),
+    ) -> int:
+        """All of it or nothing. Raises StoreFailed, or PowerFailed before or after it."""
+        if self.full:
+            raise StoreFailed("the disk is full")
+        fuse, self.fuse = self.fuse, ""
+        if fuse == "before":
+            raise PowerFailed
+        assert state is not None
+        self.image, self.vital, self.durable = state, vital, self.writes
+        self.usage.extend(usage)
+        lost: list[StoredRecord] = []
+        for record in records:
+            self.records[record.number] = record
+        if len(self.records) > self.capacity:
+            lost = self._make_room()
+        self.world.trace(state)
+        self.world.auditor.committed(self.durable, records, lost)
+        if fuse == "after":
+            raise PowerFailed
+        return self.dropped
+
+    def _make_room(self) -> list[StoredRecord]:
+        self.records = dict(sorted(self.records.items()))
+        entries = [(r.number, r.reveals_position, r.thinnable) for r in self.records.values()]
+        lost = [self.records.pop(number) for number in victims(entries, self.capacity)]
+        self.dropped += len(lost)
+        return lost
+
+    def oldest(self, *, harmless_only: bool) -> StoredRecord | None:
+        """The first record that may leave."""
+        waiting = (r for n, r in sorted(self.records.items()) if not (harmless_only and r.reveals_position))
+        return next(waiting, None)
+
+    async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
+        """Oldest first."""
+        waiting = (r for _, r in sorted(self.records.items()) if reveals_position in (None, r.reveals_position))
+        return tuple(waiting)[:limit]
+
+    async def remove(self, number: int) -> None:
+        """Forget an acknowledged record."""
+        self.records.pop(number, None)
+
+    async def pending_count(self) -> int:
+        """How many records wait."""
+        return len(self.records)
+
+    async def close(self) -> None:
+        """What is stored stays."""

@@ -1,0 +1,71 @@
+"""What arrives at the backend: in order, without gaps among what was durable, and saying the same when repeated."""
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from firmware.outbox import decode_record
+from protocol.telemetry import Channel
+from tests.simulation.car import HOME
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+NUMBERED: Final = (Channel.STATE, Channel.TRACK, Channel.EVENT)
+
+
+class Ingest:
+    """The auditor of what has arrived."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.newest: dict[str, int] = {}
+        self.seen: dict[tuple[str, int], bytes] = {}
+        self.results = 0
+        self.count = 0
+        self.parking: dict[str, object] = {}
+
+    def arrived(self, channel: Channel, payload: bytes) -> None:
+        """A publication reaches the backend."""
+        self.count += 1
+        if channel is Channel.ORDER_RESULT:
+            self.results += 1
+            name = msgspec.json.decode(payload)["name"]
+            if name != "OK":
+                self.world.reach(f"code: {name}")
+        if channel not in NUMBERED:
+            return
+        report = msgspec.json.decode(payload)
+        seq: int = report["stamp"]["seq"]
+        report["stamp"].pop("age_s")
+        report.pop("fix_age_s", None)
+        body = msgspec.json.encode(report)
+        known = self.seen.setdefault((channel, seq), body)
+        if known != body:
+            self.world.auditor.fail("number_used_twice", f"{channel} {seq} says something else the second time")
+        if known is body:
+            if seq <= self.newest.get(channel, 0):
+                self.world.auditor.fail("out_of_order", f"{channel} {seq} came after {self.newest[channel]}")
+            self.newest[channel] = seq
+
+    def undelivered(self, numbers: dict[int, bytes]) -> list[str]:
+        """Committed records that never arrived."""
+        lost = []
+        results = 0
+        for number, body in sorted(numbers.items()):
+            record = decode_record(body)
+            if record.channel is Channel.ORDER_RESULT:
+                results += 1
+            elif (record.channel, record.seq) not in self.seen:
+                lost.append(f"record {number}, {record.channel} {record.seq}")
+        if results > self.results:
+            lost.append(f"{results - self.results} order results")
+        return lost
+
+
+def place_of(payload: bytes) -> int | None:
+    """The place that a published position is; None when there is none in it."""
+    if not payload or b"latitude" not in payload:
+        return None
+    latitude: float = msgspec.json.decode(payload)["latitude"]
+    return (round(latitude * 1e7) - HOME[0]) // 10_000

@@ -1,0 +1,107 @@
+"""A seed becomes a script: operations at times. Each draws its own chance, so taking one away leaves the others."""
+
+from random import Random
+from typing import Final, NamedTuple
+
+from tests.simulation.attacks import ATTACKS
+from tests.simulation.chance import chance
+from tests.simulation.faults import DAY, FAULTS, HOUR, MINUTE, SECOND
+from tests.simulation.reached import MOMENTS
+
+
+class Operation(NamedTuple):
+    """Something that happens to the world. `number` is its own for ever: chance hangs on it."""
+
+    number: int
+    at_ms: int
+    kind: str
+    args: tuple[int | str, ...] = ()
+
+
+AIMS: Final = {
+    "booted": "power silent rtc_lost gnss_lost link_loss key_drive",
+    "asked": "link_loss power cut_before_commit cut_after_commit disk_full dead mute slow silent doors reuse_command",
+    "started": "gnss_spoof network_wrong far_future power "
+    "order_end revoke rival rebind disk_full broker_drop link_loss other_outcome rtc_wrong",
+    "unlocked": "power cut_before_commit cut_after_commit link_loss mute dead reuse_command naked gone_link",
+    "released": "power cut_before_commit cut_after_commit mute dead slow zero order_end silent link_loss gone_link",
+    "armed": "dead mute slow power key_drive",
+    "overdue": "gnss_spoof network_wrong power rival rtc_wrong rtc_lost zero broker_down gnss_spoof revoke",
+    "near_cutoff": "power silent disk_full rtc_wrong rtc_lost gnss_spoof network_wrong cut_before_commit zero "
+    "link_loss unknown rival far_future",
+    "pending": "zero nan unknown negative dim silent power rtc_wrong order_end broker_drop disk_full",
+    "cut": "power cut_before_commit cut_after_commit stale dead rival replay_order disk_full broker_drop",
+    "ended": "power cut_before_commit cut_after_commit stale rival broker_drop dead disk_full gnss_lost reuse_command",
+    "ordered": "power zero silent cut_before_commit nan replay_order revoke",
+    "hung_up": "stale gone_link naked rival",
+    "published": "broker_drop power cut_before_commit cut_after_commit broker_down",
+    "connected": "broker_drop rival network_wrong replay_order power",
+    "nonce": "replay_time replay_time power link_loss forged_nothing",
+    "drove_off": "far_future rtc_wrong zero dim power silent order_end nan gnss_lost revoke disk_full rival",
+    "parked": "silent rival zero power unknown order_end doors gnss_lost",
+    "moving_overdue": "dim zero power silent nan negative rival order_end rtc_wrong rtc_lost",
+    "committed": "power",
+}
+"""At which moment which trouble is most likely to hurt."""
+DELAYS: Final = (0, 1, 40, 120, 210, 700, 1_900, 2_500, 4_000, 8_000, 30_000)
+ENDINGS: Final = ("driver", "driver", "driver", "order", "revoke", "leave", "leave")
+
+
+def script(seed: int, days: float) -> list[Operation]:
+    """The operations of a seed, in order of time. Each kind of trouble is on or off for the whole of it (swarm)."""
+    rng = chance(seed, "script")
+    found: list[tuple[int, str, tuple[int | str, ...]]] = [(0, "settings", _settings(rng))]
+    end = int(days * DAY)
+    at = rng.randrange(10 * MINUTE, 3 * HOUR)
+    while at < end:
+        length, args = _booking(rng)
+        found.append((at, "booking", args))
+        at += length + rng.randrange(20 * MINUTE, 10 * HOUR)
+    level = rng.choice((0, 1, 1, 2, 4))
+    kinds = [kind for kind in FAULTS if rng.random() < 0.5]
+    for _ in range(int(days * level * 2)):
+        found.append((rng.randrange(end), "fault", (rng.choice(kinds or list(FAULTS)),)))
+    for _ in range(int(days * rng.choice((0, 1, 3)))):
+        found.append((rng.randrange(end), "attack", (rng.choice(list(ATTACKS)),)))
+    moments = [moment for moment in MOMENTS if rng.random() < 0.7]
+    for _ in range(int(days * rng.choice((0, 4, 8, 16)))):
+        moment = rng.choice(moments)
+        often = 40 if moment in ("committed", "published", "asked") else 3
+        nth, what, delay = rng.randrange(1, often), rng.choice(AIMS[moment].split()), rng.choice(DELAYS)
+        found.append((rng.randrange(end), "trap", (moment, nth, what, delay)))
+    found.sort(key=lambda item: item[0])
+    return [Operation(number, at, kind, args) for number, (at, kind, args) in enumerate(found)]
+
+
+def _settings(rng: Random) -> tuple[int, ...]:
+    """Drift of the crystal (ppm), capacity of the outbox, whether there is an RTC, GNSS, a broker, and how long the
+    broker takes (ms). Some modules know no time but what a phone brings."""
+    blind = rng.random() < 0.15
+    return (
+        rng.choice((0, 0, 60, -60, 90)),
+        rng.choice((10_000, 10_000, 10_000, 60)),
+        int(not blind and rng.random() < 0.8),
+        int(not blind and rng.random() < 0.8),
+        int(not blind and rng.random() < 0.9),
+        rng.choice((160, 160, 2_000)),
+    )
+
+
+def _booking(rng: Random) -> tuple[int, tuple[int | str, ...]]:
+    """Role, length, legs, how long past its end the car comes back, how it ends, and how hasty the driver is."""
+    length = rng.choice((20, 60, 120, 240, 600)) * MINUTE
+    over = rng.choice((-10, -10, -10, 0, 20, 31, 45, 120)) * MINUTE
+    return length + max(0, over), (
+        rng.choice((0, 1, 2, 2, 2, 3)),
+        length,
+        rng.randrange(4),
+        over,
+        rng.choice(ENDINGS),
+        rng.choice((0, 0, 10, 50)),
+    )
+
+
+def at_text(at_ms: int) -> str:
+    """Day and time of day."""
+    day, rest = divmod(at_ms, DAY)
+    return f"day {day} {rest // HOUR:02}:{rest // MINUTE % 60:02}:{rest // SECOND % 60:02}.{rest % 1000:03}"

@@ -1,0 +1,146 @@
+"""The quick portion of the simulator, and the simulator itself: it is deterministic, it finds what is planted, it
+shrinks what it finds, and a campaign says what it has not seen."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.simulation import campaign as campaigns
+from tests.simulation.attacks import ATTACKS
+from tests.simulation.campaign import ROOT, campaign
+from tests.simulation.defects import DEFECTS
+from tests.simulation.faults import FAULTS
+from tests.simulation.planting import planted
+from tests.simulation.play import play
+from tests.simulation.reached import ATTACKS as WANTED_ATTACKS
+from tests.simulation.reached import CODES, EVENTS, MOMENTS, RULES, RULES_OF_THE_CORE, missing, wanted
+from tests.simulation.reached import FAULTS as WANTED_FAULTS
+from tests.simulation.script import AIMS, script
+from tests.simulation.shrink import load, shrink, store
+
+NAMES: Final = {defect.name: defect for defect in DEFECTS}
+
+
+@pytest.mark.req(
+    "ACC-3", "ACC-4", "ACC-5", "ACC-6", "ACC-7", "ACC-8", "ACC-11", "BKG-1", "BKG-2", "BKG-3", "CUT-1", "CUT-2",
+    "CUT-3", "CUT-4", "CUT-5", "PRV-1", "PRV-2", "PRV-3", "TEL-3", "TEL-5", "CLK-1", "CLK-2", "CLK-3", "CLK-4",
+    "PWR-1", "PWR-2", "SEC-2",
+)  # fmt: skip
+@pytest.mark.parametrize("first", range(0, 8, 4))
+def test_what_must_never_happen_does_not_and_after_the_trouble_everything_works(first: int) -> None:
+    for seed in range(first, first + 4):
+        assert play(seed).violation == ("", "")
+
+
+def test_the_same_seed_is_the_same_life_under_every_hash_seed() -> None:
+    command = [sys.executable, "-m", "tests.simulation.run", "--seeds", "3..5", "--days", "1", "--hash"]
+    traces = set()
+    for hash_seed in ("1", "2"):
+        place = os.environ | {"PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(command, cwd=ROOT, env=place, capture_output=True, text=True, timeout=60, check=True)
+        traces.add(done.stdout)
+    assert len(traces) == 1
+    assert play(3, 1.0).trace in traces.pop()
+
+
+def test_taking_an_operation_away_leaves_the_others_as_they_were() -> None:
+    operations = script(5, 2.0)
+    fewer = operations[:7] + operations[8:]
+    assert play(5, 2.0, fewer).violation == ("", "")
+    assert [operation.number for operation in fewer][7] == 8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_defect_can_be_planted_and_taken_out_again(name: str) -> None:
+    before = play(1, 0.2).trace
+    with planted(NAMES[name]):
+        pass
+    assert play(1, 0.2).trace == before
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("ordered_end_while_moving", "taken_from_a_moving_car"),
+        ("no_debounce", "taken_from_a_moving_car"),
+        ("death_not_recorded", "dead_booking_revived"),
+        ("order_forgotten", "order_not_carried_out"),
+        ("unlock_before_durable", "moved_before_durable"),
+        ("any_link_is_admitted", "moved_without_admission"),
+        ("number_used_twice", "record_overwritten"),
+        ("outcome_overwritten", "two_outcomes"),
+    ],
+)
+def test_a_planted_defect_breaks_its_rule(name: str, rule: str) -> None:
+    with planted(NAMES[name]):
+        found = {played.violation[0] for played in map(play, range(4))}
+    assert rule in found
+
+
+def test_a_failing_seed_shrinks_to_a_short_story_that_can_be_played_again(tmp_path: Path) -> None:
+    with planted(NAMES["cut_while_moving"]):
+        seed = next(seed for seed in range(40) if play(seed).violation[0] == "taken_from_a_moving_car")
+        shrunk = shrink(seed, 3.0, "taken_from_a_moving_car")
+        assert len(shrunk.operations) <= 10
+        path = store(shrunk, tmp_path)
+        seed, days, operations = load(path)
+        assert play(seed, days, operations).violation[0] == "taken_from_a_moving_car"
+    assert play(seed, days, operations).violation == ("", "")
+    story = path.with_suffix(".txt").read_text()
+    assert "booking" in story
+    assert "VIOLATION taken_from_a_moving_car" in story
+
+
+# ---------------------------------------------------------------- what has to be seen
+def test_every_row_and_rule_of_the_trip_is_wanted() -> None:
+    from firmware.core import trip
+
+    assert {f"{phase.name}+{event.name}" for phase, event in trip.EVENTS} == set(EVENTS)
+    assert [rule.name for rule in RULES_OF_THE_CORE] == list(RULES)
+
+
+def test_every_refusal_that_the_core_names_is_wanted() -> None:
+    from protocol.errors import Code
+
+    source = "".join(path.read_text() for path in (ROOT / "firmware" / "core").glob("*.py"))
+    named = {code.name for code in Code if f"Code.{code.name}" in source and 0 < code < 128}
+    assert named == set(CODES)
+
+
+def test_every_fault_attack_and_aim_is_wanted() -> None:
+    assert set(FAULTS) == set(WANTED_FAULTS)
+    assert set(ATTACKS) == set(WANTED_ATTACKS)
+    assert set(AIMS) == set(MOMENTS)
+    assert {what for aims in AIMS.values() for what in aims.split()} <= set(FAULTS) | set(ATTACKS)
+
+
+def test_what_was_never_seen_is_listed() -> None:
+    assert missing(Counter()) == wanted()
+    assert missing(Counter(wanted())) == []
+
+
+# ---------------------------------------------------------------- campaigns
+def test_a_campaign_goes_on_where_it_was_stopped_and_says_what_it_has_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaigns, "CHUNK", 2)
+    state, told = tmp_path / "state.json", list[str]()
+    with ThreadPoolExecutor(1) as executor:
+        first = campaign(executor, range(4), 0.3, state, told.append)
+        both = campaign(executor, range(8), 0.3, state, told.append)
+        again = campaign(executor, range(8), 0.3, state, told.append)
+        alone = campaign(executor, range(8), 0.3, None, told.append)
+    assert "2 chunks were done before" in told
+    assert "4 chunks were done before" in told
+    assert (first.seeds, both.seeds) == (4, 8)
+    assert both.counters == again.counters == alone.counters
+    assert both.days == again.days
+    assert both.failures == []
+    assert both.missing
+    assert any("violations" in line for line in both.lines())
