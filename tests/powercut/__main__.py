@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
                 memory.write(msgspec.json.encode(Done(code, figures)) + b"\n")
                 memory.flush()
             for example in figures.examples:
-                print(f"seed {figures.seed}: {example}")
+                print(f"seed {figures.seed}: {example}", flush=True)
             if sys.stderr.isatty():
                 print(f"\r{images} images ", end="", file=sys.stderr)
     print(*summary(collected), sep="\n")

@@ -82,7 +82,7 @@ def _honest(figures: Figures, judge: Judge, ops: list[Op], rng: random.Random, r
 def _lying(figures: Figures, judge: Judge, ops: list[Op], rng: random.Random, lie: int) -> None:
     for image in images(ops, {}, rng, lie=lie):
         if rng.random() < LYING_SHARE:
-            judge.lying(image, bound=lie)
+            judge.lying(image, bound=lie // 2)  # a commit syncs twice: the database, then the critical record
     figures.lying[lie] = judge.images
     figures.lost[lie] = dict(judge.lost)
     figures.revived[lie] = dict(judge.revived)
