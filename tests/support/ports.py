@@ -145,8 +145,8 @@ class MemoryBroker:
 
 
 class MemoryDisk(MemoryStore):
-    """`full`: every commit fails; `full_for_records`: every one with records. `slow_s`: every commit takes that long. `commits`: when one worked, loop time.
-    `unreadable`: so many looks into the outbox fail."""
+    """`full`: every commit fails; `full_for_records`: every one with records. `slow_s`: every commit takes that long.
+    `commits`: when one worked, loop time. `unreadable`: so many looks into the outbox fail."""
 
     def __init__(self, capacity_records: int = 1_000) -> None:
         super().__init__(capacity_records=capacity_records)
