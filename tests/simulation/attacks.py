@@ -175,13 +175,22 @@ def other_outcome(world: "World", name: str, rng: Random) -> None:
             Phone(world, name, booking, online=False).ask_again(Operation.OUTCOME, rng.choice(target.commands))
 
 
+def foreign(world: "World", name: str, rng: Random) -> None:
+    """A genuine booking for the car beside this one, or for one that nobody knows."""
+    theirs = [] if world.neighbour is None else world.neighbour.backend.bookings
+    if theirs:
+        Phone(world, name, rng.choice(theirs)).visit(Operation.STATUS, Operation.UNLOCK)
+    else:
+        _with(module_id=b"another!")(world, name, rng)
+
+
 ATTACKS: Final[dict[str, Callable[["World", str, Random], None]]] = {
     "flood": flood,
     "forge": forge,
     "naked": naked,
     "gone_link": gone_link,
     "stale": stale,
-    "foreign": _with(module_id=b"another!"),
+    "foreign": foreign,
     "epoch": _with(key_epoch=0),
     "early": early,
     "no_permission": no_permission,

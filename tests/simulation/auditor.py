@@ -16,6 +16,7 @@ from firmware.core.events import (
     OrderReceived,
     RequestReceived,
     TokenPresented,
+    Trouble,
     VehicleSampled,
 )
 from firmware.core.state import Durable, State
@@ -96,6 +97,7 @@ class Auditor:
         self.still_since = -1
         self.nonces: dict[bytes, int] = {}
         """Nonces given out since the boot, and when last (the module's time)."""
+        self.uses: list[tuple[str, str]] = []
         self.hidden_since = -1
         self.doors_open = False
         self.seen_at = 0
@@ -169,10 +171,11 @@ class Auditor:
         return tenure.window or self.clock.after_reboot(tenure.due_at)
 
     # ------------------------------------------------------------ power and disk
-    def booting(self, stored: Durable | None) -> None:
+    def booting(self, stored: Durable | None, trouble: Trouble | None) -> None:
         """The module is about to boot from this."""
-        on_disk = self.world.device.disk.durable
-        if stored != on_disk:
+        if trouble is not None and stored is not None:
+            self._card_replaced(stored)
+        elif stored != self.world.device.disk.durable:
             self.fail("state_not_restored", "the module boots from something else than was committed")
         self.sampled_at = self.still_since = -1
         self.sessions.clear()
@@ -183,6 +186,23 @@ class Auditor:
         floor_ms = self.floor_ms if stored is None else stored.floor_ms
         self.clock.booted(floor_ms)
         self.ram = self.disk = self.disk._replace(window=None)
+
+    def _card_replaced(self, stored: Durable) -> None:
+        """What the card no longer holds can not be asked for; the dead stay dead, and the floor stays where it was."""
+        if stored.floor_ms < self.floor_ms:
+            self.fail("floor_fell", "with the card")
+        booking = stored.trip.booking if int(stored.trip.phase) in RUNNING else None
+        if booking is not None and booking.booking_id in self.disk.dead:
+            self.fail("dead_booking_revived", "with the card")
+        due_at = 0 if booking is None else booking.ends_at_s * 1000 + 1_800_000 - self.world.base_ms
+        self.disk = self.disk._replace(
+            booking=booking, due_at=due_at, released=stored.drive_enabled, ordered_at=-1, named=False
+        )
+        self.executed.clear()
+        self.done.clear()
+        self.numbers = {number: record.body for number, record in self.world.device.disk.records.items()}
+        self.world.ingest.results = 0
+        self.secret -= {self.world.car.place, self.seen_at}
 
     def power_lost(self) -> None:
         """What was not durable is gone."""
@@ -196,7 +216,9 @@ class Auditor:
             ahead = durable.floor_ms - self.world.utc_ms
             self.fail("floor_ahead_of_time", f"by {ahead} ms, and nobody signed that")
         self.floor_ms = durable.floor_ms
+        before = self.disk.booking
         self.disk = self._follow(self.ram, durable)
+        self._used(before, self.disk.booking)
         for record in records:
             if self.numbers.get(record.number, record.body) != record.body:
                 self.fail("record_overwritten", f"record {record.number} was committed and is another one now")
@@ -204,6 +226,12 @@ class Auditor:
         for record in lost:
             self.numbers.pop(record.number, None)
         self.world.moment("committed")
+
+    def _used(self, before: Booking | None, after: Booking | None) -> None:
+        """BKG-7: who has had the car, for the usage log at the end."""
+        ids = [None if booking is None else booking.booking_id.hex() for booking in (before, after)]
+        if ids[0] != ids[1]:
+            self.uses += [(use, name) for use, name in zip(("left", "had"), ids, strict=True) if name is not None]
 
     # ------------------------------------------------------------ each step
     def adopted(self, event: Event, before: State | None, state: State, effects: tuple[Effect, ...]) -> None:

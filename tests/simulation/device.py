@@ -94,7 +94,7 @@ class Device:
         self._tick_at = -1
         self.keeper = Keeper(self.disk, lambda: self.mono, lambda event: self.in_this_life(0, lambda: self.tell(event)))
         stored, trouble = at_once(self.keeper.recall(self.profile))
-        self.world.auditor.booting(stored)
+        self.world.auditor.booting(stored, trouble)
         try:
             self.state, effects = module.boot(stored, self.profile, self.mono, trouble)
             self._carry_out(Ticked(), None, self.state, effects)

@@ -1,9 +1,10 @@
 """The module's disk: one atomic commit, or none, or the power fails beside it. A `StorePort` that never waits."""
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from firmware.adapters.store.thinning import victims
+from firmware.core.events import Trouble
 from firmware.core.state import Durable
 from firmware.core.usage import Chained
 from firmware.ports import Loaded, StoredRecord, StoreFailed
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 T = TypeVar("T")
+
+OLDER_MS: Final = 3 * 3_600_000
+"""A card that is rolled back shows what it held up to so long ago."""
 
 
 class PowerFailed(Exception):
@@ -44,9 +48,24 @@ class Disk:
         self.dropped = 0
         self.full = False
         self.fuse = ""
+        self.card = ""
+        """What became of the card, until the next commit: "lost" or "rolled back"."""
+        self.replaced = False
+        """Whether the card ever lost anything."""
+        self._older: tuple[bytes, Durable, dict[int, StoredRecord]] | None = None
+        self._older_at = 0
 
     async def load(self) -> Loaded:
         """What a boot finds."""
+        if self.card and self.vital is not None:
+            self.replaced = True
+            if self.card == "lost":
+                self.image, self.durable, self.records = None, None, {}
+                return Loaded(None, self.vital, Trouble.REBUILT, "the card is another one")
+            if self._older is not None:
+                self.image, self.durable, older = self._older
+                self.records = dict(older)
+                return Loaded(self.image, self.vital, Trouble.ROLLED_BACK, "the card is as it was hours ago")
         return Loaded(self.image)
 
     async def set_aside(self, why: str) -> Loaded:
@@ -68,7 +87,10 @@ class Disk:
         if fuse == "before":
             raise PowerFailed
         assert state is not None
-        self.image, self.vital, self.durable = state, vital, self.writes
+        self.image, self.vital, self.durable, self.card = state, vital, self.writes, ""
+        if self.world.heap.now - self._older_at > OLDER_MS:
+            self._older_at = self.world.heap.now
+            self._older = (state, self.durable, dict(self.records))
         self.usage.extend(usage)
         lost: list[StoredRecord] = []
         for record in records:

@@ -32,6 +32,20 @@ def cut_after_commit(world: "World", _: Random) -> None:
     world.device.disk.fuse = "after"
 
 
+def card_lost(world: "World", _: Random) -> None:
+    _card(world, "lost")
+
+
+def card_rolled_back(world: "World", _: Random) -> None:
+    _card(world, "rolled back")
+
+
+def _card(world: "World", what: str) -> None:
+    world.power_cut(2 * SECOND)
+    if not world.device.powered:
+        world.device.disk.card = what
+
+
 def disk_full(world: "World", rng: Random) -> None:
     disk = world.device.disk
     disk.full = True
@@ -66,6 +80,13 @@ def _bus(kind: str, *lasts_ms: int) -> Callable[["World", Random], None]:
 def rtc_wrong(world: "World", rng: Random) -> None:
     error = rng.choice((-DAY, -HOUR, -MINUTE, MINUTE, HOUR, DAY))
     _rtc(world, rng, error)
+
+
+def rtc_fast(world: "World", _: Random) -> None:
+    """Three hours fast, for one boot that comes at once."""
+    world.rtc_error_ms = 3 * HOUR
+    world.heap.after(MINUTE, lambda: setattr(world, "rtc_error_ms", 0))
+    world.power_cut(2 * SECOND)
 
 
 def rtc_lost(world: "World", rng: Random) -> None:
@@ -188,6 +209,8 @@ FAULTS: Final[dict[str, Callable[["World", Random], None]]] = {
     "cut_before_commit": cut_before_commit,
     "cut_after_commit": cut_after_commit,
     "disk_full": disk_full,
+    "card_lost": card_lost,
+    "card_rolled_back": card_rolled_back,
     "link_loss": link_loss,
     "radio_bad": radio_bad,
     "broker_down": broker_down,
@@ -199,6 +222,7 @@ FAULTS: Final[dict[str, Callable[["World", Random], None]]] = {
     "dim": _bus("dim", SECOND, MINUTE),
     "negative": _bus("negative", SECOND, MINUTE),
     "rtc_wrong": rtc_wrong,
+    "rtc_fast": rtc_fast,
     "rtc_lost": rtc_lost,
     "far_future": far_future,
     "gnss_spoof": gnss_spoof,

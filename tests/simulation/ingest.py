@@ -1,9 +1,11 @@
 """What arrives at the backend: in order, without gaps among what was durable, and saying the same when repeated."""
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from firmware.core.usage import Chained
 from firmware.outbox import decode_record
 from protocol.telemetry import Channel
 from tests.simulation.car import HOME
@@ -61,6 +63,19 @@ class Ingest:
         if results > self.results:
             lost.append(f"{results - self.results} order results")
         return lost
+
+
+def used(log: list[Chained], module_id: bytes) -> list[tuple[str, str]]:
+    """What the usage log says, as (had or left, booking), after looking at every link of its chain (BKG-7)."""
+    digest = hashlib.sha256(b"sharebox usage log 1 " + module_id).digest()
+    said = []
+    for number, chained in enumerate(log, 1):
+        entry = msgspec.json.decode(chained.body)
+        if entry["number"] != number or entry["previous"] != digest.hex():
+            return [("broken at", str(number))]
+        digest = hashlib.sha256(chained.body).digest()
+        said.append(("had" if entry["use"] == "started" else "left", entry["booking"]))
+    return said
 
 
 def place_of(payload: bytes) -> int | None:

@@ -13,6 +13,7 @@ from protocol.messages import Operation as Ask
 from tests.simulation.auditor import Violation
 from tests.simulation.device import Crashed
 from tests.simulation.faults import DAY, HOUR, MINUTE
+from tests.simulation.ingest import used
 from tests.simulation.phone import Phone
 from tests.simulation.reached import counting
 from tests.simulation.script import Operation, script
@@ -39,20 +40,29 @@ def play(
     tell: Callable[[str], None] | None = None,
 ) -> Played:
     """Live through a seed, or through these operations of it."""
-    world = World(seed, script(seed, days) if operations is None else operations, tell)
+    todo = script(seed, days) if operations is None else operations
+    first = World(seed, todo, tell)
+    worlds = [first]
+    if any(operation.car for operation in todo):
+        worlds.append(World(seed, todo, tell, neighbour=first))
+    counters: Counter[str] = Counter()
     violation = ("", "")
     try:
-        with _quiet(), counting(world.counters):
-            world.heap.run(int(days * DAY))
-            settle(world)
+        with _quiet(), counting(counters):
+            first.heap.run(int(days * DAY))
+            for world in worlds:
+                settle(world)
     except Violation as found:
         violation = (found.name, str(found))
     except Crashed as found:
-        violation = ("core_raised", f"core_raised: {found}, at {world.time()}")
+        violation = ("core_raised", f"core_raised: {found}, at {first.time()}")
     if violation[0]:
-        world.say(f"VIOLATION {violation[1]}")
-    lived = world.heap.now / DAY
-    return Played(seed, lived, violation, world.hash.hexdigest(), world.counters, world.device.steps)
+        first.say(f"VIOLATION {violation[1]}")
+    for world in worlds:
+        counters += world.counters
+    lived = first.heap.now / DAY * len(worlds)
+    trace = " ".join(world.hash.hexdigest() for world in worlds)
+    return Played(seed, lived, violation, trace, counters, sum(world.device.steps for world in worlds))
 
 
 @contextmanager
@@ -116,5 +126,9 @@ def _drained(world: World) -> None:
     lost = world.ingest.undelivered(world.auditor.numbers)
     if lost:
         world.auditor.fail("never_delivered", f"{len(lost)}, first {lost[0]}")
+    disk = world.device.disk
+    said = used(disk.usage, world.device.profile.module_id)
+    if not disk.replaced and said != world.auditor.uses:
+        world.auditor.fail("usage_log_lies", f"{said[-4:]} instead of {world.auditor.uses[-4:]}")
     if not world.broker.retained or b'"parking":true' not in world.broker.retained:
         world.auditor.fail("parking_unknown", f"the broker retains {world.broker.retained!r}")

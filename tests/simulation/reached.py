@@ -50,9 +50,9 @@ MOMENTS: Final = _names(
 )
 FAULTS: Final = _names(
     """
-    power cut_before_commit cut_after_commit disk_full link_loss broker_down broker_drop silent zero nan unknown
-    negative dim rtc_wrong rtc_lost gnss_spoof gnss_lost gnss_nonsense network_wrong dead mute slow doors
-    key_drive key_locks order_end revoke radio_bad rival rebind far_future
+    power cut_before_commit cut_after_commit disk_full card_lost card_rolled_back rtc_fast link_loss broker_down
+    broker_drop silent zero nan unknown negative dim rtc_wrong rtc_lost gnss_spoof gnss_lost gnss_nonsense
+    network_wrong dead mute slow doors key_drive key_locks order_end revoke radio_bad rival rebind far_future
     """
 )
 ATTACKS: Final = _names(

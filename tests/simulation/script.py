@@ -16,28 +16,34 @@ class Operation(NamedTuple):
     at_ms: int
     kind: str
     args: tuple[int | str, ...] = ()
+    car: int = 0
+    """The first car, or the one beside it."""
 
 
 AIMS: Final = {
     "booted": "power silent rtc_lost gnss_lost link_loss key_drive",
     "asked": "link_loss power cut_before_commit cut_after_commit disk_full dead mute slow silent doors reuse_command",
-    "started": "gnss_spoof network_wrong far_future power "
-    "order_end revoke rival rebind disk_full broker_drop link_loss other_outcome rtc_wrong",
+    "started": "gnss_spoof network_wrong far_future power order_end revoke rival rebind disk_full broker_drop "
+    "link_loss other_outcome rtc_wrong",
     "unlocked": "power cut_before_commit cut_after_commit link_loss mute dead reuse_command naked gone_link",
-    "released": "power cut_before_commit cut_after_commit mute dead slow zero order_end silent link_loss gone_link",
+    "released": "card_lost card_rolled_back power cut_before_commit cut_after_commit mute dead slow zero "
+    "order_end silent link_loss gone_link",
     "armed": "dead mute slow power key_drive",
     "overdue": "gnss_spoof network_wrong power rival rtc_wrong rtc_lost zero broker_down gnss_spoof revoke",
     "near_cutoff": "power silent disk_full rtc_wrong rtc_lost gnss_spoof network_wrong cut_before_commit zero "
     "link_loss unknown rival far_future",
     "pending": "zero nan unknown negative dim silent power rtc_wrong order_end broker_drop disk_full",
-    "cut": "power cut_before_commit cut_after_commit stale dead rival replay_order disk_full broker_drop",
-    "ended": "power cut_before_commit cut_after_commit stale rival broker_drop dead disk_full gnss_lost reuse_command",
+    "cut": "card_lost card_rolled_back power cut_before_commit cut_after_commit stale dead rival "
+    "replay_order disk_full broker_drop",
+    "ended": "card_lost card_rolled_back power cut_before_commit cut_after_commit stale rival broker_drop "
+    "dead disk_full gnss_lost reuse_command",
     "ordered": "power zero silent cut_before_commit nan replay_order revoke",
     "hung_up": "stale gone_link naked rival",
     "published": "broker_drop power cut_before_commit cut_after_commit broker_down",
     "connected": "broker_drop rival network_wrong replay_order power",
     "nonce": "replay_time replay_time power link_loss forged_nothing",
-    "drove_off": "far_future rtc_wrong zero dim power silent order_end nan gnss_lost revoke disk_full rival",
+    "drove_off": "rtc_fast rtc_fast far_future rtc_wrong zero dim power silent order_end nan gnss_lost revoke "
+    "disk_full rival",
     "parked": "silent rival zero power unknown order_end doors gnss_lost",
     "moving_overdue": "dim zero power silent nan negative rival order_end rtc_wrong rtc_lost",
     "committed": "power",
@@ -48,8 +54,16 @@ ENDINGS: Final = ("driver", "driver", "driver", "order", "revoke", "leave", "lea
 
 
 def script(seed: int, days: float) -> list[Operation]:
-    """The operations of a seed, in order of time. Each kind of trouble is on or off for the whole of it (swarm)."""
-    rng = chance(seed, "script")
+    """The operations of a seed, in order of time. In every fifth world a second car stands beside the first."""
+    operations = _life(chance(seed, "script"), days, 0)
+    if seed % 5 == 0:
+        operations += _life(chance(seed, "second script"), days, 1)
+        operations.sort(key=lambda operation: operation.at_ms)
+    return [operation._replace(number=number) for number, operation in enumerate(operations)]
+
+
+def _life(rng: Random, days: float, car: int) -> list[Operation]:
+    """What happens to one car. Each kind of trouble is on or off for the whole of it (swarm)."""
     found: list[tuple[int, str, tuple[int | str, ...]]] = [(0, "settings", _settings(rng))]
     end = int(days * DAY)
     at = rng.randrange(10 * MINUTE, 3 * HOUR)
@@ -70,7 +84,7 @@ def script(seed: int, days: float) -> list[Operation]:
         nth, what, delay = rng.randrange(1, often), rng.choice(AIMS[moment].split()), rng.choice(DELAYS)
         found.append((rng.randrange(end), "trap", (moment, nth, what, delay)))
     found.sort(key=lambda item: item[0])
-    return [Operation(number, at, kind, args) for number, (at, kind, args) in enumerate(found)]
+    return [Operation(0, at, kind, args, car) for at, kind, args in found]
 
 
 def _settings(rng: Random) -> tuple[int, ...]:

@@ -60,7 +60,7 @@ def store(shrunk: Shrunk, folder: Path) -> Path:
 def load(path: Path) -> tuple[int, float, list[Operation]]:
     """What `store` wrote."""
     stored = json.loads(path.read_text())
-    operations = [Operation(n, at, kind, tuple(args)) for n, at, kind, args in stored["operations"]]
+    operations = [Operation(n, at, kind, tuple(args), car) for n, at, kind, args, car in stored["operations"]]
     return stored["seed"], stored["days"], operations
 
 

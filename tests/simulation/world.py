@@ -59,12 +59,21 @@ class Trap:
 
 
 class World:
-    """`tell` gets every line of the story, when somebody wants to read it."""
+    """`tell` gets every line of the story, when somebody wants to read it. A world with a `neighbour` shares its time:
+    a second car, with a module and a backend of its own."""
 
-    def __init__(self, seed: int, operations: list[Operation], tell: "Callable[[str], None] | None" = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        operations: list[Operation],
+        tell: "Callable[[str], None] | None" = None,
+        neighbour: "World | None" = None,
+    ) -> None:
         self.seed = seed
         self.base_ms = BASE_MS
-        self.heap = Heap()
+        self.neighbour = neighbour
+        self.heap: Heap = Heap() if neighbour is None else neighbour.heap
+        number = 0 if neighbour is None else 1
         self.counters: Counter[str] = Counter()
         self.tell = tell
         self.hash = blake2b(digest_size=8)
@@ -75,7 +84,7 @@ class World:
         self.car = Car()
         self.air = Air(self)
         self.broker = Broker(self)
-        self.backend = Backend(self)
+        self.backend: Backend = Backend(self)
         self.ingest = Ingest(self)
         self.auditor = Auditor(self)
         self._dense_until = 0
@@ -89,6 +98,8 @@ class World:
         self.last_phone: Phone | None = None
         self._settings: tuple[int, ...] = (0, 10_000, 1, 1, 1, 160)
         for operation in operations:
+            if operation.car != number:
+                continue
             if operation.kind == "settings":
                 self._settings = tuple(int(value) for value in operation.args)
             else:
@@ -97,11 +108,13 @@ class World:
         self.rtc_error_ms = 0 if rtc else None
         self.car.gnss = "good" if gnss else "lost"
         self.broker.up = bool(broker)
-        profile = Profile(bytes.fromhex("5b0e000000000001"), EPOCH, HOME, BASE_MS - DAY)
+        profile = Profile(bytes.fromhex(f"5b0e00000000000{number + 1}"), EPOCH, HOME, BASE_MS - DAY)
         self.device = Device(self, profile, capacity, drift)
         self.auditor.floor_ms = profile.floor_ms
         self.heap.at(0, lambda: self.device.boot(self.rtc_error_ms))
         self.heap.at(1_000, self._plan_look)
+        if neighbour is not None:
+            neighbour.neighbour = self
 
     # ------------------------------------------------------------ telling
     @property
