@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ setup-demo:
 
 setup-cluster:
 	@.ci/setup cluster
+
+setup-fuzz:
+	@.ci/setup fuzz
 
 setup-bench:
 	@.ci/setup bench
@@ -63,6 +66,18 @@ cluster: setup-cluster ## the same on a Dask scheduler and two workers of this m
 
 defects: setup ## how many planted defects the simulator finds
 	@$(BIN)/python -m tests.simulation.hunt $(ARGS)
+
+fuzz: setup ## a million malformed inputs for each interface, in a few minutes; ARGS for targets, --inputs, --seed
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
+fuzz-nightly: setup-fuzz ## guided by coverage, ten minutes for each interface; ARGS for targets, --seconds
+	@$(BIN)/python -m tests.fuzz.guided $(ARGS)
+
+shell: setup ## thousands of short lives of the asyncio shell in every order; SEEDS=0..1000
+	@$(BIN)/python -m tests.shell.run --seeds $(or $(SEEDS),0..1000)
+
+cycles: setup ## connections to one module, and what they leave behind: nothing; CYCLES=10000
+	@$(BIN)/python -m tests.shell.cycles --cycles $(or $(CYCLES),10000)
 
 requirements: setup ## which test shows which rule, and which rules have none
 	@$(BIN)/python -m tests.support.matrix
