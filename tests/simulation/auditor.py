@@ -4,7 +4,7 @@ Its limits are literals. It uses no rule, constant or clock of the core: what it
 (actions, answers, publications) and what is really on its disk.
 """
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from firmware.core.effects import Actuate, Effect, HangUp, Persist, Report
 from firmware.core.events import (
@@ -28,6 +28,7 @@ from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
 from tests.simulation.car import HOME
 from tests.simulation.clocks import Deadline, TrueClock
 from tests.simulation.ingest import place_of
+from tests.simulation.tenure import Tenure, Violation
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -41,31 +42,6 @@ MAY_REFUSE_THE_HOLDER: Final = frozenset(
      Code.END_NOT_POSSIBLE, Code.DOORS_OPEN, Code.PERMISSION_MISSING, Code.POSITION_UNKNOWN, Code.OUTCOME_UNKNOWN,
      Code.NONCE_UNKNOWN, Code.CLOCK_UNCERTAIN, Code.ORDER_LATE, Code.ORDER_UNSUPPORTED, Code.LIST_OUTDATED}
 )  # fmt: skip
-
-
-class Violation(Exception):
-    """Something happened that never may. `name` is stable, so that a trace can be made smaller."""
-
-    def __init__(self, name: str, detail: str) -> None:
-        super().__init__(f"{name}: {detail}")
-        self.name = name
-
-
-class Tenure(NamedTuple):
-    """Who has the car, as the world can know it. `due_at`: when its cutoff truly falls due. `window`: when the module
-    may think so, None once it has booted since. `ordered_at`: since when an end has been ordered, -1 never."""
-
-    booking: Booking | None = None
-    due_at: int = 0
-    window: Deadline | None = None
-    released: bool = False
-    ordered_at: int = -1
-    named: bool = False
-    """An order has named it, be it one that may be thought late."""
-    dead: frozenset[bytes] = frozenset()
-    revoked: frozenset[bytes] = frozenset()
-    newest: tuple[tuple[bytes, int], ...] = ()
-    list_number: int = 0
 
 
 class Auditor:

@@ -10,13 +10,13 @@ import structlog
 
 from protocol.errors import Role
 from protocol.messages import Operation as Ask
-from tests.simulation.auditor import Violation
 from tests.simulation.device import Crashed
 from tests.simulation.faults import DAY, HOUR, MINUTE
 from tests.simulation.ingest import used
 from tests.simulation.phone import Phone
 from tests.simulation.reached import counting
 from tests.simulation.script import Operation, script
+from tests.simulation.tenure import Violation
 from tests.simulation.world import World
 
 DAYS: Final = 3.0
