@@ -179,17 +179,24 @@ async def test_a_missing_provisioning_file_is_exit_code_6(bench: Bench) -> None:
     assert line.endswith("provisioning.json: No such file or directory; `shareboxctl dev init DIRECTORY` makes one")
 
 
-@pytest.mark.req("PWR-1")
-async def test_a_damaged_state_is_exit_code_6_and_is_not_begun_anew(bench: Bench) -> None:
+@pytest.mark.req("ACC-5", "PWR-1")
+async def test_a_damaged_database_is_set_aside_and_the_dead_stay_dead(bench: Bench) -> None:
+    await bench.ctl("issue", "booking", "--for", "2h")
     async with bench.module() as module:
+        assert (await bench.ctl("unlock")).code == 0
+        assert (await bench.ctl("lock")).code == 0
+        async with asyncio.timeout(20):
+            while (await bench.ctl("end")).code != 0:
+                await asyncio.sleep(0.2)
         module.signal(signal.SIGTERM)
         await module.ended()
-    for file in (bench.directory / "state").iterdir():
-        file.write_bytes(b"what a dying disk left behind" * 100)
-    for _ in range(2):
-        code, line = await bench.refused()
-        assert code == 6
-        assert "is damaged" in line
+    (bench.directory / "state" / "module.db").write_bytes(b"what a dying disk left behind" * 100)
+    async with bench.module() as module:
+        assert "module.store_trouble" in "".join(module.err)
+        refused = await bench.ctl("unlock", "--json")
+        assert refused.code == 3
+        assert refused.objects()[-1]["code"] == "BOOKING_ENDED"
+    assert list((bench.directory / "state").glob("module.db.damaged-*"))
 
 
 @pytest.mark.req("PWR-1")
