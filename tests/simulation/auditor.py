@@ -74,7 +74,12 @@ class Auditor:
         self.nonces: dict[bytes, int] = {}
         """Nonces given out since the boot, and when last (the module's time)."""
         self.uses: list[tuple[str, str]] = []
-        self.hidden_since = -1
+        self.was_hidden = False
+        self.settled_since = 0
+        """Since when this has been so while connected."""
+        self.owed = False
+        """Whether a driver's booking has ended and the module knew where."""
+        self.fix_known = False
         self.doors_open = False
         self.seen_at = 0
         """The place of the last fix that the module was told."""
@@ -109,6 +114,7 @@ class Auditor:
             self.still_since = mono
         self.sampled_at = mono
         self.doors_open = sample.doors_open is not False
+        self.fix_known = sample.fix is not None and sample.fix.latitude_e7 != 0
         if sample.fix is not None and sample.fix.latitude_e7:
             self.seen_at = (sample.fix.latitude_e7 - HOME[0]) // 10_000
         if sample.fix is not None and sample.fix.taken_at_ms == mono and sample.fix.latitude_e7:
@@ -158,7 +164,8 @@ class Auditor:
         self.asked.clear()
         self.failures.clear()
         self.nonces.clear()
-        self.hidden_since = -1
+        self.settled_since = self.world.heap.now
+        self.fix_known = False
         floor_ms = self.floor_ms if stored is None else stored.floor_ms
         self.clock.booted(floor_ms)
         self.ram = self.disk = self.disk._replace(window=None)
@@ -177,8 +184,9 @@ class Auditor:
         self.executed.clear()
         self.done.clear()
         self.numbers = {number: record.body for number, record in self.world.device.disk.records.items()}
-        self.world.ingest.results = 0
+        self.world.ingest.after_the_card()
         self.secret -= {self.world.car.place, self.seen_at}
+        self.owed = False
 
     def power_lost(self) -> None:
         """What was not durable is gone."""
@@ -224,7 +232,7 @@ class Auditor:
             self.fail("unbounded", "links, outcomes, dead bookings or effects outgrow their limit")
         self.ram = new
         self._late(new)
-        self._withdrawn()
+        self._retained()
 
     def _follow(self, old: Tenure, durable: Durable) -> Tenure:
         """The tenure that this durable state means."""
@@ -321,6 +329,7 @@ class Auditor:
         assert old.booking is not None
         # Where the car is parked, or was last seen, is told.
         self.secret -= {self.world.car.place, self.seen_at}
+        self.owed = old.booking.role is not Role.OWNER and self.fix_known
         if self.parked_for() < 5_000:
             self.fail("taken_from_a_moving_car", f"a booking ends, parked for {self.parked_for()} ms")
         if self.moving:
@@ -552,16 +561,19 @@ class Auditor:
         """Whether somebody who is not the owner has the car."""
         return self.ram.booking is not None and self.ram.booking.role is not Role.OWNER
 
-    def _withdrawn(self) -> None:
-        """PRV-3: a minute after somebody else has got the car, no position of it is retained any more."""
+    def _retained(self) -> None:
+        """PRV-2, PRV-3: a minute after somebody else has got the car no position of it is retained any more; a minute
+        after he has given it back the parking position is, if it was known."""
         broker, now = self.world.broker, self.world.heap.now
         connected = self.world.device.powered and self.world.device.state.broker_connected and broker.up
-        if not self.hidden or not connected:
-            self.hidden_since = -1
-        elif self.hidden_since < 0:
-            self.hidden_since = now
-        elif now - self.hidden_since > 60_000 and broker.retained:
+        if not connected or self.hidden != self.was_hidden:
+            self.settled_since, self.was_hidden = now, self.hidden
+        elif now - self.settled_since <= 60_000:
+            return
+        elif self.hidden and broker.retained:
             self.fail("position_still_retained", "a minute into somebody's booking")
+        elif self.owed and not self.hidden and not broker.retained:
+            self.fail("parking_not_reported", "a minute after the end, connected")
 
     def comes_to(self, place: int) -> None:
         """The car has come to another place."""

@@ -180,6 +180,9 @@ def rival(world: "World", rng: Random) -> None:
     now = world.heap.now
     booking = world.backend.booking(f"rival{now % 1000}", Role.VIP, now - MINUTE, now + 2 * HOUR)
     phone = Phone(world, f"rival {booking.token_id.hex()}", booking)
+    if rng.random() < 0.3:
+        phone.visit(Operation.END_BOOKING)  # a change of mind, while the broker still hears of the start
+        return
     phone.visit(Operation.STATUS, Operation.UNLOCK, Operation.ENABLE_DRIVE, stay_ms=rng.choice((0, 3 * MINUTE)))
     world.heap.after(12 * MINUTE, lambda: phone.visit(Operation.LOCK, Operation.END_BOOKING))
     if world.phones:

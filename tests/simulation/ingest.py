@@ -50,6 +50,11 @@ class Ingest:
                 self.world.auditor.fail("out_of_order", f"{channel} {seq} came after {self.newest[channel]}")
             self.newest[channel] = seq
 
+    def after_the_card(self) -> None:
+        """An older card came back: what it still holds may have been given up for lack of room, and comes late."""
+        self.results = 0
+        self.newest.clear()
+
     def undelivered(self, numbers: dict[int, bytes]) -> list[str]:
         """Committed records that never arrived."""
         lost = []
