@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,12 @@ shell: setup ## thousands of short lives of the asyncio shell in every order; SE
 
 cycles: setup ## connections to one module, and what they leave behind: nothing; CYCLES=10000
 	@$(BIN)/python -m tests.shell.cycles --cycles $(or $(CYCLES),10000)
+
+explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=25000 at most in one scene
+	@$(BIN)/python -m tests.exploration --depth $(or $(DEPTH),18) --states $(or $(STATES),25000) $(ARGS)
+
+explore-defects: setup ## how many planted defects the exploration finds
+	@$(BIN)/python -m tests.exploration.hunt $(ARGS)
 
 requirements: setup ## which test shows which rule, and which rules have none
 	@$(BIN)/python -m tests.support.matrix
