@@ -125,3 +125,15 @@ def test_notices_go_to_the_phones_that_hold_the_booking() -> None:
     access.notify_driver(step, NoticeKind.CUTOFF_SOON, -5)
     push = Push(PushKind.NOTICE, Notice(NoticeKind.CUTOFF_SOON, 0))
     assert step.effects == [Tell(2, push), Tell(3, push)]
+
+
+def test_who_is_denied_learns_the_modules_time_too() -> None:
+    state = linked(running(), OTHER)
+    assert access.access(state, state.links[0], NOW).now_ms == ENDS_MS - 3_600_000
+
+
+def test_a_link_without_a_session_keeps_nobody_from_being_told() -> None:
+    before = linked(running(), None, BOOKING)
+    step = draft(linked(running(phase=Phase.OVERDUE), None, BOOKING))
+    access.push_changes(step, before)
+    assert [told.link for told in step.effects if isinstance(told, Tell)] == [2]

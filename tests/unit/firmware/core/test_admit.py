@@ -206,3 +206,43 @@ def test_overdue_is_counted_on_the_monotonic_clock() -> None:
 
 def test_a_key_epoch_does_not_matter_to_the_booking_that_has_the_car() -> None:
     assert admit.admit(durably(running(), key_epoch=9), BOOKING, NOW) is Admission.RUNNING
+
+
+@pytest.mark.req("ACC-5", "ACC-11")
+def test_a_withdrawn_token_is_not_bound_to_a_newer_device() -> None:
+    newer = replace(BOOKING, token_id=b"the second token", device_generation=2)
+    assert code(durably(running(), revoked=((newer.token_id, 1_790_009_000),)), newer) is Code.TOKEN_REVOKED
+
+
+@pytest.mark.req("ACC-4")
+def test_a_takeover_is_not_a_millisecond_early() -> None:
+    later = replace(OTHER, ends_at_s=OTHER.ends_at_s + 7_200)
+    assert code(running(overdue_ms=-1), later) is Code.VEHICLE_IN_USE
+    assert admit.admit(running(overdue_ms=0), later, NOW) is Admission.TAKEOVER
+
+
+@pytest.mark.req("ACC-4", "ACC-8")
+def test_who_waits_for_the_car_learns_for_how_long() -> None:
+    later = replace(OTHER, ends_at_s=OTHER.ends_at_s + 7_200)
+    moving = seen(DRIVING)
+    assert refused(running(overdue_ms=-1), later).numbers == (("ends_in_ms", 1),)
+    at_once = refused(running(overdue_ms=0, vehicle=moving), later)
+    assert at_once.numbers == (("overdue_ms", 0), ("parked_ms", 0), ("cutoff_in_ms", 1_800_000))
+    over = running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_900_000, vehicle=moving)
+    assert refused(over, later).number("cutoff_in_ms") == 0
+
+
+@pytest.mark.req("ACC-8")
+def test_a_phone_that_waited_for_the_car_is_told_that_it_is_free() -> None:
+    waited = linked(a_state(), BOOKING)
+    told = admit.denial(waited, waited.links[0], NOW)
+    assert (told.code, told.temporary, told.remedy) == (Code.NOT_ADMITTED, True, "The car is free now: ask again.")
+
+
+def test_the_first_device_of_a_user_may_have_any_generation() -> None:
+    assert admit.admit(a_state(), replace(BOOKING, device_generation=0), NOW) is Admission.NEW
+
+
+@pytest.mark.req("ACC-5")
+def test_another_tokens_revocation_says_nothing_about_this_one() -> None:
+    assert admit.admit(durably(a_state(), revoked=((OTHER.token_id, 1),)), BOOKING, NOW) is Admission.NEW

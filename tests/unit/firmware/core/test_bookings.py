@@ -331,3 +331,38 @@ def test_driving_on_calls_the_arming_off() -> None:
     step = settled(locked_while_standing(seen(DRIVING)))
     assert (step.durable.drive_enabled, step.durable.arm_when_parked) == (True, False)
     assert only(Actuate, step.effects) == []
+
+
+# ---------------------------------------------------------------- what only a small mistake would show
+@pytest.mark.req("CLK-3")
+def test_a_booking_that_starts_does_not_rest_on_the_floor_of_an_older_one() -> None:
+    step = draft(replace(a_state(), anchored_on_floor=True))
+    bookings.board(step, Admission.NEW, BOOKING)
+    assert not step.state.anchored_on_floor
+
+
+@pytest.mark.req("ACC-5", "ACC-11")
+def test_as_long_as_either_token_lives_the_booking_is_remembered() -> None:
+    shorter = replace(BOOKING, token_id=b"the second token", device_generation=2, expires_s=BOOKING.expires_s - 60)
+    step = draft(running())
+    bookings.board(step, Admission.REBIND, shorter)
+    assert step.durable.trip.booking is not None
+    assert step.durable.trip.booking.expires_s == BOOKING.expires_s
+
+
+@pytest.mark.req("BKG-2")
+def test_an_order_or_a_list_for_a_booking_that_has_ended_changes_nothing_of_its_end() -> None:
+    listed = RevocationList(MODULE_ID, 7, 1, 0, ((BOOKING.token_id, 2),))
+    for vehicle in (seen(), seen(DRIVING)):
+        ordered = draft(running(phase=Phase.ENDED, vehicle=vehicle))
+        assert not bookings.end_by_order(ordered, end_order())
+        revoked = draft(running(phase=Phase.ENDED, vehicle=vehicle))
+        assert not bookings.apply_list(revoked, listed)
+        assert ordered.durable.trip.end_requested is revoked.durable.trip.end_requested is None
+
+
+@pytest.mark.req("BKG-2")
+def test_nothing_waits_for_a_moving_car_when_another_booking_is_meant() -> None:
+    moving = running(vehicle=seen(DRIVING))
+    assert not bookings.end_by_order(draft(moving), end_order(OTHER.booking_id))
+    assert not bookings.apply_list(draft(moving), RevocationList(MODULE_ID, 7, 1, 0, ((OTHER.token_id, 2),)))

@@ -160,3 +160,47 @@ def test_a_floor_a_year_up_needs_a_clock_that_agrees() -> None:
     assert clock.raised(SET, FLOOR + YEAR + 1, 0) == SET
     agrees = Clock(FLOOR, 0, FLOOR + 2 * YEAR, 0, 500, trusted=True)
     assert clock.raised(agrees, FLOOR + YEAR + 1, 0).floor_ms == FLOOR + YEAR + 1
+
+
+# ---------------------------------------------------------------- to the millisecond
+def test_a_clock_that_nobody_has_set_is_not_trusted() -> None:
+    assert not Clock(FLOOR).trusted
+    assert Clock(FLOOR) == Clock(FLOOR, 0, None, 0, 0, trusted=False)
+
+
+@pytest.mark.req("CLK-1")
+def test_drift_is_a_hundred_in_a_million_over_any_time() -> None:
+    long = 10_000_000_000
+    assert clock.floor(BARE, long) == FLOOR + long - 1_000_000
+    assert clock.interval(SET, long) == (FLOOR + HOUR + long - 1_000_500, FLOOR + HOUR + long + 1_000_500)
+
+
+def test_how_old_a_reading_is_counts_from_when_it_was_taken() -> None:
+    late = Clock(FLOOR, 0, FLOOR + 2 * DAY, 2 * DAY, 0, trusted=True)
+    assert clock.quality(late, 2 * DAY + 1) is Quality.SYNCED
+
+
+@pytest.mark.req("CLK-4")
+def test_a_jump_of_a_year_is_believed_and_one_millisecond_more_is_not() -> None:
+    assert clock.attested(BARE, FLOOR + YEAR, 0, 0).trusted
+    assert not clock.attested(BARE, FLOOR + YEAR + 1, 0, 0).trusted
+
+
+@pytest.mark.req("CLK-1")
+def test_a_floor_far_up_is_believed_up_to_the_latest_time_that_it_can_be() -> None:
+    ahead = Clock(FLOOR, 0, FLOOR + 2 * YEAR, 0, 500, trusted=True)
+    assert clock.floor(clock.raised(ahead, FLOOR + 2 * YEAR + 500, 0), 0) == FLOOR + 2 * YEAR + 500
+    assert clock.raised(ahead, FLOOR + 2 * YEAR + 501, 0) == ahead
+
+
+def test_a_reading_that_moves_up_counts_from_then_on() -> None:
+    moved = clock.raised(SET, FLOOR + HOUR + 70_000, 60_000)
+    assert (moved.reading_ms, moved.reading_at_ms) == (FLOOR + HOUR + 70_000, 60_000)
+    assert clock.utc(moved, 61_000) == FLOOR + HOUR + 71_000
+
+
+@pytest.mark.req("CLK-4")
+def test_a_second_source_may_speak_later_than_the_first() -> None:
+    first = clock.offered(BARE, TimeSource.GNSS, FLOOR + 2 * YEAR, HOUR)
+    assert first.claim == Claim(TimeSource.GNSS, FLOOR + 2 * YEAR, HOUR)
+    assert clock.offered(first, TimeSource.NETWORK, FLOOR + 2 * YEAR + HOUR, 2 * HOUR).trusted

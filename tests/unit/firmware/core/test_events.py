@@ -1,6 +1,7 @@
 """Facts that adapters tell the core."""
 
-from firmware.core.events import Event, VehicleSampled
+from firmware.core.events import Event, RequestReceived, VehicleSampled
+from protocol.messages import Operation, Request
 
 
 def test_events_can_not_be_changed_and_say_what_they_mean() -> None:
@@ -11,3 +12,7 @@ def test_events_can_not_be_changed_and_say_what_they_mean() -> None:
 
 def test_a_sample_that_says_nothing_knows_nothing() -> None:
     assert all(getattr(VehicleSampled(), name) is None for name in VehicleSampled.__struct_fields__)
+
+
+def test_a_request_without_entropy_has_sixteen_empty_bytes() -> None:
+    assert RequestReceived(1, Request(1, Operation.STATUS)).entropy == bytes(16)

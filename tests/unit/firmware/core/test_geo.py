@@ -53,3 +53,11 @@ def test_a_possible_fix_is_used_as_it_is(possible: Fix) -> None:
 def test_distances_are_those_of_the_sphere(a: tuple[int, int], b: tuple[int, int], metres: float) -> None:
     assert geo.distance_m(a, b) == pytest.approx(metres, abs=1)
     assert geo.distance_m(b, a) == pytest.approx(geo.distance_m(a, b))
+
+
+def test_distances_are_exact_and_the_other_side_of_the_earth_is_half_of_it_away() -> None:
+    quarter = 6_371_008.8 * 1.5707963267948966
+    assert geo.distance_m((0, 0), (900_000_000, 0)) == pytest.approx(quarter, rel=1e-9)
+    for latitude in range(0, 900_000_000, 7_654_321):
+        opposite = geo.distance_m((latitude, 1_234_567), (-latitude, 1_234_567 - 1_800_000_000))
+        assert opposite == pytest.approx(2 * quarter, rel=1e-6)

@@ -114,3 +114,8 @@ def test_the_last_64_commands_are_remembered() -> None:
     assert len(durable.executed) == 64
     assert ledger.executed(durable, b"a driver", bytes(8)) is None
     assert ledger.executed(durable, b"a driver", (1).to_bytes(8, "big")) is not None
+
+
+def test_a_users_first_device_may_have_the_number_nought() -> None:
+    booking = msgspec.structs.replace(BOOKING, device_generation=0)
+    assert ledger.bind(NOTHING, booking).devices == ((booking.user, 0),)

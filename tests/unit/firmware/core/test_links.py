@@ -107,3 +107,10 @@ def test_a_phone_that_authenticates_itself_anew_gives_its_older_session_up() -> 
     links.supersede(step, 3, BOOKING)
     assert step.hang_ups == [1]
     assert [link.booking for link in step.state.links] == [None, other_holder, BOOKING, None]
+
+
+def test_a_link_that_was_hung_up_for_silence_gets_its_whole_time_again() -> None:
+    step = draft(linked(running(), BOOKING), NOW + 600_000)
+    links.settle(step)
+    assert step.hang_ups == [1]
+    assert links.expires_at_ms(step.state, step.state.links[0]) == NOW + 1_200_000

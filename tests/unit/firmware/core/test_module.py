@@ -416,3 +416,44 @@ def test_the_next_deadline_is_the_first_of_all(state: State, due_ms: int) -> Non
 def test_nothing_known_of_the_car_is_no_deadline() -> None:
     unknown = replace(running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_900_000), vehicle=seen(VehicleSampled()))
     assert module.next_deadline(unknown, NOW) == NOW + 60_000
+
+
+# ---------------------------------------------------------------- what only a small mistake would show
+def test_what_was_lost_is_logged_with_the_trouble() -> None:
+    _, effects = module.boot(Durable(FLOOR_MS, EPOCH), PROFILE, NOW, Trouble.REBUILT)
+    (entry,) = only(Log, effects)
+    assert b'"reason":"rebuilt"' in entry.entry.body
+
+
+def test_traffic_over_a_session_is_noticed() -> None:
+    state, _ = module.step(linked(running(), BOOKING), LinkActive(1), NOW + 5_000)
+    assert state.links[0].active_at_ms == NOW + 5_000
+
+
+@pytest.mark.req("CUT-4")
+def test_a_late_request_does_not_find_a_booking_that_is_past_its_cutoff() -> None:
+    late = linked(running(phase=Phase.OVERDUE, overdue_ms=1_800_001), BOOKING)
+    for event in (request(Operation.LOCK), StorageFailed(request(Operation.LOCK))):
+        state, effects = after(late, event)
+        assert state.durable.trip.phase is Phase.CUT_OFF
+        assert Actuate(Action.LOCK, COMMAND) not in effects
+
+
+@pytest.mark.req("CUT-2")
+def test_an_immobiliser_that_is_armed_is_not_told_again() -> None:
+    assert only(Actuate, after(a_state(), STANDING)[1]) == []
+
+
+@pytest.mark.req("CUT-2")
+def test_arming_is_tried_again_after_ten_seconds_and_not_before() -> None:
+    wrong = replace(STANDING, immobilised=False)
+    before = replace(a_state(vehicle=seen(wrong)), rearmed_at_ms=NOW - 9_999)
+    assert only(Actuate, after(before, wrong)[1]) == []
+    due = replace(before, rearmed_at_ms=NOW - 10_000)
+    assert only(Actuate, after(due, wrong)[1]) == [Actuate(Action.ARM_IMMOBILISER)]
+
+
+@pytest.mark.req("TEL-1")
+def test_a_sample_with_a_position_is_followed_by_the_track() -> None:
+    _, effects = after(a_state(), DRIVING)
+    assert [record.point is not None for record in records(effects, Channel.TRACK)] == [True]

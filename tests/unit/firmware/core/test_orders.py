@@ -248,3 +248,39 @@ def test_what_was_signed_before_the_first_clock_spoke_is_refused_by_a_module_tha
     step = draft(durably(a_state(), forgetful=True, dead_before_s=BEGINS_S + 9))
     orders.anchor(step)
     assert step.durable.dead_before_s == BEGINS_S + 9
+
+
+# ---------------------------------------------------------------- what only a small mistake would show
+@pytest.mark.req("CLK-1")
+def test_a_list_raises_the_floor_too() -> None:
+    fresh = replace(a_state(), clock=Clock(FLOOR_MS, NOW))
+    step, _ = put(fresh, LIST)
+    assert step.state.clock.floor_ms == BEGINS_MS
+
+
+@pytest.mark.req("CLK-2")
+def test_a_nonce_is_good_for_five_minutes_to_the_millisecond() -> None:
+    step, body = put(
+        asked(replace(a_state(), clock=Clock(FLOOR_MS, NOW))),
+        TimeAttestation(MODULE_ID, NONCE, BEGINS_S),
+        NOW + 300_000,
+    )
+    assert body == Accepted()
+    assert step.state.clock.trusted
+
+
+@pytest.mark.req("CUT-5", "CLK-3")
+def test_a_signed_time_corrects_the_deadline_after_a_reboot() -> None:
+    state = asked(rebooted(90_000_000, None, trusted=False))
+    step, _ = put(state, TimeAttestation(MODULE_ID, NONCE, BEGINS_S))
+    assert step.state.end_at_ms == NOW + 7_200_000 - 500
+    assert not step.state.anchored_on_floor
+
+
+@pytest.mark.req("CLK-4")
+def test_an_attestation_against_a_clock_that_was_trusted_before_is_refused_when_it_is_not_believed() -> None:
+    far = TimeAttestation(MODULE_ID, NONCE, BEGINS_S + 2 * 366 * 86_400)
+    earlier = Clock(FLOOR_MS, 0, BEGINS_MS, NOW - 60_000, 0, trusted=True)
+    assert refused(put(asked(replace(a_state(), clock=earlier)), far)[1]).code is Code.CLOCK_UNCERTAIN
+    just_now = Clock(FLOOR_MS, 0, BEGINS_MS, NOW, 0)
+    assert refused(put(asked(replace(a_state(), clock=just_now)), far)[1]).code is Code.CLOCK_UNCERTAIN

@@ -281,3 +281,26 @@ def test_an_entry_says_who_when_and_how_well_the_time_is_known() -> None:
     assert (entry.at_ms, entry.quality, entry.use) == (BEGINS_MS, "synced", Use.STARTED)
     assert (entry.user, entry.role, entry.booking) == (BOOKING.user.hex(), "driver", BOOKING.booking_id.hex())
     assert (other.use, other.reason, other.user) == (Use.RECOVERED, "rebuilt", "")
+
+
+# ---------------------------------------------------------------- what only a small mistake would show
+@pytest.mark.req("TEL-7")
+def test_a_fix_that_is_lost_while_driving_withdraws_nothing() -> None:
+    slot = Slot(3, ELSEWHERE)
+    step = draft(a_state(vehicle=seen(DRIVING, fix=None), slot=slot))
+    reporting.track(step)
+    assert (step.durable.slot, step.effects) == (slot, [])
+
+
+@pytest.mark.req("PRV-2", "PRV-4")
+def test_driving_on_replaces_the_parking_position_by_one_that_is_none() -> None:
+    step = draft(a_state(vehicle=seen(DRIVING), slot=Slot(3, ELSEWHERE, parking=True)))
+    reporting.track(step)
+    assert step.durable.slot == Slot(4, POINT, parking=False, acknowledged=False)
+
+
+def test_volts_are_rounded_from_millivolts() -> None:
+    step = draft(a_state(vehicle=seen(battery_mv=12_651)))
+    reporting.vehicle_state(step, force=True)
+    (record,) = records(step.effects, Channel.STATE)
+    assert dict(record.signals)["Vehicle.LowVoltageBattery.CurrentVoltage"] == 12.7

@@ -10,3 +10,7 @@ from protocol.telemetry import Channel, EventKind
 def test_only_a_record_with_a_position_reveals_one() -> None:
     assert Record(channel=Channel.TRACK, point=Point(481_371_540, 115_761_240, 1)).reveals_position
     assert not Record(kind=EventKind.BOOTED).reveals_position
+
+
+def test_a_record_that_nobody_has_stamped_has_no_numbers() -> None:
+    assert (Record().number, Record().seq, Record().utc_ms) == (0, 0, 0)

@@ -506,3 +506,66 @@ def test_a_booking_that_can_not_be_written_down_is_denied_and_told_so() -> None:
     assert isinstance(body.access.refusal, Refusal)
     assert body.access.refusal.code is Code.STORAGE_FAILED
     assert step.durable.trip.phase is Phase.NONE
+
+
+# ---------------------------------------------------------------- what only a small mistake would show
+def test_a_request_whose_permission_could_not_be_kept_is_traffic_too() -> None:
+    step = draft(MINE, NOW + 5_000)
+    requests.undone(step, request(Operation.STATUS))
+    assert step.state.links[0].active_at_ms == NOW + 5_000
+
+
+@pytest.mark.req("ACC-5", "BKG-3")
+def test_after_the_drivers_end_any_other_command_is_refused_once() -> None:
+    step = ask(after_the_end(), request(Operation.UNLOCK))
+    refusal(step.effects, Code.BOOKING_ENDED)
+    again = ask(after_the_end(end_distance_m=0), request(Operation.END_BOOKING))
+    assert len(again.effects) == 1
+
+
+@pytest.mark.req("ACC-7")
+def test_a_command_repeated_after_the_end_gets_its_own_outcome() -> None:
+    known = Executed(COMMAND, USER, Operation.UNLOCK, Code.OK)
+    step = ask(durably(after_the_end(), executed=(known,)), request(Operation.UNLOCK))
+    assert answer(step.effects) == Done(already=True)
+
+
+def test_a_locked_car_that_drives_is_locked_already() -> None:
+    rolling = linked(durably(running(vehicle=seen(DRIVING, locked=True)), drive_enabled=True), BOOKING)
+    step = ask(rolling, request(Operation.LOCK))
+    assert (moved(step), answer(step.effects)) == ([], Done(already=True))
+
+
+def test_driving_is_not_enabled_because_the_immobiliser_happens_to_be_released() -> None:
+    released = linked(running(vehicle=seen(immobilised=False)), BOOKING)
+    assert moved(ask(released, request(Operation.ENABLE_DRIVE))) == [Action.RELEASE_IMMOBILISER]
+
+
+@pytest.mark.req("PWR-2", "BKG-1")
+def test_a_start_waits_for_the_disk_whatever_was_asked_for_with_it() -> None:
+    step = ask(linked(a_state(), BOOKING), request(Operation.LOCK))
+    assert step.durable.trip.running
+    assert step.required
+
+
+@pytest.mark.req("CUT-3")
+def test_only_a_release_that_nobody_confirmed_is_taken_back() -> None:
+    enabled = durably(MINE, drive_enabled=True)
+    assert moved(finished(underway(Operation.UNLOCK, enabled), Action.UNLOCK, confirmed=False)) == []
+    assert moved(finished(underway(Operation.ENABLE_DRIVE, enabled), Action.RELEASE_IMMOBILISER, confirmed=True)) == []
+
+
+@pytest.mark.req("BKG-4")
+def test_a_fix_from_after_the_end_has_no_age() -> None:
+    state = after_the_end(end_distance_m=0)
+    point = Point(481_371_540, 115_761_240, BEGINS_MS + 5)
+    later = durably(state, trip=replace(state.durable.trip, end_point=point))
+    assert ended(ask(later, request(Operation.END_BOOKING))).body == Ended(BEGINS_MS, 0, 0)
+
+
+@pytest.mark.req("BKG-3")
+def test_the_end_of_one_booking_is_not_the_end_of_another() -> None:
+    state = after_the_end()
+    theirs = replace(state, links=linked(state, OTHER).links)
+    step = ask(theirs, request(Operation.END_BOOKING))
+    assert only(AnswerEnded, step.effects)[0].receipt.booking_id == OTHER.booking_id

@@ -108,3 +108,9 @@ def test_what_the_module_did_itself_is_known_at_once_and_what_nobody_saw_is_not(
     after = vehicle.acted(before, action, confirmed=confirmed)
     assert (after.sample.locked, after.sample.immobilised) == (locked, immobilised)
     assert (after.at_ms, after.still_since_ms) == (1_000, None)
+
+
+def test_the_deadline_of_parking_may_fall_on_the_last_moment_of_a_sample() -> None:
+    view = VehicleView(STILL, 12_500, 10_000)
+    assert vehicle.parked_at_ms(view, 12_600) == 15_000
+    assert vehicle.parked_at_ms(VehicleView(STILL, 12_499, 10_000), 12_600) is None

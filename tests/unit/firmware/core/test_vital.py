@@ -115,3 +115,25 @@ def test_with_nothing_left_the_module_knows_that_it_has_forgotten() -> None:
     assert vital.restored(FULL, None, PROFILE) == FULL
     forgetful = vital.of(replace(FULL, forgetful=True))
     assert vital.restored(None, forgetful, PROFILE).forgetful
+
+
+def test_a_record_forgets_nothing_unless_it_says_so() -> None:
+    assert not vital.of(Durable(FLOOR_MS, EPOCH)).forgetful
+    assert not msgspec.convert([1, 2, [], 0, [], 0, [], [1, 1, 1, 1, 1], 0, 0, b""], Vital).forgetful
+
+
+@pytest.mark.req("ACC-5")
+def test_a_booking_that_an_order_has_ended_is_dead_once() -> None:
+    ended = replace(FULL, trip=replace(FULL.trip, phase=Phase.ENDED, end_requested=EndReason.ORDER))
+    assert [entry[0] for entry in vital.of(ended).dead] == [DEAD.booking_id]
+
+
+@pytest.mark.req("ACC-5", "PWR-1")
+def test_a_module_that_has_forgotten_goes_on_saying_so() -> None:
+    older = replace(FULL, forgetful=True)
+    assert vital.restored(older, vital.of(FULL), PROFILE).forgetful
+
+
+def test_a_noted_device_may_have_the_number_nought() -> None:
+    noted = vital.of(replace(FULL, devices=((b"somebody new", 0),)))
+    assert (b"somebody new", 0) in vital.restored(FULL, noted, PROFILE).devices
