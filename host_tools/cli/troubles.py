@@ -5,7 +5,7 @@ import msgspec
 from host_tools.cli.exits import CliError, Exit
 from host_tools.phone.errors import HandshakeRefused, LinkClosed, PhoneError, Refused
 from host_tools.phone.keyring import KeyringError
-from protocol.errors import Refusal
+from protocol.errors import Refusal, one_line
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -40,8 +40,8 @@ def trouble_of(error: Exception) -> Trouble | None:
 
 def _refused(error: Refused) -> str:
     refusal = error.refusal
-    rule = f"rule {refusal.rule}, " if refusal.rule else ""
-    return f"{error.what}: {error.why} ({rule}code {refusal.code.name}). {refusal.remedy}".rstrip()
+    rule = f"rule {one_line(refusal.rule)}, " if refusal.rule else ""
+    return f"{error.what}: {error.why} ({rule}code {refusal.code.name}). {error.remedy}".rstrip()
 
 
 def refusal_fields(refusal: Refusal) -> dict[str, object]:

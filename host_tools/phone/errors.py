@@ -1,6 +1,6 @@
 """What can go wrong between a phone and a module, as the caller sees it. One line: what, why, what to do."""
 
-from protocol.errors import Code, Refusal
+from protocol.errors import Code, Refusal, one_line
 
 _AGAIN = "Go nearer to the car and connect again."
 
@@ -9,10 +9,8 @@ class PhoneError(Exception):
     """Base of everything that `host_tools.phone` raises. `str()` is one line fit for a user."""
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
-        super().__init__(f"{what}: {why}. {remedy}")
-        self.what = what
-        self.why = why
-        self.remedy = remedy
+        self.what, self.why, self.remedy = (one_line(each) for each in (what, why, remedy))
+        super().__init__(f"{self.what}: {self.why}. {self.remedy}")
 
 
 class NotFound(PhoneError):

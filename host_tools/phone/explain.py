@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from protocol.errors import Code, Refusal
+from protocol.errors import Code, Refusal, one_line
 from protocol.messages import Access, Notice, NoticeKind, Permission, Phase
 
 REASONS: Final[dict[Code, str]] = {
@@ -93,8 +93,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def explain(refusal: Refusal) -> Explanation:
     """Reason with the numbers that decided it, rule, and what to do."""
-    rule = f"{refusal.rule} ({refusal.code.name})" if refusal.rule else refusal.code.name
-    remedy = refusal.remedy
+    rule = f"{one_line(refusal.rule)} ({refusal.code.name})" if refusal.rule else refusal.code.name
+    remedy = one_line(refusal.remedy)
     if refusal.may_have_succeeded:
         remedy = f"It may have been carried out all the same. {remedy}".rstrip()
     return Explanation(sentence(refusal), rule, remedy)
@@ -117,7 +117,8 @@ def number_in_words(name: str, value: int) -> str:
     if name in _CLAIMS:
         return _CLAIMS[name] if value else f"not: {_CLAIMS[name]}"
     stem, text = _unit(name, value)
-    return _PHRASES.get(name, f"{_plain(stem)} {{}}").format(text)
+    phrase = _PHRASES.get(name)
+    return f"{_plain(stem)} {text}" if phrase is None else phrase.format(text)
 
 
 def _unit(name: str, value: int) -> tuple[str, str]:
@@ -138,7 +139,7 @@ def _unit(name: str, value: int) -> tuple[str, str]:
 
 
 def _plain(name: str) -> str:
-    return name.replace("_", " ")
+    return one_line(name.replace("_", " "))
 
 
 def duration(value_ms: int) -> str:

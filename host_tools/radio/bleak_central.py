@@ -130,7 +130,12 @@ class Central:
     async def start_scan(self, scanner: Hashable, *, active: bool) -> None:
         """Scanning goes on until every scanner has stopped; it is active as long as one wants that."""
         self._scanners[scanner] = active
-        await self._update_scan()
+        try:
+            await self._update_scan()
+        except BaseException:
+            self._scanners.pop(scanner, None)
+            self.keep(asyncio.ensure_future(self._follow_scanners()))  # or it would scan for nobody
+            raise
 
     async def stop_scan(self, scanner: Hashable) -> None:
         """See `start_scan`. Does nothing for a scanner that has not started."""
@@ -138,8 +143,19 @@ class Central:
         await self._update_scan()
 
     async def _update_scan(self) -> None:
+        """To its end, also when whoever asked is cancelled: a command half way leaves a radio that nobody knows."""
+        if not self._scan_lock.locked() and self._wanted() == self._scanning:
+            return
+        update = asyncio.ensure_future(self._follow_scanners())
+        self.keep(update)
+        await asyncio.shield(update)
+
+    def _wanted(self) -> bool | None:
+        return any(self._scanners.values()) if self._scanners else None
+
+    async def _follow_scanners(self) -> None:
         async with self._scan_lock:
-            wanted = any(self._scanners.values()) if self._scanners else None
+            wanted = self._wanted()
             if wanted == self._scanning or not self.device.powered_on:
                 return
             try:

@@ -53,7 +53,12 @@ class BleakScannerVirtual(BaseBleakScanner):
         central = await open_central(self._source)
         self._central = central
         central.device.on(central.device.EVENT_ADVERTISEMENT, self._on_advertisement)
-        await central.start_scan(self, active=self._active)
+        try:
+            await central.start_scan(self, active=self._active)
+        except BaseException:
+            self._central = None
+            central.device.remove_listener(central.device.EVENT_ADVERTISEMENT, self._on_advertisement)
+            raise
 
     async def stop(self) -> None:
         """Nothing is reported afterwards. Stopping twice is no error."""

@@ -101,7 +101,7 @@ def test_chunks_make_one_report() -> None:
 def test_a_campaign_runs_every_target_it_was_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["requests", "gateway", "--inputs", "200", "--workers", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[1:3]] == [["requests", "200"], ["gateway", "50"]]
+    assert [line.split()[:2] for line in lines[1:3]] == [["requests", "200"], ["gateway", "66"]]
     with pytest.raises(SystemExit):
         run.main(["no-such-target"])
 

@@ -112,7 +112,8 @@ class ShakyDisk(MemoryDisk):
 class JudgingBroker(MemoryBroker):
     """Loses publications before or after they arrived. Judges what is published.
 
-    `excused`: how many records may come again although they were acknowledged: one for each power cut.
+    `excused`: how many records may come again although they were acknowledged: one for each power cut. `forgotten`: how
+    many may never come: those that waited for a full disk at a power cut.
     """
 
     def __init__(self, changed: asyncio.Event, rng: Random, look: Callable[[], State]) -> None:
@@ -124,6 +125,7 @@ class JudgingBroker(MemoryBroker):
         self.acknowledged: dict[Channel, list[int]] = {channel: [] for channel in COUNTED}
         self.repeated = 0
         self.excused = 0
+        self.forgotten = 0
 
     async def run(
         self, connected: Callable[[], None], lost: Callable[[], None], received: Callable[[str, bytes], None]
@@ -166,7 +168,9 @@ class JudgingBroker(MemoryBroker):
             self.repeated += 1
             if number != before[-1] or self.repeated > self.excused:
                 raise Broken(f"{channel.value} {number} was published again after it had been acknowledged")
-        elif number != (before[-1] if before else 0) + 1:
+            return
+        missing = number - (before[-1] if before else 0) - 1
+        self.forgotten -= missing
+        if self.forgotten < 0:
             raise Broken(f"{channel.value} {number} follows {before[-1:]}: a record was lost")
-        else:
-            before.append(number)
+        before.append(number)

@@ -116,6 +116,8 @@ class World(Bench):
     def _cut_power(self) -> None:
         if self.chaos and self.working is not None:
             self.broker.excused += 1
+            # What a full disk has refused waits in memory only; the gap shows it.
+            self.broker.forgotten += len(self.pump._keeper._records)
             self.working.cancel()
 
     async def shut_down(self) -> None:
@@ -135,16 +137,15 @@ class World(Bench):
         self.disk.full, self.disk.slow_s, self.disk.unreadable = False, 0.0, 0
         self.vehicle.stuck = self.vehicle.silent = self.vehicle.moody = self.broker.moody = False
         assert self.working is not None
-        if self.working.done():
+        if self.working.done() or self.working.cancelling():
+            await asyncio.wait({self.working})  # its power was cut in the last moment of chaos
             await self.boot()
         try:
             async with asyncio.timeout(HEALED_WITHIN_S):
                 while not await self._settled():
                     self.broker.switch(up=True)
                     await asyncio.sleep(1)
-                    if self.working.cancelled():  # its power was cut in the last moment of chaos
-                        await self.boot()
-                    elif self.working.done():
+                    if self.working.done():
                         self.working.result()
         except TimeoutError:
             waits, durable = await self.disk.pending_count(), self.pump.state.durable

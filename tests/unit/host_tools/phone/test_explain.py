@@ -101,6 +101,14 @@ def test_distances_instants_and_permissions_read_well() -> None:
 
 
 @pytest.mark.req("ACC-10", "CUT-1", "CUT-3")
+def test_what_a_stranger_says_is_shown_as_it_is_and_on_one_line() -> None:
+    numbers = (("{0.__class__}_ms", 5), ("two\nlines", 6), ("a{b_at_ms", 7), ("c}_m", 2**64 - 1))
+    refusal = refuse(Code.NOT_PARKED, numbers=numbers, rule="X\x1b[2J", remedy="Do\r\nthis.")
+    explained = explain.explain(refusal)
+    assert "{0.  class  } 5 ms, two lines 6, a{b at 1970" in explained.reason
+    assert all(line.isprintable() for line in explained.lines())
+
+
 def test_the_access_state_tells_how_much_time_is_left() -> None:
     end = 1_780_000_000_000
     grace = end + 1_800_000

@@ -16,6 +16,7 @@ from bumble.hci import Address
 
 from host_tools.radio.air import VirtualAir
 from host_tools.radio.bleak_backend import install
+from host_tools.radio.bleak_central import current_source, open_central
 from host_tools.radio.bleak_scanner import advertisement_data
 from host_tools.radio.devices import RadioDevice, virtual_central
 from tests.support import peripheral
@@ -114,7 +115,6 @@ async def test_a_name_in_the_scan_response_needs_an_active_scan(air: VirtualAir)
 
 async def test_callbacks_are_told_of_every_advertisement_until_the_scan_stops(air: VirtualAir) -> None:
     thing = await peripheral.thing(air)
-    await thing.advertise(interval_ms=100)
     plain: list[str] = []
     coroutine: list[str] = []
 
@@ -125,11 +125,30 @@ async def test_callbacks_are_told_of_every_advertisement_until_the_scan_stops(ai
         coroutine.append(device.address)
 
     async with BleakScanner(on_found), BleakScanner(on_found_too) as second:
+        await thing.advertise(interval_ms=100)
         await asyncio.sleep(1.05)
     await second.stop()
     await asyncio.sleep(1.0)
     assert len(plain) == len(coroutine) == 11
     assert set(plain + coroutine) == {thing.address}
+
+
+@pytest.mark.parametrize("turns", range(0, 24, 2))
+async def test_a_scan_that_is_broken_off_while_it_starts_leaves_the_radio_as_it_was(
+    air: VirtualAir, turns: int
+) -> None:
+    thing = await peripheral.thing(air)
+    await thing.advertise(interval_ms=100)
+    starting = asyncio.create_task(BleakScanner().start())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.wait({starting})
+    found = await BleakScanner.discover(0.5)
+    assert [device.address for device in found] == [thing.address]
+    central = await open_central(current_source())
+    assert starting.cancelled() is (not central.device.is_scanning)
+    assert len(central.device.listeners(central.device.EVENT_ADVERTISEMENT)) == (not starting.cancelled())
 
 
 async def test_a_scan_starts_afresh(air: VirtualAir) -> None:
