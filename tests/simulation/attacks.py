@@ -120,7 +120,7 @@ def replay_time(world: "World", name: str, rng: Random) -> None:
     if not world.backend.bookings:
         return
     phone = Phone(world, name, world.backend.bookings[-1], online=False)
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         phone.visit(Operation.PUT)
         if world.backend.attestations and phone.tasks:
             phone.tasks[0].signed = rng.choice(world.backend.attestations)

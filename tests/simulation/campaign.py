@@ -172,7 +172,7 @@ def _keep(state: Path | None, about: dict[str, object], done: dict[str, Chunk]) 
     if state is None:
         return
     state.parent.mkdir(parents=True, exist_ok=True)
-    fresh = state.with_suffix(".new")
+    fresh = state.with_suffix(f".{os.getpid()}")
     fresh.write_text(json.dumps({"about": about, "done": list(done.items())}))
     fresh.replace(state)
 

@@ -44,6 +44,7 @@ class Phone(Central):
         self.ready = False
         self._waiting = 0
         self._request = 0
+        self._hurried = 0
         self._connects = 0
         self._clocked = False
         self._stays_until = 0
@@ -155,11 +156,13 @@ class Phone(Central):
 
     def _hurry(self, task: Task) -> None:
         """Ask twice, ask for the contrary, or walk away."""
+        self._hurried += 1
+        number = 60_000 + self._hurried % 5_000
         match self.rng.randrange(3):
             case 0:
-                self._send(task, 60_001)
+                self._send(task, number)
             case 1:
-                self._send(Task(Operation.LOCK, self._command_id(Operation.LOCK)), 60_002)
+                self._send(Task(Operation.LOCK, self._command_id(Operation.LOCK)), number)
             case _:
                 link = self.link
                 self.world.heap.after(self.rng.randrange(200), lambda: self.world.air.drop(link))

@@ -64,8 +64,12 @@ def script(seed: int, days: float) -> list[Operation]:
 
 def _life(rng: Random, days: float, car: int) -> list[Operation]:
     """What happens to one car. Each kind of trouble is on or off for the whole of it (swarm)."""
-    found: list[tuple[int, str, tuple[int | str, ...]]] = [(0, "settings", _settings(rng))]
+    settings = _settings(rng)
+    found: list[tuple[int, str, tuple[int | str, ...]]] = [(0, "settings", settings)]
     end = int(days * DAY)
+    if not any(settings[2:5]):
+        # Whoever brings the time is worth attacking here.
+        found += [(rng.randrange(end), "attack", ("replay_time",)) for _ in range(int(days * 2))]
     at = rng.randrange(10 * MINUTE, 3 * HOUR)
     while at < end:
         length, args = _booking(rng)
