@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from protocol import cbor
 from protocol.errors import Code
@@ -126,3 +127,46 @@ def test_a_session_ends_after_a_million_records() -> None:
     assert module.open(last) == b"the last one"
     with pytest.raises(SessionError, match="used up"):
         phone.seal(b"")
+
+
+# ---------------------------------------------------------------- genuine bytes in a form that nobody sends
+def genuine(counter: int, partial_iv: bytes, first: cbor.Value = b"") -> bytes:
+    """What the phone would encrypt as its record `counter`, with anything around it."""
+    key, iv = export(32768, b"sharebox/1", 32), export(32769, b"sharebox/1", 12)
+    nonce = (int.from_bytes(iv, "big") ^ counter).to_bytes(12, "big")
+    ciphertext = ChaCha20Poly1305(key).encrypt(nonce, b"text", b"\x83\x68Encrypt0\x40\x40")
+    return cbor.encode([first, {6: partial_iv}, ciphertext])
+
+
+def test_a_genuine_record_is_opened() -> None:
+    _, module = pair()
+    assert module.open(genuine(1, b"\x01")) == b"text"
+    assert module.open(genuine(2**20 - 1, b"\x0f\xff\xff")) == b"text"
+
+
+@pytest.mark.req("SEC-2")
+@pytest.mark.parametrize(
+    "record",
+    [
+        genuine(1, b"\x00\x01"),
+        genuine(0, b""),
+        genuine(0, b"\x00\x00\x00\x00"),
+        genuine(1, b"\x01", b"\x00"),
+        genuine(1, b"\x01", None),
+        genuine(2**20, b"\x10\x00\x00"),
+        genuine(2**24 - 1, b"\xff\xff\xff"),
+    ],
+)
+def test_the_form_of_a_genuine_record_is_fixed_too(record: bytes) -> None:
+    _, module = pair()
+    refused(module, record)
+
+
+def test_counters_are_as_short_as_they_can_be() -> None:
+    phone, module = pair()
+    for counter in range(258):
+        record = phone.seal(b"")
+        value = cbor.decode(record)
+        assert isinstance(value, list)
+        assert value[1] == {6: counter.to_bytes(1 if counter < 256 else 2, "big")}
+        assert module.open(record) == b""

@@ -202,3 +202,58 @@ def test_trust_files_each_issuer_under_its_key_id() -> None:
     trust = tokens.trust_of(credentials.MODULE_ID, (one, other))
     assert trust.issuers == {keys.key_id(one): one, keys.key_id(other): other}
     assert tokens.verify_booking(credentials.token(credentials.STRANGER), trust).token_id == BOOKING.token_id
+
+
+# ---------------------------------------------------------------- genuine signatures under what is none of it
+@pytest.mark.req("SEC-2")
+def test_claims_signed_as_something_else_are_not_what_they_look_like() -> None:
+    booking = cose.parse_sign1(credentials.token()).payload
+    token = cose.sign1(booking, ISSUER, tokens.Typ.ORDER)
+    assert refusal(lambda: tokens.verify_booking(token, TRUST)) is Code.TOKEN_MALFORMED
+    receipt = cose.parse_sign1(tokens.mint_receipt(RECEIPT, SIGNER)).payload
+    forged = cose.sign1(receipt, SIGNER, tokens.Typ.BOOKING)
+    assert refusal(lambda: tokens.verify_receipt(forged, SIGNER.public_key())) is Code.TOKEN_MALFORMED
+
+
+@pytest.mark.parametrize("field", ["issued_s", "expires_s", "booking_expires_s"])
+def test_the_times_of_an_order_have_32_bits(field: str) -> None:
+    latest = msgspec.structs.replace(ORDER, expires_s=2**32 - 1, booking_expires_s=2**32 - 1, issued_s=2**32 - 1)
+    assert tokens.verify_signed(tokens.mint_order(latest, ISSUER), TRUST) == latest
+    late = tokens.mint_order(msgspec.structs.replace(latest, **{field: 2**32}), ISSUER)
+    assert refusal(lambda: tokens.verify_signed(late, TRUST)) is Code.TOKEN_MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("field", "most"), [("number", 2**32 - 1), ("issued_s", 2**32 - 1), ("min_key_epoch", 2**32 - 1)]
+)
+def test_the_numbers_of_a_list_have_32_bits(field: str, most: int) -> None:
+    full = msgspec.structs.replace(REVOCATION_LIST, **{field: most})
+    assert tokens.verify_signed(tokens.mint_revocation_list(full, ISSUER), TRUST) == full
+    over = tokens.mint_revocation_list(msgspec.structs.replace(full, **{field: most + 1}), ISSUER)
+    assert refusal(lambda: tokens.verify_signed(over, TRUST)) is Code.TOKEN_MALFORMED
+
+
+def test_the_first_list_has_the_number_one_and_the_first_epoch_is_nought() -> None:
+    first = msgspec.structs.replace(REVOCATION_LIST, number=1, min_key_epoch=0)
+    assert tokens.verify_signed(tokens.mint_revocation_list(first, ISSUER), TRUST) == first
+
+
+def test_kinds_of_orders_have_16_bits() -> None:
+    unknown = tokens.mint_order(msgspec.structs.replace(ORDER, kind=65535), ISSUER)
+    assert refusal(lambda: tokens.verify_signed(unknown, TRUST)) is Code.ORDER_UNSUPPORTED
+    nonsense = tokens.mint_order(msgspec.structs.replace(ORDER, kind=65536), ISSUER)
+    assert refusal(lambda: tokens.verify_signed(nonsense, TRUST)) is Code.TOKEN_MALFORMED
+
+
+def test_an_order_may_expire_in_the_second_of_its_issue() -> None:
+    short = msgspec.structs.replace(ORDER, expires_s=ORDER.issued_s)
+    assert tokens.verify_signed(tokens.mint_order(short, ISSUER), TRUST) == short
+
+
+def test_what_is_no_list_may_be_as_long_as_a_token_and_not_longer() -> None:
+    around = len(cose.sign1(bytes(500), credentials.STRANGER, tokens.Typ.ORDER)) - 500
+    full = cose.sign1(bytes(cose.MAX_BYTES - around), credentials.STRANGER, tokens.Typ.ORDER)
+    assert len(full) == cose.MAX_BYTES
+    assert refusal(lambda: tokens.verify_signed(full, TRUST)) is Code.UNKNOWN_ISSUER
+    over = cose.sign1(bytes(cose.MAX_BYTES - around + 1), credentials.STRANGER, tokens.Typ.ORDER)
+    assert refusal(lambda: tokens.verify_signed(over, TRUST)) is Code.TOKEN_MALFORMED
