@@ -246,3 +246,28 @@ def test_the_first_device_of_a_user_may_have_any_generation() -> None:
 @pytest.mark.req("ACC-5")
 def test_another_tokens_revocation_says_nothing_about_this_one() -> None:
     assert admit.admit(durably(a_state(), revoked=((OTHER.token_id, 1),)), BOOKING, NOW) is Admission.NEW
+
+
+@pytest.mark.req("ACC-3", "ACC-11")
+@pytest.mark.parametrize("change", [{"token_id": b"the second token"}, {"booking_id": b"another bookings"}])
+def test_a_link_with_half_of_the_running_booking_is_not_admitted(change: dict[str, object]) -> None:
+    state = linked(running(), replace(BOOKING, **change))
+    assert not admit.admitted(state, state.links[0])
+
+
+@pytest.mark.req("ACC-11")
+def test_an_older_token_of_the_same_phone_is_not_the_booking_fetched_anew() -> None:
+    newer = replace(BOOKING, device_generation=2)
+    assert code(running(newer), replace(BOOKING, token_id=b"the first token!")) is Code.VEHICLE_IN_USE
+
+
+@pytest.mark.req("CUT-6", "ACC-8")
+@pytest.mark.parametrize(
+    ("role", "says"),
+    [(Role.DRIVER, "contact the owner"), (Role.VIP, "start a new one"), (Role.OWNER, "start a new one")],
+)
+def test_after_a_cutoff_each_role_is_told_its_own_way_to_a_new_booking(role: Role, says: str) -> None:
+    gone = DeadBooking(BOOKING.booking_id, EndReason.CUT_OFF, 1_790_009_000, 1_789_999_000)
+    verdict = refused(durably(a_state(), dead=(gone,)), replace(BOOKING, role=role))
+    assert verdict.code is Code.BOOKING_CUT_OFF
+    assert says in verdict.remedy

@@ -366,3 +366,12 @@ def test_nothing_waits_for_a_moving_car_when_another_booking_is_meant() -> None:
     moving = running(vehicle=seen(DRIVING))
     assert not bookings.end_by_order(draft(moving), end_order(OTHER.booking_id))
     assert not bookings.apply_list(draft(moving), RevocationList(MODULE_ID, 7, 1, 0, ((OTHER.token_id, 2),)))
+
+
+@pytest.mark.req("CUT-3")
+def test_an_arming_that_was_put_off_ends_with_its_booking() -> None:
+    begun = draft(a_state(arm_when_parked=True))
+    bookings.board(begun, Admission.NEW, BOOKING)
+    over = draft(durably(running(), arm_when_parked=True))
+    bookings.end(over, EndReason.DRIVER)
+    assert begun.durable.arm_when_parked is over.durable.arm_when_parked is False

@@ -119,3 +119,11 @@ def test_the_last_64_commands_are_remembered() -> None:
 def test_a_users_first_device_may_have_the_number_nought() -> None:
     booking = msgspec.structs.replace(BOOKING, device_generation=0)
     assert ledger.bind(NOTHING, booking).devices == ((booking.user, 0),)
+
+
+@pytest.mark.req("ACC-5")
+def test_while_there_is_room_no_expired_booking_is_forgotten() -> None:
+    durable = NOTHING
+    for number in range(3):
+        durable = ledger.bury(durable, dead(number, expires_s=1), FLOOR)
+    assert durable.dead == tuple(dead(number, expires_s=1) for number in range(3))

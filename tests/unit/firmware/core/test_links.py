@@ -114,3 +114,9 @@ def test_a_link_that_was_hung_up_for_silence_gets_its_whole_time_again() -> None
     links.settle(step)
     assert step.hang_ups == [1]
     assert links.expires_at_ms(step.state, step.state.links[0]) == NOW + 1_200_000
+
+
+def test_who_gave_a_session_up_has_ten_seconds_for_another_handshake() -> None:
+    step = draft(linked(a_state(), BOOKING, BOOKING), NOW + 60_000)
+    links.supersede(step, 2, BOOKING)
+    assert links.expires_at_ms(step.state, step.state.links[0]) == NOW + 70_000

@@ -432,7 +432,8 @@ def test_traffic_over_a_session_is_noticed() -> None:
 
 @pytest.mark.req("CUT-4")
 def test_a_late_request_does_not_find_a_booking_that_is_past_its_cutoff() -> None:
-    late = linked(running(phase=Phase.OVERDUE, overdue_ms=1_800_001), BOOKING)
+    unlocked = seen(locked=False)
+    late = linked(running(phase=Phase.OVERDUE, overdue_ms=1_800_001, vehicle=unlocked), BOOKING)
     for event in (request(Operation.LOCK), StorageFailed(request(Operation.LOCK))):
         state, effects = after(late, event)
         assert state.durable.trip.phase is Phase.CUT_OFF
@@ -457,3 +458,17 @@ def test_arming_is_tried_again_after_ten_seconds_and_not_before() -> None:
 def test_a_sample_with_a_position_is_followed_by_the_track() -> None:
     _, effects = after(a_state(), DRIVING)
     assert [record.point is not None for record in records(effects, Channel.TRACK)] == [True]
+
+
+@pytest.mark.req("CUT-4")
+def test_a_late_token_is_not_cut_off_with_the_booking_but_refused_after_it() -> None:
+    late = linked(running(phase=Phase.OVERDUE, overdue_ms=1_800_001), None)
+    state, effects = after(late, TokenPresented(1, BOOKING))
+    assert state.durable.trip.phase is Phase.CUT_OFF
+    assert hung_up(effects) == []
+
+
+@pytest.mark.req("SEC-2")
+def test_a_phone_that_comes_again_leaves_its_older_session() -> None:
+    _, effects = after(linked(a_state(), BOOKING, None), TokenPresented(2, BOOKING))
+    assert hung_up(effects) == [1]

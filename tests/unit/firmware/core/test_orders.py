@@ -284,3 +284,9 @@ def test_an_attestation_against_a_clock_that_was_trusted_before_is_refused_when_
     assert refused(put(asked(replace(a_state(), clock=earlier)), far)[1]).code is Code.CLOCK_UNCERTAIN
     just_now = Clock(FLOOR_MS, 0, BEGINS_MS, NOW, 0)
     assert refused(put(asked(replace(a_state(), clock=just_now)), far)[1]).code is Code.CLOCK_UNCERTAIN
+
+
+@pytest.mark.req("CLK-2", "SEC-2")
+def test_a_module_that_has_given_no_nonce_takes_no_empty_one() -> None:
+    state = replace(a_state(), nonce_at_ms=NOW)
+    assert refused(put(state, TimeAttestation(MODULE_ID, b"", BEGINS_S))[1]).code is Code.NONCE_UNKNOWN

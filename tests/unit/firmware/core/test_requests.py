@@ -543,8 +543,8 @@ def test_driving_is_not_enabled_because_the_immobiliser_happens_to_be_released()
 
 @pytest.mark.req("PWR-2", "BKG-1")
 def test_a_start_waits_for_the_disk_whatever_was_asked_for_with_it() -> None:
-    step = ask(linked(a_state(), BOOKING), request(Operation.LOCK))
-    assert step.durable.trip.running
+    step = ask(linked(a_state(vehicle=UNLOCKED), BOOKING), request(Operation.LOCK))
+    assert (step.durable.trip.running, moved(step)) == (True, [Action.LOCK])
     assert step.required
 
 
@@ -563,9 +563,35 @@ def test_a_fix_from_after_the_end_has_no_age() -> None:
     assert ended(ask(later, request(Operation.END_BOOKING))).body == Ended(BEGINS_MS, 0, 0)
 
 
-@pytest.mark.req("BKG-3")
-def test_the_end_of_one_booking_is_not_the_end_of_another() -> None:
-    state = after_the_end()
-    theirs = replace(state, links=linked(state, OTHER).links)
-    step = ask(theirs, request(Operation.END_BOOKING))
-    assert only(AnswerEnded, step.effects)[0].receipt.booking_id == OTHER.booking_id
+@pytest.mark.req("BKG-5", "PRV-5")
+def test_who_may_not_begin_yet_learns_nothing_of_the_end_before() -> None:
+    tomorrow = replace(OTHER, not_before_s=OTHER.not_before_s + 86_400, ends_at_s=OTHER.ends_at_s + 86_400)
+    theirs = replace(after_the_end(end_distance_m=7), links=linked(a_state(), tomorrow).links)
+    refusal(ask(theirs, request(Operation.END_BOOKING)).effects, Code.NOT_YET_VALID)
+
+
+def test_each_command_that_is_under_way_is_finished_by_its_own_answer() -> None:
+    mine = Executed(COMMAND, USER, Operation.UNLOCK, None)
+    for younger in (
+        Executed(b"another-", USER, Operation.LOCK, None),
+        Executed(COMMAND, b"you", Operation.LOCK, Code.OK),
+    ):
+        state = replace(durably(MINE, executed=(mine, younger)), pending=Pending(1, 7, COMMAND, Operation.UNLOCK))
+        step = finished(state, Action.UNLOCK, confirmed=True)
+        assert set(step.durable.executed) == {younger, replace(mine, code=Code.OK)}
+
+
+@pytest.mark.req("CUT-3")
+def test_only_a_released_car_that_stands_is_to_be_armed_once_parked() -> None:
+    just_stopped = seen(locked=False, still_for_ms=1_000)
+    for enabled, view in ((False, just_stopped), (True, seen(DRIVING, locked=False))):
+        state = durably(linked(running(vehicle=view), BOOKING), drive_enabled=enabled)
+        step = ask(state, request(Operation.LOCK))
+        assert moved(step) == [Action.LOCK]
+        assert not step.durable.arm_when_parked
+
+
+@pytest.mark.req("CLK-2")
+def test_the_first_nonce_is_a_new_one_however_soon_it_is_asked_for() -> None:
+    step = ask(replace(linked(a_state(), OTHER), nonce_at_ms=NOW), request(Operation.GET_NONCE))
+    assert answer(step.effects) == Nonce(b"sixteen of chaos", MODULE_ID, 300_000)

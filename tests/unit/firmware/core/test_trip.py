@@ -30,6 +30,8 @@ def in_phase(phase: Phase, **changes: object) -> Trip:
         (Phase.OVERDUE, LIMIT + 1, True, (Phase.CUTOFF_PENDING, Phase.CUT_OFF)),
         (Phase.CUTOFF_PENDING, 10 * LIMIT, False, ()),
         (Phase.CUTOFF_PENDING, LIMIT + 1, True, (Phase.CUT_OFF,)),
+        (Phase.CUTOFF_PENDING, LIMIT, True, ()),
+        (Phase.CUTOFF_PENDING, -1, True, ()),
         (Phase.CUT_OFF, 10 * LIMIT, True, ()),
         (Phase.ENDED, 10 * LIMIT, True, ()),
         (Phase.NONE, 10 * LIMIT, True, ()),
