@@ -143,7 +143,7 @@ CATALOGUE: Final = MappingProxyType(
         ),
         Code.DOORS_OPEN: _Entry("BKG-3", True, "Close what is open and try again."),
         Code.END_NOT_POSSIBLE: _Entry(
-            "BKG-3", True, "Park, switch the ignition off, close all doors and the boot, then end again."
+            "BKG-3", True, "Park with the ignition off for five seconds, close all doors and the boot, then end again."
         ),
         Code.VEHICLE_NO_RESPONSE: _Entry(
             "ACC-7", True, "Look at the car: the command may have been carried out. Then try again."

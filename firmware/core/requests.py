@@ -220,7 +220,7 @@ def _obstacle(draft: Draft, operation: Operation) -> Refusal | None:
 def _not_endable(sample: VehicleSampled, *, parked: bool) -> Refusal | None:
     """BKG-3: everything that is missing, at once. What is unknown is missing too."""
     missing = (
-        ("not_parked", not parked, "park and switch the ignition off"),
+        ("not_parked", not parked, "park with the ignition off for five seconds"),
         ("doors_open", sample.doors_open is not False, "close all doors"),
         ("boot_open", sample.boot_open is not False, "close the boot"),
     )

@@ -86,6 +86,20 @@ class Bench:
         return self
 
 
+async def parked(bench: Bench) -> None:
+    """Wait until the module says that the car is parked: a module that just started has to watch it first."""
+
+    async def is_parked() -> bool:
+        (status,) = (await bench.run("status", "--json")).objects()
+        vehicle = status["vehicle"]
+        assert isinstance(vehicle, dict)
+        return bool(vehicle["parked"])
+
+    async with asyncio.timeout(LIMIT_S):
+        while not await is_parked():
+            await asyncio.sleep(0.2)
+
+
 @pytest.fixture
 async def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Bench:
     return await Bench(tmp_path / "bench", capsys, monkeypatch).made()
@@ -102,6 +116,7 @@ async def test_a_booking_opens_drives_closes_and_ends_from_the_command_line(benc
         assert isinstance(vehicle, dict)
         assert (vehicle["locked"], vehicle["drive_enabled"]) == (False, True)
         assert (await bench.spawn("lock")).out == "Locked.\n"
+        await parked(bench)
         assert (await bench.spawn("end")).out.startswith("The booking has ended.\n")
         refused = await bench.spawn("unlock", "--json")
         assert refused.code == 3

@@ -45,7 +45,7 @@ def test_the_driver_ends_the_booking_and_the_car_is_locked_and_armed() -> None:
 @pytest.mark.parametrize("car", ["parks", "drives"])
 def test_an_end_is_refused_with_everything_that_is_missing_at_once(car: str, doors: str, boot: str) -> None:
     missing = {
-        "not_parked": ("park and switch the ignition off", car == "drives"),
+        "not_parked": ("park with the ignition off for five seconds", car == "drives"),
         "doors_open": ("close all doors", doors != "closed"),
         "boot_open": ("close the boot", boot != "closed"),
     }

@@ -277,7 +277,7 @@ def test_nothing_is_taken_from_a_moving_car() -> None:
         (
             linked(running(vehicle=seen(replace(DRIVING, doors_open=True, boot_open=True))), BOOKING),
             (("not_parked", 1), ("doors_open", 1), ("boot_open", 1)),
-            "Park and switch the ignition off, close all doors, close the boot; then end again.",
+            "Park with the ignition off for five seconds, close all doors, close the boot; then end again.",
         ),
         (car(doors_open=None), (("doors_open", 1),), "Close all doors; then end again."),
         (car(boot_open=None), (("boot_open", 1),), "Close the boot; then end again."),
