@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=2
 
 explore-defects: setup ## how many planted defects the exploration finds
 	@$(BIN)/python -m tests.exploration.hunt $(ARGS)
+
+mutation: setup ## does any test notice when the code is wrong? goes on where it was; ARGS names modules
+	@nice -n 10 $(BIN)/python -m tests.mutation $(ARGS)
 
 requirements: setup ## which test shows which rule, and which rules have none
 	@$(BIN)/python -m tests.support.matrix

@@ -1,0 +1,160 @@
+"""Runs tests against a mutant: in a forked child, which imports the mutant in place of the module.
+
+No file is ever changed. The parent has imported pytest and the libraries, and nothing of the project.
+"""
+
+import ast
+import gc
+import hashlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Final
+
+import pytest
+
+from tests.mutation.operators import Mutant, applied
+from tests.tidy.mirror import test_file
+
+_MOST_MEMORY: Final = 2 * 1024**3
+_WAITS: Final = 8
+"""Wall time for CPU time: the machine may be busy."""
+_OPTIONS: Final = (
+    *("-x", "-q", "--no-header", "--tb=no", "--assert=plain", "-p", "pytest_asyncio.plugin"),
+    *(part for name in ("cacheprovider", "unraisableexception", "threadexception") for part in ("-p", f"no:{name}")),
+)
+"""Nothing but what decides whether a test passes: most of the time is pytest's own."""
+_LIBRARIES: Final = (
+    "cbor2",
+    "coverage",
+    "cryptography.x509",
+    "hypothesis.strategies",
+    "msgspec",
+    "pytest_asyncio",
+    "structlog",
+)
+
+CORE: Final = ("tests/unit/firmware/core", "tests/unit/firmware/test_pump.py", "tests/unit/firmware/test_gateway.py")
+PROTOCOL: Final = ("tests/unit/protocol", "tests/vectors", "tests/unit/firmware/test_gateway.py")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Tests that look for a mutant. `limit_s` of CPU time: after that it hangs, which is seen too."""
+
+    name: str
+    paths: tuple[str, ...]
+    limit_s: int
+
+    def digest(self, root: Path) -> str:
+        """Changes with any of its tests, and with what they all use."""
+        found = hashlib.sha256()
+        for path in (*self.paths, "tests/support", "tests/conftest.py"):
+            files = sorted((root / path).rglob("*.py")) if (root / path).is_dir() else [root / path]
+            for file in files:
+                found.update(file.read_bytes())
+        return found.hexdigest()[:16]
+
+
+def stages(path: str) -> tuple[Stage, ...]:
+    """Who looks for the mutants of a module: its own tests, those of its neighbours, then the stories."""
+    own = Stage("own tests", (test_file(path),), 10)
+    if path.startswith("protocol/"):
+        return own, Stage("neighbours", PROTOCOL, 20), Stage("properties", ("tests/property/protocol",), 120)
+    return own, Stage("neighbours", CORE, 20), Stage("stories", ("tests/stories", "tests/property/firmware"), 240)
+
+
+def preload() -> None:
+    """Import in the parent what every child needs."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    with redirect_stdout(io.StringIO()):
+        pytest.main(["--version"])
+    gc.freeze()
+
+
+class Child:
+    """One mutant before one stage, in a process of its own. `passes` once it is over: whether all tests passed."""
+
+    def __init__(self, mutant: Mutant | None, tree: ast.Module, path: str, stage: Stage) -> None:
+        self.mutant = mutant
+        self.stage = stage
+        self.deadline = time.monotonic() + stage.limit_s * _WAITS
+        self.passes: bool | None = None
+        if mutant is None:
+            code = compile(tree, path, "exec")
+        else:
+            with applied(mutant):
+                code = compile(tree, path, "exec")
+        self._process = os.fork()
+        if self._process == 0:
+            _child(path, code, stage)
+        self._ended = os.pidfd_open(self._process)
+
+    def fileno(self) -> int:
+        """Readable once it is over."""
+        return self._ended
+
+    def poll(self) -> bool:
+        """Whether it is over; one that takes too long is ended."""
+        if self.passes is None:
+            process, status = os.waitpid(self._process, os.WNOHANG)
+            if process:
+                self.passes = status == 0
+            elif time.monotonic() > self.deadline:
+                os.kill(self._process, signal.SIGKILL)
+                os.waitpid(self._process, 0)
+                self.passes = False
+            if self.passes is not None:
+                os.close(self._ended)
+        return self.passes is not None
+
+
+def wait(children: Sequence[Child]) -> None:
+    """Until one of them is over, or has taken too long."""
+    patience = min(child.deadline for child in children) - time.monotonic()
+    select.select(children, [], [], max(0.0, patience) + 0.1)
+
+
+class _Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives `code` to whoever imports the module called `name`."""
+
+    def __init__(self, name: str, path: str, code: CodeType) -> None:
+        self._name, self._path, self._code = name, str(Path(path).resolve()), code
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self._path, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self._code, module.__dict__)
+
+
+def _child(path: str, code: CodeType, stage: Stage) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (stage.limit_s, stage.limit_s))
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    name = path.removesuffix(".py").replace("/", ".")
+    assert name not in sys.modules
+    sys.meta_path.insert(0, _Instead(name, path, code))
+    result = 1
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            result = int(pytest.main([*_OPTIONS, *stage.paths]))
+    finally:
+        os._exit(result)
