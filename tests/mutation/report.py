@@ -16,7 +16,8 @@ _HEAD: Final = """# Mutation testing
 Does any test notice when the code is wrong? One small thing at a time is changed in the core, in the tokens and in the
 session: a comparison, a bound, a sign, a condition, a number by one, a statement or an argument left out, a return with
 another one's value. A mutant is killed when a test fails or hangs: one of the module's own, else one of its
-neighbours', else a story or a property. One that survives is no mistake, for the reason that stands below, or it is open.
+neighbours', else a story or a property. One that survives is no mistake, for the reason that stands below, or it is
+open.
 
     make mutation                                     # everything; goes on where it was stopped, and writes this page
     make mutation ARGS=firmware/core/trip.py          # one module
