@@ -23,7 +23,8 @@ IDLE_MS: Final = 600_000
 """A session without traffic for this long is over."""
 MOST_FAILURES: Final = 5
 FAILURES_WITHIN_MS: Final = 60_000
-"""Five failed handshakes in a minute: nobody may try for the rest of it."""
+"""Five failed handshakes in a minute, on all links together: who has failed may not try again for the rest of it. A
+link that has not is let through, or a stranger who fails on purpose would keep the driver out."""
 
 
 def opened(draft: Draft, link_id: int) -> None:
@@ -48,19 +49,23 @@ def active(draft: Draft, link_id: int) -> None:
 
 
 def handshake_begun(draft: Draft, link_id: int) -> None:
-    """Let a handshake go on, unless too many have failed lately."""
+    """Let a handshake go on, unless too many have failed lately and this link is among those that did."""
     recent = _recent(draft.state, draft.now)
-    if len(recent) < MOST_FAILURES:
+    link = draft.state.link(link_id)
+    if len(recent) < MOST_FAILURES or (link is not None and not link.failed):
         draft.order(ContinueHandshake(link_id))
         return
     retry_in_ms = recent[0] + FAILURES_WITHIN_MS - draft.now
     draft.order(RefuseHandshake(link_id, refuse(Code.TOO_MANY_HANDSHAKES, numbers=(("retry_in_ms", retry_in_ms),))))
 
 
-def handshake_failed(draft: Draft) -> None:
-    """Count it."""
+def handshake_failed(draft: Draft, link_id: int) -> None:
+    """Count it, and note whose it was."""
     kept = (*_recent(draft.state, draft.now), draft.now)[-MOST_FAILURES:]
     draft.state = replace(draft.state, failed_handshakes_ms=kept)
+    link = draft.state.link(link_id)
+    if link is not None:
+        draft.set_link(replace(link, failed=True))
 
 
 def supersede(draft: Draft, link_id: int, booking: Booking) -> None:

@@ -122,8 +122,8 @@ def _happened(draft: Draft, event: Event) -> None:
             links.active(draft, link)
         case HandshakeBegun(link):
             links.handshake_begun(draft, link)
-        case HandshakeFailed():
-            links.handshake_failed(draft)
+        case HandshakeFailed(link):
+            links.handshake_failed(draft, link)
         case TokenPresented():
             bookings.settle(draft)
             _presented(draft, event)

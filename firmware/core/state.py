@@ -145,7 +145,7 @@ Gist = tuple[bool, Phase, Code | None]
 
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A central. `booking`: what its session authenticated with. `denied`: why it was not made durable, if so.
-    `told`: the gist of its access state, as the phone knows it."""
+    `told`: the gist of its access state, as the phone knows it. `failed`: its last handshake did."""
 
     id: int
     opened_at_ms: int
@@ -153,6 +153,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     booking: Booking | None = None
     denied: Refusal | None = None
     told: Gist | None = None
+    failed: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):

@@ -95,7 +95,7 @@ def _durable(durable: Durable | None) -> Hashable:
     )
 
 
-def _link(life: Life, link: Link, now: int) -> tuple[str, bool, int, str, int, int]:
+def _link(life: Life, link: Link, now: int) -> tuple[str, bool, bool, int, str, int, int]:
     denied = 0 if link.denied is None else int(link.denied.code)
     ages = _age(link.opened_at_ms, now, _LINKS), _age(link.active_at_ms, now, _LINKS)
-    return life.phone(link.id) or "", link.booking is None, denied, repr(link.told), *ages
+    return life.phone(link.id) or "", link.booking is None, link.failed, denied, repr(link.told), *ages

@@ -69,6 +69,8 @@ class Auditor:
         self.secret: set[int] = set()
         """Places that were visited during somebody else's booking."""
         self.failures: list[int] = []
+        self.failed: set[int] = set()
+        """When handshakes failed lately, and the links whose last one did."""
         self.sampled_at = -1
         self.still_since = -1
         self.nonces: dict[bytes, int] = {}
@@ -141,10 +143,12 @@ class Auditor:
                     self.asked[link, request.id] = request.command_id
             case TokenPresented(link, booking):
                 self.sessions[link] = booking
+                self.failed.discard(link)
             case LinkLost(link):
                 self.sessions.pop(link, None)
-            case HandshakeFailed():
+            case HandshakeFailed(link):
                 self.failures = [*self.failures, self.world.device.mono][-10:]
+                self.failed.add(link)
             case _:
                 pass
 
@@ -546,13 +550,15 @@ class Auditor:
 
     # ------------------------------------------------------------ strangers
     def let_in(self, link: int) -> None:
-        """A handshake may go on (SEC-2: after five failures in a minute nobody tries)."""
+        """A handshake may go on (after five failures in a minute nobody who has failed tries)."""
         mono = self.world.device.mono
-        if len([at for at in self.failures if mono - at < 60_000]) >= 5:
+        if link in self.failed and len([at for at in self.failures if mono - at < 60_000]) >= 5:
             self.fail("handshakes_unlimited", f"link {link}")
 
-    def refused_handshake(self, refusal: Refusal) -> None:
-        """And is told so."""
+    def refused_handshake(self, link: int, refusal: Refusal) -> None:
+        """Who is refused has failed himself, and is told so: a stranger's failures keep no driver out (ACC-1)."""
+        if link not in self.failed and any(link == known.id for known in self.world.device.state.links):
+            self.fail("kept_out_by_others", f"link {link}")
         self._refusal(refusal)
 
     # ------------------------------------------------------------ privacy

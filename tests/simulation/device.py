@@ -195,7 +195,7 @@ class Device:
                 world.auditor.let_in(link)
                 world.air.handshake_answered(link, refused=False)
             case RefuseHandshake(link, refusal):
-                world.auditor.refused_handshake(refusal)
+                world.auditor.refused_handshake(link, refusal)
                 world.air.handshake_answered(link, refused=True)
             case HangUp(link):
                 world.air.module_hangs_up(link)

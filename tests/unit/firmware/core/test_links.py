@@ -36,31 +36,47 @@ def test_traffic_keeps_a_session_alive() -> None:
 
 
 @pytest.mark.req("SEC-2")
-def test_five_failures_in_a_minute_close_the_door_for_the_rest_of_it() -> None:
-    step = draft(a_state())
+def test_after_five_failures_in_a_minute_who_has_failed_waits_for_the_rest_of_it() -> None:
+    step = draft(linked(a_state(), None))
     for at in (0, 1_000, 2_000, 3_000):
         step.now = NOW + at
-        links.handshake_failed(step)
+        links.handshake_failed(step, 1)
     links.handshake_begun(step, 1)
     step.now = NOW + 4_000
-    links.handshake_failed(step)
+    links.handshake_failed(step, 77)
     step.now = NOW + 10_000
-    links.handshake_begun(step, 2)
+    links.handshake_begun(step, 1)
+    step.now = NOW + 59_999
+    links.handshake_begun(step, 1)
     step.now = NOW + 60_000
-    links.handshake_begun(step, 3)
-    first, second, third = step.effects
+    links.handshake_begun(step, 1)
+    first, second, third, fourth = step.effects
     assert first == ContinueHandshake(1)
     assert isinstance(second, RefuseHandshake)
-    assert (second.link, second.refusal.code) == (2, Code.TOO_MANY_HANDSHAKES)
+    assert (second.link, second.refusal.code) == (1, Code.TOO_MANY_HANDSHAKES)
     assert second.refusal.number("retry_in_ms") == 50_000
-    assert third == ContinueHandshake(3)
+    assert isinstance(third, RefuseHandshake)
+    assert third.refusal.number("retry_in_ms") == 1
+    assert fourth == ContinueHandshake(1)
+
+
+@pytest.mark.req("SEC-2", "ACC-1")
+def test_the_failures_of_others_keep_nobody_out_who_has_a_place_and_has_not_failed() -> None:
+    step = draft(linked(a_state(), None, None))
+    for _ in range(5):
+        links.handshake_failed(step, 1)
+    assert [link.failed for link in step.state.links] == [True, False]
+    links.handshake_begun(step, 2)
+    links.handshake_begun(step, 77)
+    assert step.effects[0] == ContinueHandshake(2)
+    assert isinstance(step.effects[1], RefuseHandshake), "a link that has no place"
 
 
 def test_no_more_failures_are_remembered_than_count() -> None:
     step = draft(a_state())
     for at in range(10):
         step.now = NOW + at
-        links.handshake_failed(step)
+        links.handshake_failed(step, 1)
     assert step.state.failed_handshakes_ms == tuple(range(NOW + 5, NOW + 10))
 
 

@@ -469,6 +469,14 @@ def test_a_late_token_is_not_cut_off_with_the_booking_but_refused_after_it() -> 
 
 
 @pytest.mark.req("SEC-2")
+def test_a_failed_handshake_is_that_of_its_own_link_and_one_that_works_makes_up_for_it() -> None:
+    state, _ = after(linked(a_state(), None, None), HandshakeFailed(2))
+    assert [link.failed for link in state.links] == [False, True]
+    state, _ = after(state, TokenPresented(2, BOOKING))
+    assert [link.failed for link in state.links] == [False, False]
+
+
+@pytest.mark.req("SEC-2")
 def test_a_phone_that_comes_again_leaves_its_older_session() -> None:
     _, effects = after(linked(a_state(), BOOKING, None), TokenPresented(2, BOOKING))
     assert hung_up(effects) == [1]
