@@ -2,8 +2,10 @@
 
 Each mutant meets the module's own tests, then its neighbours', then the stories; whoever fails has killed it. What
 survives all of them is named in `equivalent.toml` with the reason why it is no mistake, or is open, and then the run
-fails. Verdicts are kept in `build/mutation` and asked for again only when the module or the tests that gave them have
-changed. A run over everything writes `docs/mutation.md`.
+fails. What has a reason meets the stories only with `--thorough`: they take half a minute each time.
+
+Verdicts are kept in `build/mutation` and asked for again only when the module or the tests that gave them have changed.
+A run over everything writes `docs/mutation.md`.
 """
 
 import argparse
@@ -133,6 +135,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", help="paths of modules; none for all, which writes docs/mutation.md")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="without the last stage")
+    parser.add_argument("--thorough", action="store_true", help="the last stage for those with a reason, too")
     parser.add_argument("--kept", type=Path, default=ROOT / "build" / "mutation", help="where verdicts are kept")
     wanted = parser.parse_args()
     paths = wanted.modules or modules()
@@ -143,10 +146,10 @@ def main() -> int:
     if not sound(paths, quick=wanted.quick):
         return 1
     waiting = [job for path in paths for job in jobs(path)]
-    if wanted.quick:
-        for job in waiting:
-            job.left.pop()
     reasons = report.read_reasons()
+    for job in waiting:
+        if wanted.quick or (job.mutant.name in reasons and not wanted.thorough):
+            job.left.pop()
     verdicts: list[Verdict] = []
     begun = time.monotonic()
     for job, killer in judge(waiting, wanted.jobs, Memory(wanted.kept)):

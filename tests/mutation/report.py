@@ -22,6 +22,7 @@ open.
     make mutation                                     # everything; goes on where it was stopped, and writes this page
     make mutation ARGS=firmware/core/trip.py          # one module
     make mutation ARGS=--quick                        # without stories and properties
+    make mutation ARGS=--thorough                     # stories and properties also for those that have a reason
 
 A run fails when a mutant is open, or a reason is given for one that is killed or there no more. The reasons are in
 `tests/mutation/equivalent.toml`. Verdicts are kept in `build/mutation` and asked for anew when the module or the tests
