@@ -40,6 +40,12 @@ _ISSUE_COMMANDS: Final = {
     "revocation-list": "Sign a list of withdrawn bookings.",
     "time": "Sign the time for a nonce of the module.",
 }
+_PKI_COMMANDS: Final = {
+    "init": "Make an authority, a broker's certificate, and mosquitto.conf and acl for that broker.",
+    "broker": "Make a new certificate for the broker.",
+    "module": "Make a module's certificate, and print what its sharebox.toml has to say.",
+    "client": "Make a certificate for a backend or a listener, and give it its rights.",
+}
 
 
 def build() -> App:
@@ -60,6 +66,10 @@ def build() -> App:
         function = "time_attestation" if name == "time" else name.replace("-", "_")
         issue.command(f"{_HERE}.issue:{function}", name=name, help=text)
     app.command(issue)
+    pki = App(name="pki", help="Make certificates for the broker, its modules and its clients.", group=_BACKEND)
+    for name, text in _PKI_COMMANDS.items():
+        pki.command(f"{_HERE}.pki:{name}", name=name, help=text)
+    app.command(pki)
     app.command(f"{_HERE}.watch:watch", name="watch", help="Follow what modules report over MQTT.", group=_BACKEND)
     key = App(name="key", help="Make and show private keys.", group=_BENCH)
     key.command(f"{_HERE}.keys:new", name="new", help="Make a private key that only you can read.")
