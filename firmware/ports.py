@@ -66,16 +66,23 @@ class VehiclePort(Protocol):
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """One MQTT message. `expiry_s` None: it does not expire."""
+    """One MQTT message. `expiry_s` None: it does not expire. `attributes`: user properties, in order."""
 
     topic: str
     payload: bytes
     retain: bool = False
     expiry_s: int | None = None
+    content_type: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+    correlation: bytes = b""
 
 
 class BrokerUnavailable(Exception):
     """The message was not acknowledged; it may have arrived all the same."""
+
+
+Arrived = Callable[[str, bytes, bytes], None]
+"""Topic, payload and correlation data (empty when there is none) of what came in."""
 
 
 class BrokerPort(Protocol):
@@ -85,12 +92,18 @@ class BrokerPort(Protocol):
         self,
         connected: Callable[[], None],
         lost: Callable[[], None],
-        received: Callable[[str, bytes], None],
+        received: Arrived,
     ) -> None:
         """Stay connected and subscribed to this module's order topic; `connected` and `lost` alternate."""
 
     async def publish(self, publication: Publication) -> None:
-        """QoS 1: returns when the broker has acknowledged. Raises BrokerUnavailable."""
+        """QoS 1: returns when the broker has acknowledged. Raises BrokerUnavailable.
+
+        Several may be under way: they leave in the order of the calls, and when one fails, so do all after it."""
+
+    def sever(self, why: str) -> None:
+        """Break the connection at once, so that nothing leaves any more that was handed over and has not left (PRV-1);
+        then connect again. Without a connection it does nothing. `why`: one line."""
 
 
 class StoreFailed(Exception):
@@ -101,12 +114,14 @@ class StoredRecord(msgspec.Struct, frozen=True):
     """One record of the outbox. `body` is what `firmware.core.reporting` made, opaque to the store.
 
     `thinnable`: one of many (a position, a vehicle state), given up before any event when the outbox is full.
+    `urgent`: it overtakes what is not.
     """
 
     number: int
     reveals_position: bool
     body: bytes
     thinnable: bool = False
+    urgent: bool = False
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -140,10 +155,11 @@ class StorePort(Protocol):
         as before) a second time. Returns how many records were ever given up for lack of room. Raises StoreFailed."""
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
-        """Oldest unacknowledged records in order, at most `limit`; filtered when `reveals_position` is given."""
+        """Unacknowledged records, at most `limit`: the urgent ones first, each kind by number; filtered when
+        `reveals_position` is given."""
 
-    async def remove(self, number: int) -> None:
-        """Forget an acknowledged record. Removing twice is no error."""
+    async def remove(self, *numbers: int) -> None:
+        """Forget acknowledged records, in one transaction. Removing twice is no error. Raises StoreFailed."""
 
     async def pending_count(self) -> int:
         """How many records wait."""

@@ -248,7 +248,7 @@ class Pump:
     def _broker_lost(self) -> None:
         self.post(BrokerLost())
 
-    def _broker_said(self, _topic: str, payload: bytes) -> None:
+    def _broker_said(self, _topic: str, payload: bytes, _correlation: bytes) -> None:
         if self._crowded():
             log.warning("order dropped, too many at once")
             return

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from types import TracebackType
 from typing import Final, Self
 
-from firmware.ports import BrokerPort, Publication
+from firmware.ports import Arrived, BrokerPort, Publication
 
 READ_BYTES: Final = 65_536
 
@@ -108,7 +108,7 @@ class HeldBroker:
         self,
         connected: Callable[[], None],
         lost: Callable[[], None],
-        received: Callable[[str, bytes], None],
+        received: Arrived,
     ) -> None:
         """As BrokerPort."""
 
@@ -133,3 +133,7 @@ class HeldBroker:
         """As BrokerPort."""
         with self._hold():
             await self._broker.publish(publication)
+
+    def sever(self, why: str) -> None:
+        """As BrokerPort."""
+        self._broker.sever(why)

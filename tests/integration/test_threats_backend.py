@@ -52,7 +52,7 @@ class Bench:
     async def ordered(self, payload: bytes) -> Code:
         """Deliver on the order topic; the code that comes back."""
         known = len(self.broker.on("order/result"))
-        self.broker.deliver(topic(self.rig.provisioning.module_id, Channel.ORDER), payload)
+        self.broker.deliver(topic(self.rig.provisioning.module_id, Channel.ORDER), payload, b"")
         async with asyncio.timeout(10):
             while len(self.broker.on("order/result")) == known:
                 self.broker.changed.clear()

@@ -13,7 +13,7 @@ import msgspec
 
 from firmware.core.events import Action
 from firmware.core.state import State
-from firmware.ports import BrokerUnavailable, Publication, StoredRecord
+from firmware.ports import Arrived, BrokerUnavailable, Publication, StoredRecord
 from protocol.errors import Role
 from protocol.telemetry import Channel, parse_topic
 from tests.support.ports import MemoryBroker, MemoryDisk, MemoryRadio, MemoryVehicle
@@ -103,10 +103,10 @@ class ShakyDisk(MemoryDisk):
             await hesitate(self._rng)
             return await super().pending(reveals_position=reveals_position, limit=limit)
 
-    async def remove(self, number: int) -> None:
+    async def remove(self, *numbers: int) -> None:
         async with self._turn:
             await hesitate(self._rng)
-            await super().remove(number)
+            await super().remove(*numbers)
 
 
 class JudgingBroker(MemoryBroker):
@@ -127,9 +127,7 @@ class JudgingBroker(MemoryBroker):
         self.excused = 0
         self.forgotten = 0
 
-    async def run(
-        self, connected: Callable[[], None], lost: Callable[[], None], received: Callable[[str, bytes], None]
-    ) -> None:
+    async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         self.up = False
         await super().run(connected, lost, received)
 

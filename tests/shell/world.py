@@ -195,7 +195,7 @@ class World(Bench):
             await asyncio.sleep(self.rng.random() * 6)
             self.broker.switch(up=self.rng.random() < 0.7)
             if self.broker.up and self.rng.random() < 0.1:
-                self.broker.deliver("order", self.rng.choice((order, order[:-1], b"")))
+                self.broker.deliver("order", self.rng.choice((order, order[:-1], b"")), b"")
 
     async def _storage(self) -> None:
         while True:

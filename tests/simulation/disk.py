@@ -112,17 +112,18 @@ class Disk:
 
     def oldest(self, *, harmless_only: bool) -> StoredRecord | None:
         """The first record that may leave."""
-        waiting = (r for n, r in sorted(self.records.items()) if not (harmless_only and r.reveals_position))
-        return next(waiting, None)
+        waiting = [r for n, r in sorted(self.records.items()) if not (harmless_only and r.reveals_position)]
+        return next(iter(sorted(waiting, key=lambda record: not record.urgent)), None)
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
-        """Oldest first."""
-        waiting = (r for _, r in sorted(self.records.items()) if reveals_position in (None, r.reveals_position))
-        return tuple(waiting)[:limit]
+        """The urgent ones first, each kind by number."""
+        waiting = [r for _, r in sorted(self.records.items()) if reveals_position in (None, r.reveals_position)]
+        return tuple(sorted(waiting, key=lambda record: not record.urgent)[:limit])
 
-    async def remove(self, number: int) -> None:
-        """Forget an acknowledged record."""
-        self.records.pop(number, None)
+    async def remove(self, *numbers: int) -> None:
+        """Forget acknowledged records."""
+        for number in numbers:
+            self.records.pop(number, None)
 
     async def pending_count(self) -> int:
         """How many records wait."""

@@ -19,7 +19,7 @@ from firmware.adapters.mqtt import BrokerSettings, MqttBroker
 
 settings = BrokerSettings(host="127.0.0.1", port=int(sys.argv[1]), will_delay_s=int(sys.argv[2]))
 broker = MqttBroker(settings, bytes.fromhex(sys.argv[3]), entropy=os.urandom)
-asyncio.run(broker.run(lambda: print("connected", flush=True), lambda: None, lambda topic, order: None))
+asyncio.run(broker.run(lambda: print("connected", flush=True), lambda: None, lambda topic, order, correlation: None))
 """
 """A module's client as a process of its own: port, will delay in s, module id in hex."""
 
@@ -36,6 +36,7 @@ class RunningModule:
         values = {"host": "127.0.0.1", "port": port, "will_delay_s": 0, "answer_s": 5.0, **settings}
         self.calls: list[str] = []
         self.orders: asyncio.Queue[bytes] = asyncio.Queue()
+        self.correlations: list[bytes] = []
         self.notes: list[str] = []
         self.pauses_s: list[float] = []
         self.up = asyncio.Event()
@@ -53,7 +54,7 @@ class RunningModule:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        run = self.broker.run(self._connected, self._lost, lambda _, order: self.orders.put_nowait(order))
+        run = self.broker.run(self._connected, self._lost, self._received)
         self._task = asyncio.create_task(run, name="module")
         return self
 
@@ -102,6 +103,10 @@ class RunningModule:
         self.calls.append("lost")
         self.up.clear()
         self.down.set()
+
+    def _received(self, _: str, order: bytes, correlation: bytes) -> None:
+        self.orders.put_nowait(order)
+        self.correlations.append(correlation)
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses_s.append(seconds)

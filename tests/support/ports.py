@@ -17,6 +17,7 @@ from firmware.core.state import State
 from firmware.core.usage import Chained
 from firmware.gateway import Gateway
 from firmware.ports import (
+    Arrived,
     BrokerUnavailable,
     LinkListener,
     Publication,
@@ -121,11 +122,10 @@ class MemoryBroker:
         self.retained: dict[str, bytes] = {}
         self.connect: Callable[[], None]
         self.disconnect: Callable[[], None]
-        self.deliver: Callable[[str, bytes], None]
+        self.deliver: Arrived
+        self.severed: list[str] = []
 
-    async def run(
-        self, connected: Callable[[], None], lost: Callable[[], None], received: Callable[[str, bytes], None]
-    ) -> None:
+    async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         self.connect, self.disconnect, self.deliver = connected, lost, received
         await asyncio.Event().wait()
 
@@ -137,6 +137,10 @@ class MemoryBroker:
         self.published.append(publication)
         if publication.retain:
             self.retained[publication.topic.rpartition("/")[2]] = publication.payload
+        self.changed.set()
+
+    def sever(self, why: str) -> None:
+        self.severed.append(why)
         self.changed.set()
 
     def on(self, channel: str) -> list[bytes]:

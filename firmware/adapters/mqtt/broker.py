@@ -12,7 +12,7 @@ from typing import Final
 from firmware.adapters.mqtt.backoff import Backoff
 from firmware.adapters.mqtt.connection import Connection, End
 from firmware.adapters.mqtt.settings import BrokerSettings, tls_context
-from firmware.ports import BrokerUnavailable, Entropy, Publication
+from firmware.ports import Arrived, BrokerUnavailable, Entropy, Publication
 from protocol.telemetry import Channel, topic
 
 MAX_ORDER_BYTES: Final = 4096
@@ -46,7 +46,7 @@ class MqttBroker:
         self,
         connected: Callable[[], None],
         lost: Callable[[], None],
-        received: Callable[[str, bytes], None],
+        received: Arrived,
     ) -> None:
         """Stay connected until cancelled, then say goodbye in good order.
 
@@ -54,15 +54,15 @@ class MqttBroker:
         before `connected` when the broker kept some. An exception of a callback ends this call.
         """
 
-        def arrived(where: str, payload: bytes) -> None:
+        def arrived(where: str, payload: bytes, correlation: bytes) -> None:
             if where == self._order_topic and len(payload) <= MAX_ORDER_BYTES:
-                received(where, payload)
+                received(where, payload, correlation)
             else:
                 self.discarded += 1
 
         while True:
             end = await self._connect_once(connected, lost, arrived)
-            pause_ms = self._backoff.next_ms(refused=end.refused)
+            pause_ms = 0 if end.severed else self._backoff.next_ms(refused=end.refused)
             self._noted(f"broker {self._settings.address}: {end.reason}; next try in {pause_ms / 1000:.1f} s")
             await self._sleep(pause_ms / 1000)
 
@@ -76,11 +76,16 @@ class MqttBroker:
             raise BrokerUnavailable(f"there is no connection to the broker {self._settings.address}")
         await self._connection.send(publication)
 
+    def sever(self, why: str) -> None:
+        """Break the connection so that nothing of it leaves any more; the next attempt is made at once."""
+        if self._connection is not None:
+            self._connection.sever(why)
+
     async def _connect_once(
         self,
         connected: Callable[[], None],
         lost: Callable[[], None],
-        arrived: Callable[[str, bytes], None],
+        arrived: Arrived,
     ) -> End:
         connection = Connection(self._settings, self._tls, self._module_id, arrived)
         try:

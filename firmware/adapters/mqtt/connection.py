@@ -6,8 +6,11 @@ Paho's own store of unacknowledged messages ends with it: nothing is sent again 
 
 import asyncio
 import logging
+import socket
 import ssl
-from collections.abc import Callable, Coroutine
+import struct
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import aiomqtt
@@ -19,7 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware.adapters.mqtt.settings import BrokerSettings, own_address
-from firmware.ports import BrokerUnavailable, Publication
+from firmware.ports import Arrived, BrokerUnavailable, Publication
 from protocol.telemetry import QOS, Channel, Online, encode, topic
 
 T = TypeVar("T")
@@ -33,15 +36,20 @@ MAX_IN_FLIGHT: Final = 8
 GOODBYE_S: Final = 2.0
 """Longest time for an orderly end."""
 
+_THROW_AWAY: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER for no time: closing drops what is in the system's buffer."""
+
 # Reason codes that asking again soon does not change: protocol, identity, credentials, rights.
 _REFUSALS: Final = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x9D})
 
 
 class End(msgspec.Struct, frozen=True):
-    """Why a connection ended or did not come about. `refused`: asking again soon will not help."""
+    """Why a connection ended or did not come about. `refused`: asking again soon will not help. `severed`: the module
+    wanted it so."""
 
     reason: str
     refused: bool = False
+    severed: bool = False
 
 
 class _Ear(logging.Filter):
@@ -57,7 +65,7 @@ class _Ear(logging.Filter):
 
 
 class Connection(aiomqtt.Client):
-    """`arrived` is called with topic and payload before the broker gets its acknowledgement.
+    """`arrived` is called before the broker gets its acknowledgement.
 
     Beyond aiomqtt it sees the reason in an acknowledgement, learns at once that the connection is gone, closes
     its socket in every case, and bounds what it reads.
@@ -68,7 +76,7 @@ class Connection(aiomqtt.Client):
         settings: BrokerSettings,
         tls: ssl.SSLContext | None,
         module_id: bytes,
-        arrived: Callable[[str, bytes], None],
+        arrived: Arrived,
     ) -> None:
         self._ear = _Ear()
         logger = logging.Logger("broker")
@@ -144,7 +152,13 @@ class Connection(aiomqtt.Client):
                 publication.payload,
                 QOS,
                 publication.retain,
-                _properties(PacketTypes.PUBLISH, MessageExpiryInterval=publication.expiry_s),
+                _properties(
+                    PacketTypes.PUBLISH,
+                    MessageExpiryInterval=publication.expiry_s,
+                    ContentType=publication.content_type or None,
+                    UserProperty=list(publication.attributes) or None,
+                    CorrelationData=publication.correlation or None,
+                ),
             ).mid
             acknowledgement = self._acknowledgements[mid] = self._loop.create_future()
             try:
@@ -177,6 +191,14 @@ class Connection(aiomqtt.Client):
         for future in (self._connected, self._disconnected):
             if future.done() and not future.cancelled():
                 future.exception()  # looked at, or asyncio would complain that nobody did
+
+    def sever(self, why: str) -> None:
+        """Abort, and throw away what the system has not sent yet. The other side sees a reset."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _THROW_AWAY)
+        self.abort(End(why, severed=True))
 
     def _end(self, end: End) -> None:
         if not self._ended.done():
@@ -218,7 +240,7 @@ class Connection(aiomqtt.Client):
         except UnicodeDecodeError:
             where = ""
         try:
-            self._arrived(where, bytes(message.payload))
+            self._arrived(where, bytes(message.payload), getattr(message.properties, "CorrelationData", b""))
         except Exception as bug:
             self.bug = bug
             raise
@@ -291,7 +313,7 @@ def _is_tls_refusal(error: BaseException | None) -> bool:
     )
 
 
-def _properties(packet: int, **values: int | None) -> Properties:
+def _properties(packet: int, **values: int | str | bytes | list[tuple[str, str]] | None) -> Properties:
     made = Properties(packet)  # type: ignore[no-untyped-call]  # Paho's is not annotated
     for name, value in values.items():
         if value is not None:

@@ -37,6 +37,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE usage (number INTEGER PRIMARY KEY, body BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
     ALTER TABLE state ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    ALTER TABLE record ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX urgent_record ON record (number) WHERE urgent = 1;
+    """,
 )
 """`MIGRATIONS[n]` leads from schema version n to n + 1. Entries are added, never changed.
 

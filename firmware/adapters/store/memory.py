@@ -3,7 +3,7 @@
 Decides nothing that `disk` does not decide: both give up the same records when the outbox is full.
 """
 
-from itertools import islice
+from itertools import chain, islice
 
 from firmware.adapters.store.thinning import victims
 from firmware.core.events import Trouble
@@ -71,12 +71,14 @@ class MemoryStore:
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
         """As `SqliteStore.pending`."""
-        wanted = (r for r in self._records.values() if reveals_position in (None, r.reveals_position))
-        return tuple(islice(wanted, limit))
+        wanted = [r for r in self._records.values() if reveals_position in (None, r.reveals_position)]
+        urgent = (r for r in wanted if r.urgent)
+        return tuple(islice(chain(urgent, (r for r in wanted if not r.urgent)), limit))
 
-    async def remove(self, number: int) -> None:
+    async def remove(self, *numbers: int) -> None:
         """As `SqliteStore.remove`."""
-        self._records.pop(number, None)
+        for number in numbers:
+            self._records.pop(number, None)
 
     async def pending_count(self) -> int:
         """How many records wait."""

@@ -54,12 +54,13 @@ class SqliteStore:
         return await self._call(self._disk.commit, state, records, vital, usage)
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
-        """Oldest unacknowledged records in order, at most `limit`; filtered if `reveals_position` is given."""
+        """Unacknowledged records, at most `limit`: urgent ones first, each kind by number; filtered if
+        `reveals_position` is given."""
         return await self._call(self._disk.pending, reveals_position, limit)
 
-    async def remove(self, number: int) -> None:
-        """Forget an acknowledged record. Removing twice is no error. Raises StoreFailed."""
-        await self._call(self._disk.remove, number)
+    async def remove(self, *numbers: int) -> None:
+        """Forget acknowledged records, in one transaction. Removing twice is no error. Raises StoreFailed."""
+        await self._call(self._disk.remove, *numbers)
 
     async def pending_count(self) -> int:
         """How many records wait."""

@@ -387,8 +387,8 @@ async def test_an_order_from_the_broker_ends_the_booking_of_a_parked_car() -> No
         bench.broker.connect()
         await asyncio.sleep(10)
         order = msgspec.structs.replace(ORDER, issued_s=BEGINS_MS // 1000, expires_s=BEGINS_MS // 1000 + 3_600)
-        bench.broker.deliver("the order topic", tokens.mint_order(order, ISSUER))
-        bench.broker.deliver("the order topic", b"garbage")
+        bench.broker.deliver("the order topic", tokens.mint_order(order, ISSUER), b"")
+        bench.broker.deliver("the order topic", b"garbage", b"")
         await bench.until(lambda: len(bench.broker.on("order/result")) == 2)
         results = [json.loads(payload) for payload in bench.broker.on("order/result")]
         assert [(result["name"], result["pending"]) for result in results] == [

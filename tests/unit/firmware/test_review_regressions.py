@@ -64,7 +64,7 @@ async def test_samples_and_orders_take_no_more_than_half_of_the_queue() -> None:
         pump.post(OrderUnreadable(Code.MALFORMED))
         await asyncio.sleep(1)
         for _ in range(MOST_EVENTS):
-            bench.broker.deliver("order", b"nonsense")
+            bench.broker.deliver("order", b"nonsense", b"")
         await asyncio.sleep(3)
         bench.disk.slow_s = 0
         bench.seen.clear()

@@ -8,7 +8,7 @@ import pytest
 from firmware.adapters.store import MemoryStore
 from firmware.core.events import Event
 from firmware.demo.rig import BEGINS_S, Rig, seeded
-from firmware.ports import BrokerPort, Publication
+from firmware.ports import Arrived, BrokerPort, Publication
 from protocol import keys
 from protocol.errors import Role
 from protocol.messages import Phase
@@ -85,12 +85,13 @@ async def test_the_store_survives_a_reboot_and_time_goes_on() -> None:
 class Unwilling:
     """A `BrokerPort` that gives up."""
 
-    async def run(
-        self, connected: Callable[[], None], lost: Callable[[], None], received: Callable[[str, bytes], None]
-    ) -> None:
+    async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         raise OSError("no network card")
 
     async def publish(self, publication: Publication) -> None:
+        raise AssertionError("never connected")
+
+    def sever(self, why: str) -> None:
         raise AssertionError("never connected")
 
 
@@ -98,9 +99,7 @@ async def test_the_broker_is_made_anew_at_each_boot_for_this_module() -> None:
     asked: list[Provisioning] = []
 
     class Absent(Unwilling):
-        async def run(
-            self, connected: Callable[[], None], lost: Callable[[], None], received: Callable[[str, bytes], None]
-        ) -> None:
+        async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
             await asyncio.Event().wait()
 
     def make(provisioning: Provisioning) -> BrokerPort:

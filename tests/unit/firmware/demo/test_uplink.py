@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 import pytest
 
 from firmware.demo.uplink import HeldBroker, Relay
-from firmware.ports import BrokerUnavailable, Publication
+from firmware.ports import Arrived, BrokerUnavailable, Publication
 from host_tools.virtual_time import VirtualTimeLoop
 
 real = pytest.mark.asyncio(loop_factories=["real"])
@@ -89,13 +89,12 @@ class ScriptedBroker:
 
     def __init__(self) -> None:
         self.published: list[Publication] = []
-        self.calls: tuple[Callable[[], None], Callable[[], None], Callable[[str, bytes], None]]
+        self.severed: list[str] = []
+        self.calls: tuple[Callable[[], None], Callable[[], None], Arrived]
         self.held_while_publishing: list[int] = []
         self.holds = 0
 
-    async def run(
-        self, connected: Callable[[], None], lost: Callable[[], None], received: Callable[[str, bytes], None]
-    ) -> None:
+    async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         self.calls = connected, lost, received
         await asyncio.Event().wait()
 
@@ -104,6 +103,9 @@ class ScriptedBroker:
         if publication.topic == "fails":
             raise BrokerUnavailable("gone")
         self.published.append(publication)
+
+    def sever(self, why: str) -> None:
+        self.severed.append(why)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -121,7 +123,7 @@ async def scripted() -> AsyncIterator[tuple[ScriptedBroker, HeldBroker, list[str
     held = HeldBroker(inner, inner.hold)
     told: list[str] = []
     running = asyncio.create_task(
-        held.run(lambda: told.append("connected"), lambda: told.append("lost"), lambda topic, _: told.append(topic))
+        held.run(lambda: told.append("connected"), lambda: told.append("lost"), lambda topic, _, __: told.append(topic))
     )
     await asyncio.sleep(0)
     yield inner, held, told
@@ -138,7 +140,7 @@ async def test_connected_lost_and_orders_are_passed_on_and_can_be_waited_for(scr
     connected, lost, received = inner.calls
     connected()
     assert (held.connected.is_set(), held.lost.is_set()) == (True, False)
-    received("order", b"")
+    received("order", b"", b"")
     lost()
     assert (held.connected.is_set(), held.lost.is_set()) == (False, True)
     connected()
@@ -168,6 +170,12 @@ async def test_the_clock_is_held_while_a_publication_is_under_way_even_one_that_
         await held.publish(Publication("fails", b"", retain=False))
     assert inner.published == [PUBLICATION]
     assert inner.held_while_publishing == [1, 1]
+
+
+async def test_it_can_be_severed(scripted: Scripted) -> None:
+    inner, held, _ = scripted
+    held.sever("a booking begins")
+    assert inner.severed == ["a booking begins"]
 
 
 async def test_the_loops_own_hold_fits() -> None:

@@ -49,7 +49,7 @@ async def test_an_hour_without_a_broker_costs_few_attempts() -> None:
     )
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(3600):
-            await broker.run(lambda: None, lambda: None, lambda _, __: None)
+            await broker.run(lambda: None, lambda: None, lambda _, __, ___: None)
     assert [round(pause, 1) for pause in pauses_s[:7]] == [1.5, 2.5, 4.5, 8.5, 16.6, 30.6, 30.6]
     assert 100 < len(pauses_s) < 130
 
@@ -78,7 +78,7 @@ async def test_a_bug_of_a_callback_is_not_taken_for_a_broken_line() -> None:
         await peer.send(bytes((0x30, 3 + len(order))) + len(order).to_bytes(2, "big") + order + b"\x00")
         await peer.serve()
 
-    def fails(_topic: str, _order: bytes) -> None:
+    def fails(_topic: str, _order: bytes, _correlation: bytes) -> None:
         raise ZeroDivisionError
 
     calls: list[str] = []

@@ -36,7 +36,7 @@ async def test_what_is_asked_of_the_broker() -> None:
         await peer.send(CONNACK)
         packets.append(await peer.packet())
         await peer.send(bytes((0x90, 4)) + packets[1][1][:2] + b"\x00\x01")
-        for _ in range(2):
+        for _ in range(3):
             packets.append(await peer.packet())
             await peer.acknowledge(packets[-1])
         await peer.serve()
@@ -44,7 +44,11 @@ async def test_what_is_asked_of_the_broker() -> None:
     async with ScriptedBroker(script) as broker, RunningModule(broker.port, will_delay_s=10) as module:
         await module.connected()
         await module.publish(Publication("sharebox/x/event", b"body", retain=False, expiry_s=60))
-    connect, subscribe, online, event = (body for _, body in packets)
+        described = (("specversion", "1.0"), ("id", "1-event-7"))
+        await module.publish(
+            Publication("x", b"{}", content_type="application/json", attributes=described, correlation=b"\0\1")
+        )
+    connect, subscribe, online, event, annotated = (body for _, body in packets)
     assert connect[:7] == b"\x00\x04MQTT\x05"
     flags = connect[7]
     assert not flags & 0x02, "no clean start: the session goes on"
@@ -57,6 +61,57 @@ async def test_what_is_asked_of_the_broker() -> None:
     assert subscribe.endswith(ORDER_TOPIC + b"\x01"), "QoS 1"
     assert online.endswith(b'{"online":true,"time":""}')
     assert event.endswith(b"\x05\x02" + (60).to_bytes(4, "big") + b"body"), "message expiry"
+    assert b"\x03\x00\x10application/json" in annotated, "content type"
+    assert b"\x09\x00\x02\x00\x01" in annotated, "correlation data"
+    assert annotated.index(b"\x26\x00\x0bspecversion\x00\x031.0") < annotated.index(b"\x26\x00\x02id\x00\x091-event-7")
+
+
+async def test_an_order_comes_with_its_correlation_data() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        properties = b"\x09\x00\x03who"
+        body = len(ORDER_TOPIC).to_bytes(2, "big") + ORDER_TOPIC + b"\x00\x01" + bytes((len(properties),)) + properties
+        await peer.send(bytes((0x32, len(body) + 1)) + body + b"!")
+        await peer.send(publish_packet(b"?", qos=1, identifier=2))
+        await peer.serve()
+
+    async with ScriptedBroker(script) as broker, RunningModule(broker.port) as module:
+        assert await asyncio.wait_for(module.orders.get(), 5) == b"!"
+        assert await asyncio.wait_for(module.orders.get(), 5) == b"?"
+        assert module.correlations == [b"who", b""]
+
+
+@pytest.mark.req("PRV-1")
+async def test_what_was_handed_over_does_not_leave_after_the_connection_was_severed() -> None:
+    deaf, read_on = asyncio.Event(), asyncio.Event()
+    ends: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        deaf.set()
+        await read_on.wait()
+        try:
+            await peer.gone()
+        except ConnectionResetError:
+            ends.append("reset")
+        else:
+            ends.append("in good order")
+
+    async with ScriptedBroker(script, stays) as broker, RunningModule(broker.port) as module:
+        module.broker.sever("there is no connection yet: nothing happens")
+        await module.connected()
+        await deaf.wait()
+        publishing = asyncio.create_task(module.publish(Publication("x", bytes(16 << 20))))
+        await asyncio.sleep(0)
+        module.broker.sever("a booking begins")
+        with pytest.raises(BrokerUnavailable, match="a booking begins"):
+            await publishing
+        await module.lost()
+        read_on.set()
+        await module.connected()
+        assert module.pauses_s == [0]
+        assert ends == ["reset"], "the system's buffer was thrown away"
+        assert "a booking begins" in module.notes[0]
 
 
 @pytest.mark.req("SEC-1")

@@ -89,6 +89,25 @@ async def test_records_come_back_in_the_order_of_their_numbers(empty: Store) -> 
     assert [record.number for record in await empty.pending(limit=2)] == [5, 6]
 
 
+@pytest.mark.req("TEL-3")
+async def test_urgent_records_overtake_the_rest_and_keep_their_own_order(empty: Store) -> None:
+    alert = StoredRecord(7, reveals_position=False, body=b"alert", urgent=True)
+    later = StoredRecord(9, reveals_position=False, body=b"another", urgent=True)
+    await empty.commit(None, (event(5), position(6), alert, event(8), later))
+    assert await numbers(empty) == [7, 9, 5, 6, 8]
+    assert [record.number for record in await empty.pending(limit=3)] == [7, 9, 5]
+    assert [record.number for record in await empty.pending(reveals_position=False, limit=9)] == [7, 9, 5, 8]
+    assert (await empty.pending(limit=1)) == (alert,)
+
+
+@pytest.mark.req("TEL-5")
+async def test_many_records_are_removed_at_once(empty: Store) -> None:
+    await empty.commit(None, tuple(event(number) for number in range(1, 9)))
+    await empty.remove(2, 3, 5, 99)
+    await empty.remove()
+    assert await numbers(empty) == [1, 4, 6, 7, 8]
+
+
 @pytest.mark.req("PRV-1")
 async def test_positions_can_be_left_waiting_while_the_rest_goes_out(empty: Store) -> None:
     await empty.commit(None, (position(1), event(2), position(3), state(4)))
