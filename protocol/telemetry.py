@@ -1,12 +1,31 @@
-"""The MQTT interface (SPEC section 10): topics and payloads, JSON with COVESA VSS names and units."""
+"""The MQTT interface (SPEC section 10): topics and payloads, JSON with COVESA VSS names and units.
 
+Decides what a message looks like. Refuses to know when one is sent, and to whom.
+"""
+
+import zlib
+from collections.abc import Iterable
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from protocol.errors import Code, ProtocolError
+
 TOPIC_ROOT: Final = "sharebox"
 QOS: Final = 1
+CONTENT_TYPE: Final = "application/json"
+CONTENT_ENCODING: Final = ("content-encoding", "deflate")
+"""The user property of a `backlog`: zlib, RFC 1950."""
+SPEC_VERSION: Final = "1.0"
+"""Of CloudEvents."""
+LATITUDE: Final = "Vehicle.CurrentLocation.Latitude"
+LONGITUDE: Final = "Vehicle.CurrentLocation.Longitude"
+FIX_TIME: Final = "Vehicle.CurrentLocation.Timestamp"
+MAX_CORRELATION_BYTES: Final = 64
+MAX_BACKLOG_RECORDS: Final = 64
+MAX_BACKLOG_BYTES: Final = 256 * 1024
+"""A backlog that inflates to more than this is none of ours."""
 
 
 @unique
@@ -22,7 +41,13 @@ class Channel(StrEnum):
     TRACK = "track"
     """Positions in order, as the owner may see them: never one from inside a driver's booking (PRV-1)."""
     EVENT = "event"
-    """Booking, security and alert events, in order."""
+    """Booking and module events, in order."""
+    ALERT = "alert"
+    """What somebody should look at now, in order; it overtakes all that waits on other channels."""
+    BACKLOG = "backlog"
+    """Records of other channels that waited, in order, compressed."""
+    HEALTH = "health"
+    """Retained: how the module is, without anything of the car."""
     ORDER = "order"
     """Towards the module: a signed order, COSE_Sign1."""
     ORDER_RESULT = "order/result"
@@ -43,10 +68,26 @@ class EventKind(StrEnum):
     LEFT_UNLOCKED = "alert.left_unlocked"
     LEFT_OPEN = "alert.left_open"
     LOCK_FAILED = "alert.lock_failed"
-    ORDER_ACCEPTED = "order.accepted"
-    ORDER_REFUSED = "order.refused"
     RECORDS_DROPPED = "telemetry.records_dropped"
     STORE_TROUBLE = "module.store_trouble"
+
+
+RECORD_CHANNELS: Final = frozenset({Channel.STATE, Channel.TRACK, Channel.EVENT, Channel.ALERT, Channel.ORDER_RESULT})
+"""Channels whose messages are records: kept until acknowledged, counted, and allowed in a backlog."""
+
+_ALERTS: Final = frozenset(
+    {EventKind.LEFT_UNLOCKED, EventKind.LEFT_OPEN, EventKind.LOCK_FAILED, EventKind.STORE_TROUBLE}
+)
+
+
+@unique
+class StoreCondition(StrEnum):
+    """What the module's durable memory is capable of."""
+
+    OK = "ok"
+    FULL = "full"
+    READ_ONLY = "read only"
+    FAILING = "failing"
 
 
 class Online(msgspec.Struct, frozen=True):
@@ -57,9 +98,11 @@ class Online(msgspec.Struct, frozen=True):
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """When a record was made. `seq` counts without gaps per channel; `age_s` is the age when it was sent."""
+    """When a record was made. `seq` counts without gaps per channel, over boots too; `boot` is the number of the boot
+    that made it, from 1; `age_s` is the age when it was sent."""
 
     seq: int
+    boot: int
     time: str
     time_quality: str
     age_s: float = 0.0
@@ -73,19 +116,19 @@ class StateReport(msgspec.Struct, frozen=True):
 
 
 class PositionReport(msgspec.Struct, frozen=True):
-    """Payload of `position` and `track`. `fix_age_s` is the age of the fix when sent; `parking`: the position at
-    the end of a driver's booking. On `position`, `seq` is the version of the retained slot."""
+    """Payload of `position` and `track`; degrees, WGS 84. `fix_age_s` is the age of the fix when sent; `parking`: the
+    position at the end of a driver's booking. On `position`, `seq` is the version of the retained slot."""
 
     stamp: Stamp
-    latitude: float
-    longitude: float
-    fix_time: str
+    latitude: float = msgspec.field(name=LATITUDE)
+    longitude: float = msgspec.field(name=LONGITUDE)
+    fix_time: str = msgspec.field(name=FIX_TIME)
     fix_age_s: float
     parking: bool
 
 
 class EventReport(msgspec.Struct, frozen=True):
-    """Payload of `event`. `numbers` names end in their unit."""
+    """Payload of `event` and `alert`. `numbers` names end in their unit."""
 
     stamp: Stamp
     kind: EventKind
@@ -96,12 +139,38 @@ class EventReport(msgspec.Struct, frozen=True):
 
 
 class OrderResult(msgspec.Struct, frozen=True):
-    """Payload of `order/result`; `order` is the order's identifier in hex, empty when it was unreadable."""
+    """Payload of `order/result`; `order` is the order's identifier in hex, empty when it was unreadable. An answer
+    that is no record, because it was sent at once or not at all, has no stamp."""
 
     order: str
     code: int
     name: str
     pending: bool = False
+    stamp: Stamp | msgspec.UnsetType = msgspec.UNSET
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Payload of `health`. `queued`: records that wait for the broker; `dropped`: how many were ever given up."""
+
+    time: str
+    uptime_s: int
+    boot: int
+    queued: int
+    dropped: int
+    store: StoreCondition
+    version: str
+
+
+class Entry(NamedTuple):
+    """A record in a backlog, as it would have been sent on its own channel."""
+
+    channel: Channel
+    report: bytes
+
+
+class _Packed(msgspec.Struct, frozen=True):
+    channel: Channel
+    report: msgspec.Raw
 
 
 def topic(module_id: bytes, channel: Channel) -> str:
@@ -124,3 +193,54 @@ def parse_topic(text: str) -> tuple[bytes, Channel] | None:
 
 
 encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def channel_of(kind: EventKind) -> Channel:
+    """Where an event is told."""
+    return Channel.ALERT if kind in _ALERTS else Channel.EVENT
+
+
+def attributes(
+    module_id: bytes, channel: Channel, number: str, boot: int, kind: str, time: str
+) -> tuple[tuple[str, str], ...]:
+    """The CloudEvents attributes of a message as MQTT user properties (binary mode). The same `channel`, `number` and
+    `boot` are the same event, however often it comes."""
+    return (
+        ("specversion", SPEC_VERSION),
+        ("id", f"{boot}-{channel}-{number}"),
+        ("source", f"/{TOPIC_ROOT}/{module_id.hex()}"),
+        ("type", f"{TOPIC_ROOT}.{kind}"),
+        ("time", time),
+    )
+
+
+def encode_backlog(entries: Iterable[Entry]) -> bytes:
+    """Payload of `backlog`. The limits are the caller's to keep."""
+    return zlib.compress(encode([_Packed(entry.channel, msgspec.Raw(entry.report)) for entry in entries]))
+
+
+def _refused(detail: str) -> ProtocolError:
+    return ProtocolError(Code.MALFORMED, f"backlog: {detail}")
+
+
+def decode_backlog(payload: bytes) -> list[Entry]:
+    """The records in a backlog, in order. Raises ProtocolError; never holds more than MAX_BACKLOG_BYTES of it."""
+    inflater = zlib.decompressobj()
+    try:
+        text = inflater.decompress(payload, MAX_BACKLOG_BYTES + 1)
+    except zlib.error as error:
+        raise _refused(f"not compressed as a backlog is ({error})") from None
+    if len(text) > MAX_BACKLOG_BYTES:
+        raise _refused(f"inflates to more than {MAX_BACKLOG_BYTES} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise _refused("cut off, or followed by something else")
+    try:
+        packed = msgspec.json.decode(text, type=list[_Packed])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refused(f"no list of records ({error})") from None
+    if len(packed) > MAX_BACKLOG_RECORDS:
+        raise _refused(f"{len(packed)} records, at most {MAX_BACKLOG_RECORDS} are allowed")
+    for entry in packed:
+        if entry.channel not in RECORD_CHANNELS:
+            raise _refused(f"{entry.channel} has no place in a backlog")
+    return [Entry(entry.channel, bytes(entry.report)) for entry in packed]

@@ -9,6 +9,7 @@ import msgspec
 
 from protocol.errors import Code
 from protocol.messages import Request
+from protocol.telemetry import Channel
 from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
 
 
@@ -163,9 +164,11 @@ class Trouble(Enum):
 
 
 class RecordsDropped(Event, frozen=True, gc=False):
-    """The outbox was full and gave records up; `total` since the store is new (TEL-4)."""
+    """The outbox was full and gave records up: `total`, and how many of them in each channel, since the store is new
+    (TEL-4)."""
 
     total: int
+    channels: tuple[tuple[Channel, int], ...] = ()
 
 
 class StorageFailed(Event, frozen=True, gc=False):

@@ -52,10 +52,11 @@ def boot(
     durable: Durable | None, profile: Profile, now: int, trouble: Trouble | None = None
 ) -> tuple[State, tuple[Effect, ...]]:
     """The module after power-up, from what the store holds (None: nothing yet). Re-sends the whole posture."""
-    known = _own(durable or Durable(profile.floor_ms, profile.key_epoch), profile)
+    known = _counted(_own(durable or Durable(profile.floor_ms, profile.key_epoch), profile))
     floor_ms = max(known.floor_ms, profile.floor_ms)
     slot = replace(known.slot, acknowledged=known.slot.version == 0)
-    state = State(profile, replace(known, floor_ms=floor_ms, slot=slot), Clock(floor_ms, now), saved_at_ms=now)
+    state = State(profile, replace(known, floor_ms=floor_ms, slot=slot), Clock(floor_ms, now))
+    state = replace(state, saved_at_ms=now, booted_at_ms=now)
     booking = known.trip.booking
     if booking is not None:
         end_at_ms = now + booking.ends_at_s * 1000 - floor_ms
@@ -78,6 +79,11 @@ def _own(durable: Durable, profile: Profile) -> Durable:
     if booking is None or booking.module_id == profile.module_id:
         return durable
     return replace(durable, trip=Trip(), drive_enabled=False, slot=Slot(durable.slot.version + 1))
+
+
+def _counted(durable: Durable) -> Durable:
+    """One boot more."""
+    return replace(durable, counters=replace(durable.counters, boot=durable.counters.boot + 1))
 
 
 def posture(durable: Durable) -> Action:
@@ -145,8 +151,8 @@ def _happened(draft: Draft, event: Event) -> None:
             draft.state = replace(draft.state, broker_connected=False)
         case PositionSlotAcknowledged(version):
             reporting.slot_acknowledged(draft, version)
-        case RecordsDropped(total):
-            reporting.event(draft, EventKind.RECORDS_DROPPED, numbers=(("dropped", total),))
+        case RecordsDropped(total, channels):
+            reporting.records_dropped(draft, total, channels)
         case StorageFailed(undone):
             bookings.settle(draft)
             _undone(draft, undone)

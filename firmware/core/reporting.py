@@ -17,13 +17,20 @@ from firmware.core.state import Slot, State, Told
 from firmware.core.usage import Entry, Use
 from protocol import telemetry
 from protocol.errors import Role
-from protocol.telemetry import Channel, EventKind
+from protocol.telemetry import Channel, EventKind, StoreCondition
 from protocol.tokens import Booking
 
 TRACK_EVERY_MS: Final = 30_000
 STATE_EVERY_MS: Final = 60_000
 """Slow signals (fuel, odometer, voltage) are reported at most this often; doors, locks and ignition at once."""
 
+TRANSIENT_LASTS_S: Final = 300
+"""An answer that nobody fetched by then says nothing any more."""
+HEALTH_EVERY_MS: Final = 300_000
+HEALTH_LASTS_S: Final = 900
+"""Three that did not come: what is retained is no news any more."""
+
+_KINDS: Final = {Channel.STATE: "vehicle.state", Channel.TRACK: "vehicle.position"}
 _SLOW: Final = frozenset(
     {
         "Vehicle.Powertrain.FuelSystem.RelativeLevel",
@@ -36,11 +43,16 @@ replace = msgspec.structs.replace
 
 
 class Message(NamedTuple):
-    """What goes to the broker: payload of `sharebox/<module id>/<channel>`."""
+    """What goes to the broker: payload of `sharebox/<module id>/<channel>`, with its MQTT 5 properties. `expiry_s`
+    None: it does not expire; `attributes` are user properties; `correlation` is empty when there is none."""
 
     channel: Channel
     payload: bytes
-    retain: bool
+    retain: bool = False
+    expiry_s: int | None = None
+    content_type: str = telemetry.CONTENT_TYPE
+    attributes: tuple[tuple[str, str], ...] = ()
+    correlation: bytes = b""
 
 
 # ---------------------------------------------------------------- the gate
@@ -65,7 +77,14 @@ def event(
 ) -> None:
     """Tell owner and backend. Numbers must not reveal a position: this may leave at any time."""
     booking_id, role = ("", "") if booking is None else (booking.booking_id.hex(), booking.role.name.lower())
-    _report(draft, Channel.EVENT, Record(kind=kind, booking=booking_id, role=role, reason=reason, numbers=numbers))
+    body = Record(kind=kind, booking=booking_id, role=role, reason=reason, numbers=numbers)
+    _report(draft, telemetry.channel_of(kind), body)
+
+
+def records_dropped(draft: Draft, total: int, channels: tuple[tuple[Channel, int], ...]) -> None:
+    """The gap report: so many numbers of each channel will never come, so many of all (TEL-4)."""
+    each = tuple((channel.name.lower(), count) for channel, count in channels)
+    event(draft, EventKind.RECORDS_DROPPED, numbers=(*each, ("total", total)))
 
 
 def use(draft: Draft, what: Use, booking: Booking | None = None, reason: str = "") -> None:
@@ -82,10 +101,16 @@ def use(draft: Draft, what: Use, booking: Booking | None = None, reason: str = "
     draft.order(Log(chained))
 
 
-def order_result(draft: Draft, order_id: bytes, code: int, name: str, *, pending: bool) -> None:
-    """Tell the backend what became of its order."""
+def order_result(
+    draft: Draft, order_id: bytes, code: int, name: str, *, pending: bool, correlation: bytes = b""
+) -> None:
+    """Tell the backend what became of its order, which came with `correlation`."""
     numbers = (("code", code), ("pending", int(pending)))
-    _report(draft, Channel.ORDER_RESULT, Record(booking=order_id.hex(), reason=name, numbers=numbers))
+    _report(
+        draft,
+        Channel.ORDER_RESULT,
+        Record(booking=order_id.hex(), reason=name, numbers=numbers, correlation=correlation),
+    )
 
 
 def vehicle_state(draft: Draft, *, force: bool = False) -> None:
@@ -144,8 +169,8 @@ def _report(draft: Draft, channel: Channel, body: Record) -> None:
     draft.keep(replace(draft.durable, counters=replace(counters, record=counters.record + 1, **{name: seq + 1})))
     utc_ms = clock.utc(draft.state.clock, draft.now)
     quality = clock.quality(draft.state.clock, draft.now).value
-    stamped = replace(body, number=counters.record, channel=channel, seq=seq, utc_ms=utc_ms, quality=quality)
-    draft.order(Report(stamped))
+    numbered = replace(body, number=counters.record, channel=channel, seq=seq, boot=counters.boot)
+    draft.order(Report(replace(numbered, utc_ms=utc_ms, quality=quality)))
 
 
 def _signals(state: State, now: int) -> tuple[tuple[str, bool | int | float | str], ...]:
@@ -183,26 +208,55 @@ def slot_message(state: State, now: int) -> Message | None:
         return None
     if slot.point is None:
         return Message(Channel.POSITION, b"", retain=True)
-    stamp = _stamp(state, now, slot.version, clock.utc(state.clock, now))
-    return Message(Channel.POSITION, _position(state, now, stamp, slot.point, parking=slot.parking), retain=True)
+    utc_ms, quality = clock.utc(state.clock, now), clock.quality(state.clock, now).value
+    made = Record(seq=slot.version, boot=state.durable.counters.boot, utc_ms=utc_ms, quality=quality)
+    payload = _position(state, now, made, slot.point, parking=slot.parking)
+    attributes = _attributes(state, Channel.POSITION, str(slot.version), made.boot, "vehicle.position", utc_ms)
+    return Message(Channel.POSITION, payload, retain=True, attributes=attributes)
 
 
 def record_message(state: State, record: Record, now: int) -> Message:
-    """A record as it goes to the broker, with its age at this moment. Ask `may_leave` first."""
-    stamp = _stamp(state, now, record.seq, record.utc_ms, record.quality)
-    if record.point is not None:
-        payload = _position(state, now, stamp, record.point, parking=False)
-    elif record.channel is Channel.STATE:
-        payload = telemetry.encode(telemetry.StateReport(stamp, dict(record.signals)))
-    elif record.kind is not None:
-        payload = telemetry.encode(
-            telemetry.EventReport(stamp, record.kind, record.booking, record.role, record.reason, dict(record.numbers))
-        )
-    else:
-        numbers = dict(record.numbers)
-        result = telemetry.OrderResult(record.booking, numbers["code"], record.reason, bool(numbers["pending"]))
-        payload = telemetry.encode(result)
-    return Message(record.channel, payload, retain=record.channel is Channel.STATE)
+    """A record as it goes to the broker, with its age at this moment. Ask `may_leave` first. An answer that is no
+    record (its `number` is 0) is worth nothing after TRANSIENT_LASTS_S."""
+    kept = record.number > 0
+    kind = _KINDS.get(record.channel, "order.result") if record.kind is None else record.kind.value
+    number = str(record.seq) if kept else f"said-{record.seq}"
+    return Message(
+        record.channel,
+        _report_of(state, record, now),
+        retain=record.channel is Channel.STATE,
+        expiry_s=None if kept else TRANSIENT_LASTS_S,
+        attributes=_attributes(state, record.channel, number, record.boot, kind, record.utc_ms),
+        correlation=record.correlation,
+    )
+
+
+def backlog_message(state: State, records: tuple[Record, ...], now: int) -> Message:
+    """Records that waited, in one message: at most `telemetry.MAX_BACKLOG_RECORDS`, at least one, in order. Ask
+    `may_leave` for each of them first.
+
+    Nothing in it is retained: a state that is the newest of all has to be sent on its own too.
+    """
+    entries = [telemetry.Entry(record.channel, _report_of(state, record, now)) for record in records]
+    number = f"{records[0].number}-{records[-1].number}"
+    boot, utc_ms = records[0].boot, clock.utc(state.clock, now)
+    attributes = _attributes(state, Channel.BACKLOG, number, boot, "telemetry.backlog", utc_ms)
+    return Message(
+        Channel.BACKLOG, telemetry.encode_backlog(entries), attributes=(telemetry.CONTENT_ENCODING, *attributes)
+    )
+
+
+def health_message(
+    state: State, now: int, *, queued: int, dropped: int, store: StoreCondition, version: str
+) -> Message:
+    """How the module is. `queued` records wait, `dropped` were ever given up."""
+    utc_ms, boot = clock.utc(state.clock, now), state.durable.counters.boot
+    uptime_s = (now - state.booted_at_ms) // 1000
+    health = telemetry.Health(iso_time(utc_ms), uptime_s, boot, queued, dropped, store, version)
+    attributes = _attributes(state, Channel.HEALTH, str(uptime_s), boot, "module.health", utc_ms)
+    return Message(
+        Channel.HEALTH, telemetry.encode(health), retain=True, expiry_s=HEALTH_LASTS_S, attributes=attributes
+    )
 
 
 def iso_time(utc_ms: int) -> str:
@@ -210,16 +264,41 @@ def iso_time(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _position(state: State, now: int, stamp: telemetry.Stamp, point: Point, *, parking: bool) -> bytes:
+def _report_of(state: State, record: Record, now: int) -> bytes:
+    stamp = _stamp(state, record, now)
+    if record.point is not None:
+        return _position(state, now, record, record.point, parking=False)
+    if record.channel is Channel.STATE:
+        return telemetry.encode(telemetry.StateReport(stamp, dict(record.signals)))
+    numbers = dict(record.numbers)
+    if record.kind is not None:
+        return telemetry.encode(
+            telemetry.EventReport(stamp, record.kind, record.booking, record.role, record.reason, numbers)
+        )
+    result = telemetry.OrderResult(record.booking, numbers["code"], record.reason, bool(numbers["pending"]))
+    return telemetry.encode(replace(result, stamp=stamp) if record.number else result)
+
+
+def _position(state: State, now: int, record: Record, point: Point, *, parking: bool) -> bytes:
     age_s = max(0, clock.utc(state.clock, now) - point.utc_ms) / 1000
     return telemetry.encode(
         telemetry.PositionReport(
-            stamp, point.latitude_e7 / 1e7, point.longitude_e7 / 1e7, iso_time(point.utc_ms), age_s, parking
+            _stamp(state, record, now),
+            point.latitude_e7 / 1e7,
+            point.longitude_e7 / 1e7,
+            iso_time(point.utc_ms),
+            age_s,
+            parking,
         )
     )
 
 
-def _stamp(state: State, now: int, seq: int, utc_ms: int, quality: str = "") -> telemetry.Stamp:
-    quality = quality or clock.quality(state.clock, now).value
-    age_s = max(0, clock.utc(state.clock, now) - utc_ms) / 1000
-    return telemetry.Stamp(seq, iso_time(utc_ms), quality, age_s)
+def _stamp(state: State, record: Record, now: int) -> telemetry.Stamp:
+    age_s = max(0, clock.utc(state.clock, now) - record.utc_ms) / 1000
+    return telemetry.Stamp(record.seq, record.boot, iso_time(record.utc_ms), record.quality, age_s)
+
+
+def _attributes(
+    state: State, channel: Channel, number: str, boot: int, kind: str, utc_ms: int
+) -> tuple[tuple[str, str], ...]:
+    return telemetry.attributes(state.profile.module_id, channel, number, boot, kind, iso_time(utc_ms))

@@ -14,9 +14,10 @@ class Point(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One report. `number` orders the outbox, `seq` counts without gaps per channel.
+    """One report. `number` orders the outbox, `seq` counts without gaps per channel; `boot` made it.
 
-    Exactly one of `kind` (event, order result), `signals` (state) and `point` (track) is filled.
+    Exactly one of `kind` (event, alert), `signals` (state) and `point` (track) is filled; none of them in the outcome
+    of an order. `correlation`: what an order came with, and its answer goes back with (MQTT 5).
     """
 
     number: int = 0
@@ -31,6 +32,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     numbers: tuple[tuple[str, int], ...] = ()
     signals: tuple[tuple[str, bool | int | float | str], ...] = ()
     point: Point | None = None
+    boot: int = 0
+    correlation: bytes = b""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether this record overtakes those that are not."""
+        return self.channel is Channel.ALERT
 
     @property
     def reveals_position(self) -> bool:

@@ -109,13 +109,15 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Counters(msgspec.Struct, frozen=True, gc=False):
-    """Next numbers of the outbox and of each channel."""
+    """Next numbers of the outbox and of each channel. `boot`: how often the module has been started."""
 
     record: int = 1
     event: int = 1
     state: int = 1
     track: int = 1
     order_result: int = 1
+    alert: int = 1
+    boot: int = 0
 
 
 class Durable(msgspec.Struct, frozen=True, gc=False):
@@ -201,6 +203,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     told: Told = Told()
     saved_at_ms: int = 0
     rearmed_at_ms: int = 0
+    booted_at_ms: int = 0
 
     def link(self, link_id: int) -> Link | None:
         """The link with that number, or None."""

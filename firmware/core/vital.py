@@ -24,7 +24,7 @@ class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
     revoked: tuple[tuple[bytes, int], ...]
     list_number: int
     devices: tuple[tuple[bytes, int], ...]
-    counters: tuple[int, int, int, int, int]
+    counters: tuple[int, ...]
     slot_version: int
     log_length: int
     log_digest: bytes
@@ -39,7 +39,6 @@ def of(durable: Durable) -> Vital:
     if trip.running and trip.booking is not None and trip.end_requested is not None:
         doomed = trip.booking
         dead.append((doomed.booking_id, trip.end_requested, doomed.expires_s, doomed.issued_s))
-    counters = durable.counters
     return Vital(
         durable.floor_ms,
         durable.key_epoch,
@@ -48,7 +47,7 @@ def of(durable: Durable) -> Vital:
         durable.revoked,
         durable.list_number,
         durable.devices,
-        (counters.record, counters.event, counters.state, counters.track, counters.order_result),
+        msgspec.structs.astuple(durable.counters),
         durable.slot.version,
         durable.log.length,
         durable.log.digest,
@@ -101,6 +100,7 @@ def _newest(
     return tuple(newest.items())[-USERS_KEPT:]
 
 
-def _highest(counters: Counters, noted: tuple[int, int, int, int, int]) -> Counters:
-    known = (counters.record, counters.event, counters.state, counters.track, counters.order_result)
-    return Counters(*map(max, known, noted))
+def _highest(counters: Counters, noted: tuple[int, ...]) -> Counters:
+    """A record of an older module knows fewer of them, one of a newer module more."""
+    known: tuple[int, ...] = msgspec.structs.astuple(counters)
+    return Counters(*map(max, known, noted), *known[len(noted) :])

@@ -18,7 +18,7 @@ from protocol.errors import Code
 from protocol.gatt import SERVICE_UUID
 from protocol.messages import Phase
 from protocol.provisioning import BookingFile
-from protocol.telemetry import Channel, parse_topic
+from protocol.telemetry import LATITUDE, LONGITUDE, Channel, parse_topic
 
 BOOKED_S: Final = 2 * 3600
 GRACE_S: Final = GRACE_MS // 1000
@@ -170,7 +170,7 @@ async def _is_cut_off(stage: Stage, phone: Phone) -> None:
     )
     stage.must(not stage.rig.vehicle.snapshot().locked, "the doors stay as they are")
     await stage.drained()
-    kinds = [fields["kind"] for _, fields in _reports(stage, Channel.EVENT)]
+    kinds = [fields["kind"] for _, fields in _reports(stage, Channel.EVENT, Channel.ALERT)]
     stage.must("alert.left_unlocked" in kinds, "the owner is alerted")
     await stage.say("owner", "is told that the doors are unlocked: the module never locks by itself", rule="CUT-7")
     stage.claim("CUT-4", "the cutoff takes effect within 1 s of parking", f"{took_ms} ms")
@@ -232,7 +232,7 @@ async def _begins_anew(stage: Stage, anna: Holder) -> None:
     stage.must(bool(fields["parking"]), "it is marked as the parking position")
     await stage.say(
         "owner",
-        f"sees where the car is parked: {fields['latitude']:.5f}, {fields['longitude']:.5f}, "
+        f"sees where the car is parked: {fields[LATITUDE]:.5f}, {fields[LONGITUDE]:.5f}, "
         f"fixed {fields['fix_age_s']:.1f} s before",
         position=fields,
     )
@@ -264,7 +264,7 @@ def _looked_through(stage: Stage) -> tuple[int, int]:
             case "booking.ended" | "booking.cut_off":
                 spans.append((begun, fields["stamp"]["time"]))
                 begun = ""
-            case _ if b"latitude" in raw.payload:
+            case _ if LATITUDE.encode() in raw.payload:
                 sent.append((fields["stamp"]["time"], bool(begun) and not fields["parking"]))
     return len(spans), sum(during or any(a < at < b for a, b in spans) for at, during in sent)
 
@@ -278,6 +278,6 @@ def _reports(stage: Stage, *channels: Channel) -> list[tuple[Channel, Any]]:
 def _gaps(stage: Stage) -> int:
     """Channels in which a sequence number never came, or came out of order."""
     seen: dict[Channel, list[int]] = {}
-    for channel, fields in _reports(stage, Channel.EVENT, Channel.STATE, Channel.TRACK):
+    for channel, fields in _reports(stage, Channel.EVENT, Channel.ALERT, Channel.STATE, Channel.TRACK):
         seen.setdefault(channel, []).append(fields["stamp"]["seq"])
     return sum(numbers != list(range(numbers[0], numbers[0] + len(numbers))) for numbers in seen.values())

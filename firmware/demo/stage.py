@@ -24,7 +24,7 @@ from host_tools.phone.explain import duration
 from host_tools.virtual_time import VirtualTimeLoop
 from protocol.messages import Phase
 from protocol.provisioning import BookingFile, Provisioning
-from protocol.telemetry import Channel, topic
+from protocol.telemetry import LATITUDE, LONGITUDE, Channel, topic
 
 BEAT_S: Final = 0.35
 BEAT_PER_CHARACTER_S: Final = 0.006
@@ -228,7 +228,7 @@ class Stage:
             return ()
         position = self.retained_position()
         known = json.loads(position) if position else None
-        place = "hidden" if known is None else f"{known['latitude']:.3f}, {known['longitude']:.3f}"
+        place = "hidden" if known is None else f"{known[LATITUDE]:.3f}, {known[LONGITUDE]:.3f}"
         return (
             ("module", "online" if self._connected() else "offline"),
             ("position", place),

@@ -22,6 +22,7 @@ from protocol.telemetry import (
     TOPIC_ROOT,
     Channel,
     EventReport,
+    Health,
     Online,
     OrderResult,
     PositionReport,
@@ -39,7 +40,7 @@ ANSWER_S: Final = 5.0
 RETRY_MIN_S: Final = 0.25
 RETRY_MAX_S: Final = 8.0
 
-Value = Online | StateReport | PositionReport | EventReport | OrderResult | None
+Value = Online | StateReport | PositionReport | EventReport | OrderResult | Health | None
 """What a channel carries; None: an empty payload, the withdrawal of a retained message."""
 
 
@@ -70,16 +71,18 @@ class Received(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-_TYPES: Final[dict[Channel, type[Online | StateReport | PositionReport | EventReport | OrderResult]]] = {
+_TYPES: Final[dict[Channel, type[Online | StateReport | PositionReport | EventReport | OrderResult | Health]]] = {
     Channel.ONLINE: Online,
     Channel.STATE: StateReport,
     Channel.POSITION: PositionReport,
     Channel.TRACK: PositionReport,
     Channel.EVENT: EventReport,
+    Channel.ALERT: EventReport,
     Channel.ORDER_RESULT: OrderResult,
+    Channel.HEALTH: Health,
 }
 
-_COUNTED: Final = frozenset({Channel.STATE, Channel.TRACK, Channel.EVENT})
+_COUNTED: Final = frozenset({Channel.STATE, Channel.TRACK, Channel.EVENT, Channel.ALERT})
 """Channels whose sequence has no gaps by itself; on `position` it is the version of the retained slot."""
 
 
@@ -93,7 +96,7 @@ def read(raw: Raw) -> Received | None:
         return Received(module_id, channel, None, raw.retained)
     try:
         value = msgspec.json.decode(raw.payload, type=_TYPES[channel])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Received(module_id, channel, None, raw.retained, error=one_line(str(error)))
     return Received(module_id, channel, value, raw.retained)
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from host_tools.backend.ingest import Received
 from host_tools.phone.explain import duration
-from protocol.telemetry import EventReport, Online, OrderResult, PositionReport, StateReport
+from protocol.telemetry import EventReport, Health, Online, OrderResult, PositionReport, StateReport
 
 MAX_ROWS: Final = 200
 MAX_EVENTS: Final = 8
@@ -60,6 +60,9 @@ def values_of(received: Received) -> list[tuple[str, str]]:
             return [("event", f"{report.kind.value}{reason}{numbers}")]
         case OrderResult() as result:
             return [("order", f"{result.order or 'unreadable'}: {result.name}{' (pending)' if result.pending else ''}")]
+        case Health() as health:
+            waits = f"{health.queued} queued, {health.dropped} dropped, up {health.uptime_s} s"
+            return [("health", f"store {health.store}, {waits}, {health.version}")]
         case None:
             return [(received.channel.value, "withdrawn")]
 

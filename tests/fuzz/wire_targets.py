@@ -359,14 +359,20 @@ def orders(data: bytes) -> None:
         assert state.durable.trip == _admitted().durable.trip
 
 
-_STAMP: Final = telemetry.Stamp(7, "2026-10-30T10:00:00Z", "trusted", 1.5)
+_STAMP: Final = telemetry.Stamp(7, 1, "2026-10-30T10:00:00Z", "trusted", 1.5)
 _REPORTS: Final = (
     (Channel.ONLINE, telemetry.Online(True, "2026-10-30T10:00:00Z")),
     (Channel.STATE, telemetry.StateReport(_STAMP, {"Vehicle.Speed": 1.5, "Vehicle.IsMoving": True})),
     (Channel.TRACK, telemetry.PositionReport(_STAMP, 48.1, 11.5, "2026-10-30T10:00:00Z", 0.5, False)),
     (Channel.POSITION, telemetry.PositionReport(_STAMP, 48.1, 11.5, "2026-10-30T10:00:00Z", 0.5, True)),
     (Channel.EVENT, telemetry.EventReport(_STAMP, telemetry.EventKind.BOOTED, "00", "driver", "", {"n_ms": 1})),
+    (Channel.ALERT, telemetry.EventReport(_STAMP, telemetry.EventKind.LEFT_OPEN, "00", "driver")),
     (Channel.ORDER_RESULT, telemetry.OrderResult("00", 0, "OK")),
+    (Channel.ORDER_RESULT, telemetry.OrderResult("00", 0, "OK", stamp=_STAMP)),
+    (
+        Channel.HEALTH,
+        telemetry.Health("2026-10-30T10:00:00Z", 60, 1, 2, 3, telemetry.StoreCondition.READ_ONLY, "1.0"),
+    ),
 )
 _sequence = Sequence()
 
@@ -382,7 +388,7 @@ def telemetry_reading(data: bytes) -> None:
     assert not received.error or received.value is None
     followed = _sequence.follow(received)
     assert followed.missing >= 0
-    assert len(_sequence._latest) <= 30_000
+    assert len(_sequence._latest) <= 40_000
     if received.value is not None:
         assert msgspec.json.decode(telemetry.encode(received.value), type=type(received.value)) == received.value
 

@@ -18,7 +18,7 @@ from host_tools.backend.broker import Broker
 from host_tools.backend.ingest import Raw
 from host_tools.phone.client import Phone
 from protocol.errors import Role
-from protocol.telemetry import Channel
+from protocol.telemetry import FIX_TIME, LATITUDE, LONGITUDE, Channel
 from tests.support.coordinates import Area, leaks, numbers_of_the_way
 from tests.support.owners_view import OwnersView
 
@@ -246,12 +246,12 @@ class Day:
             return
         fields = json.loads(first.payload)
         drive = drive or [one for one in self.drives if one.hidden and one.until <= since][-1]
-        fixed_ms, sent_ms = utc_ms(fields["fix_time"]), utc_ms(fields["stamp"]["time"])
+        fixed_ms, sent_ms = utc_ms(fields[FIX_TIME]), utc_ms(fields["stamp"]["time"])
         if what == "newer position":
             assert fixed_ms > drive.ends_ms
             return
         assert fields["parking"]
-        assert (fields["latitude"], fields["longitude"]) == pytest.approx(drive.place, abs=1e-6)
+        assert (fields[LATITUDE], fields[LONGITUDE]) == pytest.approx(drive.place, abs=1e-6)
         assert drive.ends_ms - 1000 <= fixed_ms <= drive.ends_ms + 2_000
         assert fields["fix_age_s"] == pytest.approx((sent_ms - fixed_ms) / 1000, abs=0.002)
 
@@ -261,12 +261,12 @@ class Day:
         assert numbers == sorted(numbers)
         assert set(numbers) == set(range(1, numbers[-1] + 1)), "nothing is lost; what was in the air comes twice"
         for _, fields in self.positions():
-            at_ms = utc_ms(fields["fix_time"])
+            at_ms = utc_ms(fields[FIX_TIME])
             hidden = any(d.hidden and d.begins_ms < at_ms < d.ends_ms - 1000 for d in self.drives)
             assert not hidden, fields
         for drive in self.drives:
             if not drive.hidden:
-                seen = [f for f in tracked if drive.begins_ms <= utc_ms(f["fix_time"]) <= drive.ends_ms]
+                seen = [f for f in tracked if drive.begins_ms <= utc_ms(f[FIX_TIME]) <= drive.ends_ms]
                 assert len(seen) >= 2, "the owner sees what was driven without a driver's booking, if late"
 
     def positions(self) -> list[tuple[Channel, dict[str, Any]]]:
@@ -317,9 +317,9 @@ async def test_owner_and_backend_see_the_owners_trip_and_of_the_drivers_how_far(
 
 # ---------------------------------------------------------------- the net has no holes
 PLANTED = {
-    "a position on its own channel": ("position", {"latitude": 48.14}),
-    "a point of the track": ("track", {"latitude": 48.14}),
-    "latitude in a state": ("state", {"signals": {"latitude": 1.0}}),
+    "a position on its own channel": ("position", {LATITUDE: 48.14}),
+    "a point of the track": ("track", {LATITUDE: 48.14}),
+    "latitude in a state": ("state", {"signals": {LATITUDE: 1.0}}),
     "a rounded longitude in a known field": ("event", {"reason": "near 11.57"}),
     "degrees times ten million": ("event", {"reason": "at 481444567"}),
     "degrees times a million, as a number": ("event", {"reason": 11573123}),

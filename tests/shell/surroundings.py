@@ -19,7 +19,7 @@ from protocol.telemetry import Channel, parse_topic
 from tests.support.ports import MemoryBroker, MemoryDisk, MemoryRadio, MemoryVehicle
 
 POSITIONS: Final = (Channel.POSITION, Channel.TRACK)
-COUNTED: Final = (Channel.STATE, Channel.TRACK, Channel.EVENT)
+COUNTED: Final = (Channel.STATE, Channel.TRACK, Channel.EVENT, Channel.ALERT)
 
 
 class Broken(AssertionError):

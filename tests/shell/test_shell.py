@@ -68,7 +68,7 @@ def test_a_few_hundred_connections_leave_nothing_behind() -> None:
 
 # ---------------------------------------------------------------- the judges
 def published(channel: Channel, sequence: int) -> Publication:
-    stamp = telemetry.Stamp(sequence, "2026-10-30T10:00:00Z", "synced")
+    stamp = telemetry.Stamp(sequence, 1, "2026-10-30T10:00:00Z", "synced")
     report = telemetry.PositionReport(stamp, 48.1, 11.5, "2026-10-30T10:00:00Z", 0.5, False)
     return Publication(telemetry.topic(MODULE_ID, channel), telemetry.encode(report))
 

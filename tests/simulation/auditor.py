@@ -589,12 +589,12 @@ class Auditor:
 
     def published(self, channel: str, payload: bytes) -> None:
         """PRV-1, PRV-6: something goes to where the owner can read it."""
-        if b"latitude" in payload:
+        if b"Latitude" in payload:
             if self.hidden:
                 self.fail("position_during_a_booking", f"on {channel}")
             place = place_of(payload)
             if place in self.secret:
                 self.fail("secret_place_told", f"place {place} on {channel}, visited during somebody's booking")
-        for word in (b"peed", b"eading", b"treet", b"ongitude" if b"latitude" not in payload else b"\0"):
+        for word in (b"peed", b"eading", b"treet", b"ongitude" if b"Latitude" not in payload else b"\0"):
             if word in payload:
                 self.fail("track_can_be_rebuilt", f"{word!r} on {channel}")

@@ -7,13 +7,13 @@ import msgspec
 
 from firmware.core.usage import Chained
 from firmware.outbox import decode_record
-from protocol.telemetry import Channel
+from protocol.telemetry import LATITUDE, Channel
 from tests.simulation.car import HOME
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-NUMBERED: Final = (Channel.STATE, Channel.TRACK, Channel.EVENT)
+NUMBERED: Final = (Channel.STATE, Channel.TRACK, Channel.EVENT, Channel.ALERT)
 
 
 class Ingest:
@@ -85,7 +85,7 @@ def used(log: list[Chained], module_id: bytes) -> list[tuple[str, str]]:
 
 def place_of(payload: bytes) -> int | None:
     """The place that a published position is; None when there is none in it."""
-    if not payload or b"latitude" not in payload:
+    if not payload or LATITUDE.encode() not in payload:
         return None
-    latitude: float = msgspec.json.decode(payload)["latitude"]
+    latitude: float = msgspec.json.decode(payload)[LATITUDE]
     return (round(latitude * 1e7) - HOME[0]) // 10_000

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from protocol.messages import Position
-from protocol.telemetry import Channel
+from protocol.telemetry import FIX_TIME, Channel
 from tests.support.story import Story, play
 from tests.support.story_world import SPARSE_MS, World
 
@@ -62,7 +62,7 @@ def test_no_position_leaves_whenever_the_broker_comes_and_goes(down: int, up: st
     # The cutoff of C is over: whatever happened on the way, the owner now finds the car, and the owner's trips.
     story.play("14:33:00 broker up | cut_off, parking retained")
     tracks = [payload for _, channel, payload in story.world.published if channel is Channel.TRACK]
-    times = sorted(json.loads(payload)["fix_time"][11:19] for payload in tracks)
+    times = sorted(json.loads(payload)[FIX_TIME][11:19] for payload in tracks)
     for at in times:
         assert not any(begin < at < end for begin, end in DRIVERS), f"a position of {at} was published"
     assert any("09:10:00" <= at <= "09:40:00" for at in times)

@@ -28,13 +28,23 @@ FLAGS_AND_PHASES = {
     "Vehicle.Private.Sharebox.BookingPhase",
 }
 ENVELOPE = {"stamp", "time_quality", "signals", "kind", "role", "reason", "numbers", "online", "pending"}
-COUNTS = {"seq", "code", "left_ms", "overdue_ms", "parked_ms"}
+ENVELOPE |= {"store", "version"}
+COUNTS = {"seq", "code", "boot", "left_ms", "overdue_ms", "parked_ms", "total", "queued", "dropped", "uptime_s"}
+COUNTS |= {each.name.lower() for each in Channel}
 """Whole numbers that say how many, or how long."""
 IDENTIFIERS = {"booking", "order", "name"}
 TIMES = {"time"}
 AGES = {"age_s"}
 KNOWN = ENVELOPE | COUNTS | IDENTIFIERS | TIMES | AGES | FLAGS_AND_PHASES | SLOW_SIGNALS.keys()
-CHANNELS = {Channel.ONLINE, Channel.STATE, Channel.EVENT, Channel.ORDER, Channel.ORDER_RESULT}
+CHANNELS = {
+    Channel.ONLINE,
+    Channel.STATE,
+    Channel.EVENT,
+    Channel.ALERT,
+    Channel.HEALTH,
+    Channel.ORDER,
+    Channel.ORDER_RESULT,
+}
 """What may be said during a driver's booking; on `position` only the withdrawal, on `track` nothing."""
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")

@@ -114,8 +114,8 @@ def records(effects: tuple[Effect, ...] | list[Effect], channel: Channel = Chann
 
 
 def events(effects: tuple[Effect, ...] | list[Effect]) -> list[EventKind]:
-    """The kinds of events that were reported."""
-    return [record.kind for record in records(effects) if record.kind is not None]
+    """The kinds of events and alerts that were reported."""
+    return [report.record.kind for report in only(Report, effects) if report.record.kind is not None]
 
 
 def hung_up(effects: tuple[Effect, ...] | list[Effect]) -> list[int]:

@@ -147,19 +147,28 @@ def test_the_key_epoch_is_the_higher_of_what_is_stored_and_what_was_provisioned(
 @pytest.mark.parametrize("trouble", list(Trouble))
 def test_a_boot_with_trouble_is_told_and_what_was_lost_is_logged(trouble: Trouble) -> None:
     state, effects = module.boot(Durable(FLOOR_MS, EPOCH), PROFILE, 0, trouble)
-    told = records(effects)
-    assert [(each.kind, each.reason) for each in told] == [
-        (EventKind.BOOTED, ""),
-        (EventKind.STORE_TROUBLE, trouble.value),
-    ]
+    (booted,), (alert,) = records(effects), records(effects, Channel.ALERT)
+    assert (booted.kind, alert.kind, alert.reason) == (EventKind.BOOTED, EventKind.STORE_TROUBLE, trouble.value)
     assert state.durable.log.length == len(only(Log, effects)) == (trouble is not Trouble.READ_ONLY)
 
 
 @pytest.mark.req("TEL-4")
 def test_records_that_were_given_up_are_reported() -> None:
-    _, effects = module.step(a_state(), RecordsDropped(7), NOW)
+    lost = RecordsDropped(7, ((Channel.TRACK, 4), (Channel.ORDER_RESULT, 3)))
+    _, effects = module.step(a_state(), lost, NOW)
     (told,) = records(effects)
-    assert (told.kind, told.numbers) == (EventKind.RECORDS_DROPPED, (("dropped", 7),))
+    assert told.kind is EventKind.RECORDS_DROPPED
+    assert told.numbers == (("track", 4), ("order_result", 3), ("total", 7))
+
+
+@pytest.mark.req("TEL-3")
+def test_boots_are_counted_from_one_and_every_record_names_its_own() -> None:
+    state, effects = module.boot(None, PROFILE, 77)
+    assert (state.booted_at_ms, state.durable.counters.boot) == (77, 1)
+    assert [record.boot for record in records(effects)] == [1]
+    state, effects = module.boot(state.durable, PROFILE, 0)
+    assert (state.durable.counters.boot, records(effects)[0].boot) == (2, 2)
+    assert only(Persist, effects), "a number that is not written down would be given twice"
 
 
 @pytest.mark.req("ACC-3")

@@ -147,7 +147,7 @@ def test_an_alert_names_the_booking() -> None:
     step = draft(running())
     orders.alert(step, EventKind.LOCK_FAILED)
     assert events(step.effects) == [EventKind.LOCK_FAILED]
-    assert records(step.effects)[0].booking == BOOKING.booking_id.hex()
+    assert records(step.effects, Channel.ALERT)[0].booking == BOOKING.booking_id.hex()
 
 
 # ---------------------------------------------------------------- time

@@ -13,10 +13,24 @@ from firmware.core.reporting import Message
 from firmware.core.reports import Point, Record
 from firmware.core.state import Counters, Slot, Told
 from firmware.core.usage import Use
+from protocol import telemetry
 from protocol.errors import Role
 from protocol.messages import Phase
-from protocol.telemetry import Channel, EventKind
-from tests.support.core import BEGINS_MS, DRIVING, NOW, STANDING, a_state, draft, durably, only, records, running, seen
+from protocol.telemetry import LATITUDE, Channel, EventKind
+from tests.support.core import (
+    BEGINS_MS,
+    DRIVING,
+    NOW,
+    PROFILE,
+    STANDING,
+    a_state,
+    draft,
+    durably,
+    only,
+    records,
+    running,
+    seen,
+)
 from tests.support.credentials import BOOKING
 
 replace = msgspec.structs.replace
@@ -35,6 +49,12 @@ STEADY = (
     ("Vehicle.TraveledDistance", 12_345.6),
     ("Vehicle.LowVoltageBattery.CurrentVoltage", 12.6),
 )
+
+
+def of_event(number: str, kind: str, time: str) -> tuple[tuple[str, str], ...]:
+    """The attributes that CloudEvents wants."""
+    source = ("source", f"/sharebox/{PROFILE.module_id.hex()}")
+    return (("specversion", "1.0"), ("id", number), source, ("type", f"sharebox.{kind}"), ("time", time))
 
 
 # ---------------------------------------------------------------- the gate
@@ -58,11 +78,11 @@ def test_a_position_may_leave_before_and_after_a_booking() -> None:
 # ---------------------------------------------------------------- recording
 @pytest.mark.req("TEL-3")
 def test_records_are_numbered_and_stamped_as_they_are_made() -> None:
-    step = draft(a_state(counters=Counters(record=40, event=8)))
+    step = draft(a_state(counters=Counters(record=40, event=8, boot=6)))
     reporting.event(step, EventKind.BOOTED)
     reporting.event(step, EventKind.BOOKING_ENDED, BOOKING, "driver", (("overdue_ms", 5),))
     first, second = records(step.effects)
-    assert first == Record(40, Channel.EVENT, 8, BEGINS_MS, "synced", EventKind.BOOTED)
+    assert first == Record(40, Channel.EVENT, 8, BEGINS_MS, "synced", EventKind.BOOTED, boot=6)
     assert second == Record(
         41,
         Channel.EVENT,
@@ -74,24 +94,21 @@ def test_records_are_numbered_and_stamped_as_they_are_made() -> None:
         "driver",
         "driver",
         (("overdue_ms", 5),),
+        boot=6,
     )
-    assert step.durable.counters == Counters(record=42, event=10)
+    assert step.durable.counters == Counters(record=42, event=10, boot=6)
 
 
 def test_each_channel_counts_for_itself() -> None:
-    step = draft(a_state(counters=Counters(1, 20, 30, 40, 50)))
+    step = draft(a_state(counters=Counters(1, 20, 30, 40, 50, 60)))
     reporting.order_result(step, b"\x0a" * 16, 33, "ORDER_LATE", pending=False)
+    reporting.event(step, EventKind.LEFT_OPEN)
     reporting.vehicle_state(step)
     step.state = replace(step.state, vehicle=seen(DRIVING))
     reporting.track(step)
-    assert [
-        records(step.effects, channel)[0].seq for channel in (Channel.ORDER_RESULT, Channel.STATE, Channel.TRACK)
-    ] == [
-        50,
-        30,
-        40,
-    ]
-    assert step.durable.counters == Counters(4, 20, 31, 41, 51)
+    channels = (Channel.ORDER_RESULT, Channel.ALERT, Channel.STATE, Channel.TRACK)
+    assert [records(step.effects, channel)[0].seq for channel in channels] == [50, 60, 30, 40]
+    assert step.durable.counters == Counters(5, 20, 31, 41, 51, 61)
 
 
 @pytest.mark.req("TEL-1", "TEL-2")
@@ -199,18 +216,21 @@ def test_the_slot_holds_the_newest_wish_until_it_is_acknowledged() -> None:
 
 @pytest.mark.req("PRV-2", "PRV-3", "TEL-7")
 def test_the_slot_is_sent_when_it_may_leave() -> None:
-    parked = a_state(BEGINS_MS + 90_000, slot=Slot(4, POINT, True, acknowledged=False))
+    slot = Slot(4, POINT, True, acknowledged=False)
+    parked = a_state(BEGINS_MS + 90_000, slot=slot, counters=Counters(boot=6))
     message = reporting.slot_message(parked, NOW)
     assert message is not None
     assert (message.channel, message.retain) == (Channel.POSITION, True)
     assert json.loads(message.payload) == {
-        "stamp": {"seq": 4, "time": "2026-09-21T14:14:50.000Z", "time_quality": "synced", "age_s": 0.0},
-        "latitude": 48.137154,
-        "longitude": 11.576124,
-        "fix_time": "2026-09-21T14:13:20.000Z",
+        "stamp": {"seq": 4, "boot": 6, "time": "2026-09-21T14:14:50.000Z", "time_quality": "synced", "age_s": 0.0},
+        "Vehicle.CurrentLocation.Latitude": 48.137154,
+        "Vehicle.CurrentLocation.Longitude": 11.576124,
+        "Vehicle.CurrentLocation.Timestamp": "2026-09-21T14:13:20.000Z",
         "fix_age_s": 90.0,
         "parking": True,
     }
+    assert message.attributes == of_event("6-position-4", "vehicle.position", "2026-09-21T14:14:50.000Z")
+    assert (message.content_type, message.expiry_s, message.correlation) == ("application/json", None, b"")
     assert reporting.slot_message(a_state(slot=Slot(4, POINT)), NOW) is None
     assert reporting.slot_message(durably(running(), slot=Slot(4, POINT, acknowledged=False)), NOW) is None
 
@@ -224,38 +244,89 @@ def test_a_withdrawal_is_an_empty_retained_message_and_may_always_leave() -> Non
 # ---------------------------------------------------------------- sending
 @pytest.mark.req("TEL-3")
 def test_a_record_carries_its_own_time_and_its_age_when_sent() -> None:
-    record = Record(
-        1, Channel.EVENT, 9, BEGINS_MS, "floor", EventKind.BOOKING_STARTED, "aa", "driver", "why", (("left_ms", 1),)
-    )
+    started = EventKind.BOOKING_STARTED
+    record = Record(1, Channel.EVENT, 9, BEGINS_MS, "floor", started, "aa", "driver", "why", (("left_ms", 1),), boot=3)
     message = reporting.record_message(a_state(BEGINS_MS + 2_500), record, NOW)
     assert (message.channel, message.retain) == (Channel.EVENT, False)
     assert json.loads(message.payload) == {
-        "stamp": {"seq": 9, "time": "2026-09-21T14:13:20.000Z", "time_quality": "floor", "age_s": 2.5},
+        "stamp": {"seq": 9, "boot": 3, "time": "2026-09-21T14:13:20.000Z", "time_quality": "floor", "age_s": 2.5},
         "kind": "booking.started",
         "booking": "aa",
         "role": "driver",
         "reason": "why",
         "numbers": {"left_ms": 1},
     }
+    assert message.attributes == of_event("3-event-9", "booking.started", "2026-09-21T14:13:20.000Z")
+    assert (message.content_type, message.expiry_s, message.correlation) == ("application/json", None, b"")
 
 
 def test_states_are_retained_and_tracks_are_not() -> None:
     state = reporting.record_message(a_state(), Record(1, Channel.STATE, 2, BEGINS_MS, "synced", signals=STEADY), NOW)
     assert state.retain
+    assert state.attributes[1:4:2] == (("id", "0-state-2"), ("type", "sharebox.vehicle.state"))
     assert json.loads(state.payload)["signals"]["Vehicle.TraveledDistance"] == 12_345.6
     track = reporting.record_message(a_state(), Record(1, Channel.TRACK, 2, BEGINS_MS, "synced", point=POINT), NOW)
     assert not track.retain
-    assert json.loads(track.payload)["latitude"] == 48.137154
+    assert track.attributes[1:4:2] == (("id", "0-track-2"), ("type", "sharebox.vehicle.position"))
+    assert json.loads(track.payload)[LATITUDE] == 48.137154
     assert json.loads(track.payload)["parking"] is False
 
 
 def test_the_outcome_of_an_order_goes_out_under_its_identifier() -> None:
     step = draft(a_state())
-    reporting.order_result(step, bytes.fromhex("0a0b"), 0, "OK", pending=True)
+    reporting.order_result(step, bytes.fromhex("0a0b"), 0, "OK", pending=True, correlation=b"\0asked")
     (record,) = records(step.effects, Channel.ORDER_RESULT)
     message = reporting.record_message(a_state(), record, NOW)
     assert message.channel is Channel.ORDER_RESULT
-    assert json.loads(message.payload) == {"order": "0a0b", "code": 0, "name": "OK", "pending": True}
+    answer = json.loads(message.payload)
+    assert answer.pop("stamp")["seq"] == 1
+    assert answer == {"order": "0a0b", "code": 0, "name": "OK", "pending": True}
+    assert (message.correlation, message.expiry_s, message.retain) == (b"\0asked", None, False)
+    assert message.attributes[1:4:2] == (("id", "0-order/result-1"), ("type", "sharebox.order.result"))
+
+
+def test_an_answer_that_is_no_record_is_not_counted_and_is_soon_worth_nothing() -> None:
+    numbers = (("code", 6), ("pending", 0))
+    said = Record(0, Channel.ORDER_RESULT, 12, BEGINS_MS, reason="SIGNATURE_INVALID", numbers=numbers, boot=5)
+    message = reporting.record_message(a_state(), said, NOW)
+    assert json.loads(message.payload) == {"order": "", "code": 6, "name": "SIGNATURE_INVALID", "pending": False}
+    assert (message.expiry_s, message.attributes[1]) == (300, ("id", "5-order/result-said-12"))
+
+
+@pytest.mark.req("TEL-3")
+def test_records_that_waited_go_out_together_as_they_would_have_alone() -> None:
+    waited = (
+        Record(70, Channel.TRACK, 2, BEGINS_MS, "synced", point=POINT, boot=4),
+        Record(71, Channel.STATE, 3, BEGINS_MS, "synced", signals=STEADY, boot=5),
+        Record(75, Channel.EVENT, 9, BEGINS_MS, "synced", EventKind.BOOTED, boot=5),
+    )
+    state = a_state(BEGINS_MS + 60_000)
+    message = reporting.backlog_message(state, waited, NOW)
+    assert telemetry.decode_backlog(message.payload) == [
+        (record.channel, reporting.record_message(state, record, NOW).payload) for record in waited
+    ]
+    assert (message.channel, message.retain, message.expiry_s) == (Channel.BACKLOG, False, None)
+    assert message.attributes == (
+        ("content-encoding", "deflate"),
+        *of_event("4-backlog-70-75", "telemetry.backlog", "2026-09-21T14:14:20.000Z"),
+    )
+
+
+def test_the_health_says_nothing_of_the_car() -> None:
+    state = replace(a_state(BEGINS_MS, counters=Counters(boot=6)), booted_at_ms=NOW - 61_999)
+    full = telemetry.StoreCondition.FULL
+    message = reporting.health_message(state, NOW, queued=3, dropped=2, store=full, version="1.2")
+    assert json.loads(message.payload) == {
+        "time": "2026-09-21T14:13:20.000Z",
+        "uptime_s": 61,
+        "boot": 6,
+        "queued": 3,
+        "dropped": 2,
+        "store": "full",
+        "version": "1.2",
+    }
+    assert (message.channel, message.retain, message.expiry_s) == (Channel.HEALTH, True, 900)
+    assert message.attributes == of_event("6-health-61", "module.health", "2026-09-21T14:13:20.000Z")
 
 
 def test_an_age_is_never_negative() -> None:

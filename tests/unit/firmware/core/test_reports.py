@@ -12,5 +12,9 @@ def test_only_a_record_with_a_position_reveals_one() -> None:
     assert not Record(kind=EventKind.BOOTED).reveals_position
 
 
+def test_an_alert_overtakes_and_nothing_else_does() -> None:
+    assert [channel for channel in Channel if Record(channel=channel).urgent] == [Channel.ALERT]
+
+
 def test_a_record_that_nobody_has_stamped_has_no_numbers() -> None:
-    assert (Record().number, Record().seq, Record().utc_ms) == (0, 0, 0)
+    assert (Record().number, Record().seq, Record().utc_ms, Record().boot, Record().correlation) == (0, 0, 0, 0, b"")

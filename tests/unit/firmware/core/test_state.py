@@ -83,17 +83,18 @@ def test_what_survives_a_power_cut_reads_back_as_it_was_written() -> None:
         ((b"a driver", 9),),
         (Executed(b"command1", b"a driver", Operation.LOCK, None),),
         Slot(10, Point(-1, -2, 3), True, False),
-        Counters(1, 2, 3, 4, 5),
+        Counters(1, 2, 3, 4, 5, 6, 7),
     )
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(full), type=Durable) == full
 
 
 def test_what_has_just_been_made_has_counted_nothing() -> None:
     assert (Trip().started_ms, Trip().ended_ms, Trip().warned) == (0, 0, False)
-    assert Counters() == Counters(1, 1, 1, 1, 1)
+    assert Counters() == Counters(1, 1, 1, 1, 1, 1, 0)
     assert Durable(5, 0).dead_before_s == Durable(5, 0).list_number == 0
     assert not Pending(1, 2, b"", Operation.UNLOCK).enabled_before
     assert Profile(b"12345678") == Profile(b"12345678", 0, None, 0)
     fresh = State(Profile(b"12345678"), Durable(5, 0), Clock(5))
     assert (fresh.end_at_ms, fresh.nonce_at_ms, fresh.saved_at_ms, fresh.rearmed_at_ms) == (0, 0, 0, 0)
+    assert fresh.booted_at_ms == 0
     assert (Slot().version, Slot().acknowledged) == (0, True)

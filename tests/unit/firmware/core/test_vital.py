@@ -27,7 +27,7 @@ FULL = Durable(
     list_number=7,
     devices=((b"a driver", 2), (b"somebody", 5)),
     slot=Slot(4, POINT, parking=True),
-    counters=Counters(50, 40, 30, 20, 10),
+    counters=Counters(50, 40, 30, 20, 10, 9, 4),
     log=Head(9, b"d" * 32),
 )
 NOTED = vital.of(FULL)
@@ -66,7 +66,7 @@ def test_an_older_state_learns_what_is_dead_and_its_numbers_rise() -> None:
         list_number=6,
         devices=((b"a driver", 3),),
         slot=Slot(3),
-        counters=Counters(60, 1, 1, 1, 1),
+        counters=Counters(60, 1, 1, 1, 1, 12, 1),
         log=Head(8, b"c" * 32),
     )
     known = vital.restored(older, NOTED, PROFILE)
@@ -76,7 +76,7 @@ def test_an_older_state_learns_what_is_dead_and_its_numbers_rise() -> None:
     assert {dead.booking_id for dead in known.dead} == {b"an ended booking", b"long since ended"}
     assert (known.list_number, known.revoked) == (7, FULL.revoked)
     assert dict(known.devices) == {b"a driver": 3, b"somebody": 5}
-    assert known.counters == Counters(60, 40, 30, 20, 10)
+    assert known.counters == Counters(60, 40, 30, 20, 10, 12, 4)
     assert (known.slot.version, known.log) == (4, FULL.log)
 
 
@@ -115,6 +115,17 @@ def test_with_nothing_left_the_module_knows_that_it_has_forgotten() -> None:
     assert vital.restored(FULL, None, PROFILE) == FULL
     forgetful = vital.of(replace(FULL, forgetful=True))
     assert vital.restored(None, forgetful, PROFILE).forgetful
+
+
+@pytest.mark.parametrize(
+    ("noted", "kept"),
+    [
+        ((60, 50, 40, 30, 20), Counters(60, 50, 40, 30, 20, 9, 4)),
+        ((60, 50, 40, 30, 20, 10, 5, 77), Counters(60, 50, 40, 30, 20, 10, 5)),
+    ],
+)
+def test_a_record_of_another_version_counts_as_far_as_both_know(noted: tuple[int, ...], kept: Counters) -> None:
+    assert vital.restored(FULL, replace(NOTED, counters=noted), PROFILE).counters == kept
 
 
 def test_a_record_forgets_nothing_unless_it_says_so() -> None:

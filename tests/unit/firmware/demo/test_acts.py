@@ -12,7 +12,7 @@ from firmware.demo.stage import Failed, Stage
 from firmware.simulated.vehicle import ActuatorFault
 from host_tools.backend.ingest import Raw
 from host_tools.phone.errors import Refused
-from protocol.telemetry import Channel, topic
+from protocol.telemetry import LATITUDE, LONGITUDE, Channel, topic
 
 
 @pytest.fixture
@@ -48,7 +48,8 @@ async def plant(stage: Stage) -> Plant:
     stage.recorder.messages.clear()
 
     def put(channel: Channel, at: str, seq: int = 1, **fields: object) -> None:
-        place = {"longitude": 11.5} if "latitude" in fields else {}
+        latitude = fields.pop("latitude", None)
+        place = {} if latitude is None else {LATITUDE: latitude, LONGITUDE: 11.5}
         body = {"stamp": {"time": at, "seq": seq}, **fields, **place}
         name = topic(stage.rig.provisioning.module_id, channel)
         stage.recorder.messages.append(Raw(name, json.dumps(body).encode(), retained=False))

@@ -9,7 +9,7 @@ import pytest
 from firmware.demo.stage import Failed, Stage
 from firmware.simulated.vehicle import Snapshot
 from protocol.messages import Phase
-from protocol.telemetry import Channel
+from protocol.telemetry import LATITUDE, Channel
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_what_waits_while_the_network_is_cut_arrives_when_it_is_restored(s
     await stage.drained()
     position = json.loads(stage.retained_position())
     car: Snapshot = stage.rig.vehicle.snapshot()
-    assert position["latitude"] == pytest.approx(car.latitude, abs=1e-6)
+    assert position[LATITUDE] == pytest.approx(car.latitude, abs=1e-6)
     assert dict(stage.view().network)["module"] == "online"
     await stage.cut_network()
     assert dict(stage.view().network)["module"] == "offline"

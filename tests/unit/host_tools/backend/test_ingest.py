@@ -25,7 +25,7 @@ OTHER_ID = bytes(8)
 
 
 def stamp(seq: int) -> Stamp:
-    return Stamp(seq, "2027-01-15T08:00:00Z", "synced", 1.5)
+    return Stamp(seq, 1, "2027-01-15T08:00:00Z", "synced", 1.5)
 
 
 def state(seq: int) -> StateReport:

@@ -16,7 +16,7 @@ from protocol.telemetry import (
 )
 
 MODULE = bytes(range(8))
-STAMP = Stamp(7, "2026-05-28T20:26:40Z", "synced")
+STAMP = Stamp(7, 1, "2026-05-28T20:26:40Z", "synced")
 
 
 def received(channel: Channel, value: object, **more: object) -> Received:

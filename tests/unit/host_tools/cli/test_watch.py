@@ -16,7 +16,7 @@ from tests.support.certificates import Authority
 from tests.support.command import Ran, in_loop
 
 MODULE = bytes(range(8))
-STATE = encode(StateReport(Stamp(1, "2026-05-28T20:26:40Z", "synced"), {"Vehicle.Speed": 50.0}))
+STATE = encode(StateReport(Stamp(1, 1, "2026-05-28T20:26:40Z", "synced"), {"Vehicle.Speed": 50.0}))
 
 
 @contextlib.asynccontextmanager
