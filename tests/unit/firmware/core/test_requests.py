@@ -566,8 +566,9 @@ def test_a_fix_from_after_the_end_has_no_age() -> None:
 @pytest.mark.req("BKG-5", "PRV-5")
 def test_who_may_not_begin_yet_learns_nothing_of_the_end_before() -> None:
     tomorrow = replace(OTHER, not_before_s=OTHER.not_before_s + 86_400, ends_at_s=OTHER.ends_at_s + 86_400)
-    theirs = replace(after_the_end(end_distance_m=7), links=linked(a_state(), tomorrow).links)
-    refusal(ask(theirs, request(Operation.END_BOOKING)).effects, Code.NOT_YET_VALID)
+    for before in (a_state(), after_the_end(end_distance_m=7)):
+        theirs = replace(before, links=linked(a_state(), tomorrow).links)
+        refusal(ask(theirs, request(Operation.END_BOOKING)).effects, Code.NOT_YET_VALID)
 
 
 def test_each_command_that_is_under_way_is_finished_by_its_own_answer() -> None:
