@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from firmware.core import trip
+from firmware.core import trip, vehicle
 from firmware.core.state import EndReason, Trip
 from firmware.core.trip import Facts, TripEvent
 from protocol.messages import Phase
@@ -75,7 +75,7 @@ class Core:
                 self.trip = trip.happened(self.trip, TripEvent.ENDED)
             case Happening.ORDERED:
                 self.trip = trip.requested(self.trip, EndReason.ORDER)
-        facts = Facts(moment.overdue_ms, moment.parked_for_ms >= STILL_FOR_MS)
+        facts = Facts(moment.overdue_ms, moment.parked_for_ms >= vehicle.STILL_FOR_MS)
         self.trip, passed = trip.settle(self.trip, facts)
         if trip.warn_due(self.trip, facts):
             self.trip = msgspec.structs.replace(self.trip, warned=True)
