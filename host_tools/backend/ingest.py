@@ -1,6 +1,7 @@
 """The backend's ear at the broker: telemetry as values, with its gaps; and everything as it was sent.
 
-Decides: what is a gap and what is a repetition. Refuses to know: what a report means for anybody.
+Decides: how long to wait for a broker, and how much may wait to be taken. Refuses to know: what is a gap (`sequence`),
+and what a report says (`reading`).
 """
 
 import asyncio
@@ -13,122 +14,36 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import aiomqtt
-import msgspec
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from protocol.errors import one_line
-from protocol.telemetry import (
-    QOS,
-    TOPIC_ROOT,
-    Channel,
-    EventReport,
-    Health,
-    Online,
-    OrderResult,
-    PositionReport,
-    StateReport,
-    parse_topic,
-)
+from host_tools.backend.reading import Raw, Received, Value, read
+from host_tools.backend.sequence import Sequence
+from protocol.telemetry import QOS, TOPIC_ROOT
+
+__all__ = ["Feed", "IngestError", "Raw", "Received", "Recorder", "Sequence", "Subscription", "Value", "read"]
 
 MAX_QUEUED: Final = 10_000
 """Messages that may wait to be taken; what comes on top is left out, and counted."""
 
-MAX_MODULES: Final = 10_000
-"""Modules whose sequence numbers are remembered."""
+MAX_PACKET_BYTES: Final = 1 << 20
+"""Told to the broker: it sends us nothing longer."""
 
 ANSWER_S: Final = 5.0
 RETRY_MIN_S: Final = 0.25
 RETRY_MAX_S: Final = 8.0
-
-Value = Online | StateReport | PositionReport | EventReport | OrderResult | Health | None
-"""What a channel carries; None: an empty payload, the withdrawal of a retained message."""
 
 
 class IngestError(Exception):
     """The broker cannot be listened to: one line with what, why and what to do."""
 
 
-class Raw(msgspec.Struct, frozen=True):
-    """A message as the broker sent it. `retained`: it was kept by the broker, and not sent just now."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-
-
-class Received(msgspec.Struct, frozen=True):
-    """A message of a module, read. `error`: why it could not be read; `value` is None then.
-
-    `missing`: so many records of this channel never came before this one. `repeated`: it came before (TEL-5).
-    """
-
-    module_id: bytes
-    channel: Channel
-    value: Value
-    retained: bool = False
-    missing: int = 0
-    repeated: bool = False
-    error: str = ""
-
-
-_TYPES: Final[dict[Channel, type[Online | StateReport | PositionReport | EventReport | OrderResult | Health]]] = {
-    Channel.ONLINE: Online,
-    Channel.STATE: StateReport,
-    Channel.POSITION: PositionReport,
-    Channel.TRACK: PositionReport,
-    Channel.EVENT: EventReport,
-    Channel.ALERT: EventReport,
-    Channel.ORDER_RESULT: OrderResult,
-    Channel.HEALTH: Health,
-}
-
-_COUNTED: Final = frozenset({Channel.STATE, Channel.TRACK, Channel.EVENT, Channel.ALERT})
-"""Channels whose sequence has no gaps by itself; on `position` it is the version of the retained slot."""
-
-
-def read(raw: Raw) -> Received | None:
-    """The values in a message, None when its topic is none of telemetry (orders included)."""
-    parsed = parse_topic(raw.topic)
-    if parsed is None or parsed[1] not in _TYPES:
-        return None
-    module_id, channel = parsed
-    if not raw.payload:
-        return Received(module_id, channel, None, raw.retained)
-    try:
-        value = msgspec.json.decode(raw.payload, type=_TYPES[channel])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Received(module_id, channel, None, raw.retained, error=one_line(str(error)))
-    return Received(module_id, channel, value, raw.retained)
-
-
-class Sequence:
-    """Follows the sequence numbers of each module and channel (TEL-3). Bounded: the oldest module goes first."""
-
-    def __init__(self) -> None:
-        self._latest: dict[tuple[bytes, Channel], int] = {}
-
-    def follow(self, received: Received) -> Received:
-        """`received` with `missing` and `repeated` filled in."""
-        value = received.value
-        if received.channel not in _COUNTED or not isinstance(value, StateReport | PositionReport | EventReport):
-            return received
-        key = (received.module_id, received.channel)
-        latest = self._latest.pop(key, None)
-        number = value.stamp.seq
-        self._latest[key] = number if latest is None else max(number, latest)
-        if len(self._latest) > MAX_MODULES * len(_COUNTED):
-            del self._latest[next(iter(self._latest))]
-        if latest is None:
-            return received
-        if number <= latest:
-            return msgspec.structs.replace(received, repeated=True)
-        return msgspec.structs.replace(received, missing=number - latest - 1)
-
-
 class Subscription:
     """A subscription that survives the broker's absence. `async with` waits until it stands.
 
-    Every message goes to `arrived` in the event loop. What a broker does not keep while we are away is missed.
+    Every message goes to `arrived` in the event loop. What a broker does not keep while we are away is missed;
+    `resumed` is called when we are back, before anything else arrives.
     Raises IngestError when the broker is not there at the start or does not allow it.
     """
 
@@ -140,12 +55,14 @@ class Subscription:
         arrived: Callable[[Raw], None],
         *,
         tls: ssl.SSLContext | None = None,
+        resumed: Callable[[], None] = lambda: None,
     ) -> None:
         self._host = host
         self._port = port
         self._topic = topic
         self._arrived = arrived
         self._tls = tls
+        self._resumed = resumed
         self._listening: asyncio.Task[None] | None = None
         self._closing = False
         self._hurry = asyncio.Event()
@@ -192,7 +109,7 @@ class Subscription:
                 if not first.done():
                     raise IngestError(
                         f"the broker {self._host}:{self._port} cannot be listened to ({error}): "
-                        "check that it runs, and its address"
+                        "check that it runs, its address, and the certificates"
                     ) from error
             finally:
                 pause_s = RETRY_MIN_S if self.standing.is_set() else min(2 * pause_s, RETRY_MAX_S)
@@ -211,17 +128,26 @@ class Subscription:
             bind_address=_own_address(self._host),
             max_queued_incoming_messages=MAX_QUEUED,
             tls_context=self._tls,
+            properties=_most(MAX_PACKET_BYTES),
         ) as client:
             granted = await client.subscribe(self._topic, QOS)
             for reason in granted:
                 if isinstance(reason, ReasonCode) and reason.is_failure:
                     raise aiomqtt.MqttError(f"{self._topic}: {reason}")
             self.standing.set()
-            if not first.done():
+            if first.done():
+                self._resumed()
+            else:
                 first.set_result(None)
             async for message in client.messages:
                 payload: Any = message.payload
                 self._arrived(Raw(message.topic.value, bytes(payload), bool(message.retain)))
+
+
+def _most(size: int) -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # Paho's is not annotated
+    properties.MaximumPacketSize = size
+    return properties
 
 
 def _own_address(host: str) -> str:
@@ -235,15 +161,17 @@ def _own_address(host: str) -> str:
 class Feed:
     """Telemetry as it comes: `async with Feed(...) as feed: async for received in feed: ...`
 
-    `module_id` None: of all modules. `left_out`: messages that nobody took in time; they show as `missing`.
+    A backlog comes out record by record. `module_id` None: of all modules. `left_out`: records that nobody took in
+    time; they show as `missing`. `sequence` knows what is missing of each module.
     """
 
     def __init__(
         self, host: str, port: int, module_id: bytes | None = None, *, tls: ssl.SSLContext | None = None
     ) -> None:
         module = "+" if module_id is None else module_id.hex()
-        self._subscription = Subscription(host, port, f"{TOPIC_ROOT}/{module}/#", self._arrived, tls=tls)
-        self._sequence = Sequence()
+        self.sequence = Sequence()
+        topic = f"{TOPIC_ROOT}/{module}/#"
+        self._subscription = Subscription(host, port, topic, self._arrived, tls=tls, resumed=self.sequence.interrupted)
         self._waiting: asyncio.Queue[Received] = asyncio.Queue(MAX_QUEUED)
         self.left_out = 0
 
@@ -267,13 +195,11 @@ class Feed:
         await self._subscription.resume(timeout_s)
 
     def _arrived(self, raw: Raw) -> None:
-        received = read(raw)
-        if received is None:
-            return
-        if self._waiting.full():
-            self.left_out += 1
-        else:
-            self._waiting.put_nowait(self._sequence.follow(received))
+        for received in read(raw):
+            if self._waiting.full():
+                self.left_out += 1
+            else:
+                self._waiting.put_nowait(self.sequence.follow(received))
 
 
 class Recorder:

@@ -10,7 +10,8 @@ from firmware.core import module
 from firmware.core.events import OrderReceived, OrderUnreadable, RequestReceived
 from firmware.core.state import State
 from firmware.gateway import Gateway
-from host_tools.backend.ingest import Raw, Sequence, read
+from host_tools.backend.reading import Raw, read
+from host_tools.backend.sequence import MAX_MODULES, Sequence
 from protocol import cbor, cose, framing, keys, messages, telemetry, tokens
 from protocol.edhoc import EdhocError, Initiator, Responder
 from protocol.errors import Code, ProtocolError, refuse
@@ -381,22 +382,26 @@ def telemetry_reading(data: bytes) -> None:
     """Topic and payload of any message of a broker; the sequence follows whatever came."""
     program = Program(data)
     topic = program.piece().decode("utf-8", "replace")
-    received = read(Raw(topic, program.piece(), retained=False))
-    if received is None:
-        return
-    assert topic == telemetry.topic(received.module_id, received.channel)
-    assert not received.error or received.value is None
-    followed = _sequence.follow(received)
-    assert followed.missing >= 0
-    assert len(_sequence._latest) <= 40_000
-    if received.value is not None:
-        assert msgspec.json.decode(telemetry.encode(received.value), type=type(received.value)) == received.value
+    for received in read(Raw(topic, program.piece(), retained=False)):
+        sent_as = Channel.BACKLOG if received.backlog else received.channel
+        assert topic == telemetry.topic(received.module_id, sent_as)
+        assert not received.error or received.value is None
+        followed = _sequence.follow(received)
+        assert followed.missing >= followed.explained >= 0
+        assert not (followed.missing and followed.repeated)
+        missing = _sequence.missing(received.module_id)
+        assert missing >= _sequence.unexplained(received.module_id) >= 0
+        assert len(_sequence) <= MAX_MODULES
+        if received.value is not None:
+            assert msgspec.json.decode(telemetry.encode(received.value), type=type(received.value)) == received.value
 
 
 def _telemetry_seeds() -> list[bytes]:
+    reports = [(channel, telemetry.encode(report)) for channel, report in _REPORTS]
+    kept = [telemetry.Entry(*one) for one in reports if one[0] in telemetry.RECORD_CHANNELS]
     return [
-        piece(telemetry.topic(MODULE_ID, channel).encode()) + piece(telemetry.encode(report))
-        for channel, report in _REPORTS
+        piece(telemetry.topic(MODULE_ID, channel).encode()) + piece(payload)
+        for channel, payload in (*reports, (Channel.BACKLOG, telemetry.encode_backlog(kept)))
     ]
 
 

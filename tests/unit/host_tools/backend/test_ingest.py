@@ -1,4 +1,4 @@
-"""Telemetry becomes values, gaps are counted, and a recorder hears everything."""
+"""Listening at a broker: a feed of values, and a recorder that hears everything."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,113 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from host_tools.backend.broker import Broker
-from host_tools.backend.ingest import Feed, IngestError, Raw, Received, Recorder, Sequence, Subscription, read
-from protocol.telemetry import (
-    Channel,
-    EventKind,
-    EventReport,
-    Online,
-    OrderResult,
-    PositionReport,
-    Stamp,
-    StateReport,
-    encode,
-    topic,
-)
+from host_tools.backend.ingest import Feed, IngestError, Received, Recorder, Subscription
+from protocol.telemetry import Channel, encode, topic
 from tests.support.mqtt_module import MODULE_ID, RunningModule, told
-
-OTHER_ID = bytes(8)
-
-
-def stamp(seq: int) -> Stamp:
-    return Stamp(seq, 1, "2027-01-15T08:00:00Z", "synced", 1.5)
-
-
-def state(seq: int) -> StateReport:
-    return StateReport(stamp(seq), {"Vehicle.IsMoving": False, "Vehicle.Speed": 0.0})
-
-
-def event(seq: int) -> EventReport:
-    return EventReport(stamp(seq), EventKind.BOOKING_STARTED, booking="b1", numbers={"left_ms": 5})
-
-
-def position(seq: int) -> PositionReport:
-    return PositionReport(stamp(seq), 48.1, 11.5, "2027-01-15T07:59:00Z", 60.0, parking=True)
-
-
-def raw(channel: Channel, payload: bytes, *, module_id: bytes = MODULE_ID, retained: bool = False) -> Raw:
-    return Raw(topic(module_id, channel), payload, retained)
-
-
-@pytest.mark.req("TEL-1")
-@pytest.mark.parametrize(
-    ("channel", "value"),
-    [
-        (Channel.ONLINE, Online(online=True)),
-        (Channel.STATE, state(1)),
-        (Channel.POSITION, position(2)),
-        (Channel.TRACK, position(3)),
-        (Channel.EVENT, event(4)),
-        (Channel.ORDER_RESULT, OrderResult("ab", 0, "OK")),
-    ],
-)
-def test_every_channel_is_read_into_its_value(
-    channel: Channel, value: Online | StateReport | PositionReport | EventReport | OrderResult
-) -> None:
-    assert read(raw(channel, encode(value), retained=True)) == Received(MODULE_ID, channel, value, retained=True)
-
-
-@pytest.mark.req("PRV-3")
-def test_an_empty_payload_is_a_withdrawal() -> None:
-    assert read(raw(Channel.POSITION, b"")) == Received(MODULE_ID, Channel.POSITION, None)
-
-
-def test_topics_that_are_no_telemetry_are_left_alone() -> None:
-    assert read(Raw("elsewhere/x", b"1", retained=False)) is None
-    assert read(raw(Channel.ORDER, b"\xd2")) is None
-
-
-@pytest.mark.parametrize("payload", [b"{", b"\xff\xfe", b"[]", b'{"stamp":1}', b'{"online":true}', b"null"])
-def test_what_cannot_be_read_is_told_and_raises_nothing(payload: bytes) -> None:
-    received = read(raw(Channel.STATE, payload))
-    assert received is not None
-    assert received.value is None
-    assert received.error != ""
-
-
-@pytest.mark.req("TEL-3")
-def test_what_a_payload_says_does_not_break_the_line_that_tells_of_it() -> None:
-    received = read(raw(Channel.EVENT, b'{"kind": "two\\nlines"}'))
-    assert received is not None
-    assert received.error.isprintable()
-
-
-def test_a_gap_is_counted_for_each_channel_and_module_by_itself() -> None:
-    sequence = Sequence()
-
-    def missing(channel: Channel, seq: int, module_id: bytes = MODULE_ID) -> int:
-        value = event(seq) if channel is Channel.EVENT else state(seq)
-        return sequence.follow(Received(module_id, channel, value)).missing
-
-    assert [missing(Channel.STATE, seq) for seq in (7, 8, 10, 15)] == [0, 0, 1, 4]
-    assert [missing(Channel.EVENT, seq) for seq in (1, 3)] == [0, 1]
-    assert missing(Channel.STATE, 16, OTHER_ID) == 0
-    assert missing(Channel.STATE, 16) == 0
-
-
-@pytest.mark.req("TEL-5")
-def test_a_repetition_is_marked_and_is_no_gap() -> None:
-    sequence = Sequence()
-    followed = [sequence.follow(Received(MODULE_ID, Channel.EVENT, event(seq))) for seq in (4, 5, 5, 4, 6)]
-    assert [one.repeated for one in followed] == [False, False, True, True, False]
-    assert [one.missing for one in followed] == [0, 0, 0, 0, 0]
-
-
-def test_the_version_of_the_position_slot_is_no_sequence() -> None:
-    sequence = Sequence()
-    for version in (3, 9, 9):
-        received = Received(MODULE_ID, Channel.POSITION, position(version))
-        assert sequence.follow(received) == received
+from tests.support.reports import OTHER_ID, backlog, event, state
 
 
 @pytest.fixture
@@ -160,6 +57,53 @@ async def test_a_feed_of_one_module_does_not_hear_another_and_a_general_one_hear
         await module.publish(told(Channel.EVENT, encode(event(1))))
         async with asyncio.timeout(5):
             assert (await anext(one)).value == event(1)
+
+
+@pytest.mark.req("TEL-3", "TEL-5")
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_a_backlog_comes_out_record_by_record_and_repetitions_are_known(broker: Broker) -> None:
+    waited = backlog((Channel.STATE, state(2)), (Channel.EVENT, event(1)), (Channel.STATE, state(3)))
+    async with RunningModule(broker.port) as module, Feed(broker.host, broker.port, MODULE_ID) as feed:
+        await module.connected()
+        await module.publish(told(Channel.STATE, encode(state(1)), retain=True))
+        await module.publish(told(Channel.BACKLOG, waited))
+        await module.publish(told(Channel.BACKLOG, waited))
+        got: list[Received] = []
+        async with asyncio.timeout(5):
+            while len(got) < 7:
+                one = await anext(feed)
+                if one.channel is not Channel.ONLINE:
+                    got.append(one)
+    assert [(one.value, one.backlog, one.repeated) for one in got] == [
+        (state(1), False, False),
+        (state(2), True, False),
+        (event(1), True, False),
+        (state(3), True, False),
+        (state(2), True, True),
+        (event(1), True, True),
+        (state(3), True, True),
+    ]
+    assert feed.sequence.missing(MODULE_ID) == 0
+
+
+@pytest.mark.req("TEL-3")
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_what_was_sent_while_the_broker_did_not_hear_us_is_told_apart(broker: Broker) -> None:
+    async with Feed(broker.host, broker.port, MODULE_ID) as feed:
+        async with RunningModule(broker.port) as module:
+            await module.connected()
+            await module.publish(told(Channel.EVENT, encode(event(1))))
+        await broker.restart(kill=True)
+        await feed.resume()
+        async with RunningModule(broker.port) as module:
+            await module.connected()
+            await module.publish(told(Channel.EVENT, encode(event(4))))
+        async with asyncio.timeout(5):
+            async for one in feed:
+                if one.value == event(4):
+                    break
+    assert (one.missing, one.unheard) == (2, True)
+    assert feed.sequence.missing(MODULE_ID) == 0
 
 
 @pytest.mark.asyncio(loop_factories=["real"])
