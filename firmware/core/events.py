@@ -39,6 +39,7 @@ class VehicleSampled(Event, frozen=True, gc=False):
     odometer_m: int | None = None
     battery_mv: int | None = None
     fix: Fix | None = None
+    range_m: int | None = None
 
 
 class Ticked(Event, frozen=True, gc=False):

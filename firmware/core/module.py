@@ -146,7 +146,7 @@ def _happened(draft: Draft, event: Event) -> None:
             _time(draft, source, utc_ms)
         case BrokerConnected():
             draft.state = replace(draft.state, broker_connected=True)
-            reporting.vehicle_state(draft, force=True)
+            reporting.full_state(draft)
         case BrokerLost():
             draft.state = replace(draft.state, broker_connected=False)
         case PositionSlotAcknowledged(version):

@@ -5,6 +5,7 @@ moment of sending. A position from inside a driver's booking is never even recor
 """
 
 from datetime import UTC, datetime
+from enum import Enum, unique
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ from firmware.core import clock, geo, usage, vehicle
 from firmware.core.draft import Draft
 from firmware.core.effects import Log, Report
 from firmware.core.reports import Point, Record
-from firmware.core.state import Slot, State, Told
+from firmware.core.state import Slot, State
 from firmware.core.usage import Entry, Use
 from protocol import telemetry
 from protocol.errors import Role
@@ -21,8 +22,8 @@ from protocol.telemetry import Channel, EventKind, StoreCondition
 from protocol.tokens import Booking
 
 TRACK_EVERY_MS: Final = 30_000
-STATE_EVERY_MS: Final = 60_000
-"""Slow signals (fuel, odometer, voltage) are reported at most this often; doors, locks and ignition at once."""
+SLEEPS_AFTER_MS: Final = 1_800_000
+"""A car that has been parked for longer than this, with no phone and no booking, has nothing to tell."""
 
 TRANSIENT_LASTS_S: Final = 300
 """An answer that nobody fetched by then says nothing any more."""
@@ -34,12 +35,23 @@ _KINDS: Final = {Channel.STATE: "vehicle.state", Channel.TRACK: "vehicle.positio
 _SLOW: Final = frozenset(
     {
         "Vehicle.Powertrain.FuelSystem.RelativeLevel",
+        "Vehicle.Powertrain.Range",
         "Vehicle.TraveledDistance",
         "Vehicle.LowVoltageBattery.CurrentVoltage",
     }
 )
 
 replace = msgspec.structs.replace
+
+
+@unique
+class Pace(Enum):
+    """How lively the car is: the slow signals (fuel, range, odometer, voltage) are told at most once in so many ms,
+    the others (doors, locks, ignition, booking) at once."""
+
+    DRIVING = 60_000
+    PARKED = 900_000
+    ASLEEP = 21_600_000
 
 
 class Message(NamedTuple):
@@ -113,11 +125,20 @@ def order_result(
     )
 
 
+def full_state(draft: Draft) -> None:
+    """Report all that is known, changed or not: on every connection, and when the backend asks. The broker may have
+    lost what it retained, so the position goes there again, as it should be now."""
+    vehicle_state(draft, force=True)
+    slot = draft.durable.slot
+    if slot.version > 0 and slot.acknowledged:
+        draft.keep(replace(draft.durable, slot=replace(slot, acknowledged=False)))
+
+
 def vehicle_state(draft: Draft, *, force: bool = False) -> None:
-    """Report the vehicle's state when a fast signal changed, or a slow one and its time has come."""
+    """Report the vehicle's state, whole, when a fast signal changed, or a slow one and its time has come."""
     signals = _signals(draft.state, draft.now)
     told = draft.state.told
-    if not force and not _worth_telling(told, signals, draft.now):
+    if not force and not _worth_telling(draft.state, signals, draft.now):
         return
     draft.state = replace(draft.state, told=replace(told, signals=signals, state_at_ms=draft.now))
     _report(draft, Channel.STATE, Record(signals=signals))
@@ -177,6 +198,8 @@ def _signals(state: State, now: int) -> tuple[tuple[str, bool | int | float | st
     """VSS names and units. Nothing from which a track can be rebuilt: no speed, no heading (PRV-6)."""
     sample = vehicle.current(state.vehicle, now)
     ignition = None if sample.ignition_on is None else "ON" if sample.ignition_on else "OFF"
+    fuel_pct = None if sample.fuel_pct is None else min(100, max(0, round(sample.fuel_pct)))
+    range_m = sample.range_m
     known: dict[str, bool | int | float | str | None] = {
         "Vehicle.LowVoltageSystemState": ignition,
         "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked": sample.locked,
@@ -184,7 +207,9 @@ def _signals(state: State, now: int) -> tuple[tuple[str, bool | int | float | st
         "Vehicle.Body.Trunk.Rear.IsOpen": sample.boot_open,
         "Vehicle.Private.Sharebox.DriveIsEnabled": state.durable.drive_enabled,
         "Vehicle.Private.Sharebox.BookingPhase": state.durable.trip.phase.name.lower(),
-        "Vehicle.Powertrain.FuelSystem.RelativeLevel": None if sample.fuel_pct is None else round(sample.fuel_pct),
+        "Vehicle.Powertrain.FuelSystem.RelativeLevel": fuel_pct,
+        # The car reckons it from the fuel; in whole km, or it would tell more of the way than the odometer does.
+        "Vehicle.Powertrain.Range": None if fuel_pct is None or range_m is None else max(0, range_m // 1000 * 1000),
         "Vehicle.TraveledDistance": None if sample.odometer_m is None else sample.odometer_m // 100 / 10,
         "Vehicle.LowVoltageBattery.CurrentVoltage": None
         if sample.battery_mv is None
@@ -193,11 +218,20 @@ def _signals(state: State, now: int) -> tuple[tuple[str, bool | int | float | st
     return tuple((name, value) for name, value in known.items() if value is not None)
 
 
-def _worth_telling(told: Told, signals: tuple[tuple[str, bool | int | float | str], ...], now: int) -> bool:
-    if told.state_at_ms is None:
+def _worth_telling(state: State, signals: tuple[tuple[str, bool | int | float | str], ...], now: int) -> bool:
+    told_at_ms = state.told.state_at_ms
+    if told_at_ms is None:
         return True
-    changed = {name for name, _ in set(signals) ^ set(told.signals)}
-    return bool(changed - _SLOW) or (bool(changed) and now - told.state_at_ms >= STATE_EVERY_MS)
+    changed = {name for name, _ in set(signals) ^ set(state.told.signals)}
+    return bool(changed - _SLOW) or (bool(changed) and now - told_at_ms >= pace(state, now).value)
+
+
+def pace(state: State, now: int) -> Pace:
+    """How lively the car is. One of which nobody knows that it is parked counts as driving."""
+    if not vehicle.parked(state.vehicle, now):
+        return Pace.DRIVING
+    alone = not state.links and not state.durable.trip.running
+    return Pace.ASLEEP if alone and vehicle.parked_for_ms(state.vehicle, now) > SLEEPS_AFTER_MS else Pace.PARKED
 
 
 # ---------------------------------------------------------------- sending

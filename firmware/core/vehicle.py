@@ -67,8 +67,8 @@ def parked_at_ms(view: VehicleView, now: int) -> int | None:
 
 
 def current(view: VehicleView, now: int) -> VehicleSampled:
-    """The last sample while it is fresh, else one that knows nothing but the last fix, fuel and odometer."""
+    """The last sample while it is fresh, else one that knows nothing but the last fix, fuel, range and odometer."""
     if fresh(view, now):
         return view.sample
     old = view.sample
-    return VehicleSampled(fuel_pct=old.fuel_pct, odometer_m=old.odometer_m, fix=old.fix)
+    return VehicleSampled(fuel_pct=old.fuel_pct, odometer_m=old.odometer_m, fix=old.fix, range_m=old.range_m)

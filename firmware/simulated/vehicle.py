@@ -128,6 +128,7 @@ class SimulatedVehicle:
             odometer_m=int(car.odometer_m),
             battery_mv=_battery_mv(car),
             fix=self._look(car),
+            range_m=int(car.fuel_l / model.CONSUMPTION_L_PER_KM) * 1000,
         )
         if not self._hidden:
             return seen

@@ -14,10 +14,11 @@ from protocol.telemetry import Channel, parse_topic
 
 SLOW_SIGNALS = {
     "Vehicle.Powertrain.FuelSystem.RelativeLevel": (0, 100),
+    "Vehicle.Powertrain.Range": (0, 800_000),
     "Vehicle.TraveledDistance": (12_000, 14_000),
     "Vehicle.LowVoltageBattery.CurrentVoltage": (11, 15),
 }
-"""Their values on the rig's car, in VSS units (%, km, V): by chance they could look like a coordinate."""
+"""Their values on the rig's car, in VSS units (%, m, km, V): by chance they could look like a coordinate."""
 
 FLAGS_AND_PHASES = {
     "Vehicle.LowVoltageSystemState",

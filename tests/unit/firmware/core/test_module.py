@@ -247,9 +247,10 @@ def test_links_come_and_go() -> None:
 
 @pytest.mark.req("TEL-1")
 def test_a_connection_is_known_and_greeted_with_the_state_of_the_vehicle() -> None:
-    state, effects = after(a_state(), STANDING, BrokerConnected())
+    state, effects = after(a_state(slot=Slot(3, None)), STANDING, BrokerConnected())
     assert state.broker_connected
     assert len(records(effects, Channel.STATE)) == 1
+    assert not state.durable.slot.acknowledged, "a broker may have lost what it retained"
     assert not after(state, BrokerLost())[0].broker_connected
 
 

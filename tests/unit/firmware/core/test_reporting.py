@@ -9,9 +9,9 @@ from firmware.core import reporting, usage
 from firmware.core.clock import Clock
 from firmware.core.effects import Log
 from firmware.core.events import Fix
-from firmware.core.reporting import Message
+from firmware.core.reporting import Message, Pace
 from firmware.core.reports import Point, Record
-from firmware.core.state import Counters, Slot, Told
+from firmware.core.state import Counters, Slot, State, Told
 from firmware.core.usage import Use
 from protocol import telemetry
 from protocol.errors import Role
@@ -26,6 +26,7 @@ from tests.support.core import (
     a_state,
     draft,
     durably,
+    linked,
     only,
     records,
     running,
@@ -136,27 +137,107 @@ def test_what_is_not_known_is_left_out_and_no_track_can_be_rebuilt() -> None:
     assert ("Vehicle.LowVoltageSystemState", "ON") in records(driving.effects, Channel.STATE)[0].signals
 
 
+LESS_FUEL = {"fuel_pct": 59.0}
+SIX_HOURS_MS = 21_600_000
+
+
+def told_after(state: State, after_ms: int, **change: object) -> bool:
+    """Whether this change is told so long after the last report; the car stands or drives as before."""
+    view = replace(state.vehicle, sample=replace(state.vehicle.sample, **change), at_ms=NOW + after_ms)
+    signals = told_signals(state)
+    step = draft(replace(state, vehicle=view, told=Told(signals, NOW)), NOW + after_ms)
+    reporting.vehicle_state(step)
+    return bool(records(step.effects, Channel.STATE))
+
+
+def told_signals(state: State) -> tuple[tuple[str, bool | int | float | str], ...]:
+    """What is reported of it now."""
+    step = draft(state)
+    reporting.vehicle_state(step, force=True)
+    return records(step.effects, Channel.STATE)[0].signals
+
+
 @pytest.mark.parametrize(
-    ("change", "after_ms", "told"),
+    "change",
+    [{"locked": False}, {"doors_open": True}, {"boot_open": True}, {"ignition_on": True}, LESS_FUEL | {"locked": None}],
+)
+def test_fast_signals_are_told_at_once(change: dict[str, object]) -> None:
+    assert told_after(a_state(), 0, **change)
+
+
+@pytest.mark.req("TEL-1")
+@pytest.mark.parametrize(
+    "change", [LESS_FUEL, {"range_m": 400_000}, {"odometer_m": 12_345_700}, {"battery_mv": 12_000}]
+)
+@pytest.mark.parametrize(
+    ("state", "every_ms"),
     [
-        ({}, 3_600_000, False),
-        ({"locked": False}, 0, True),
-        ({"doors_open": True}, 0, True),
-        ({"fuel_pct": 59.0}, 59_999, False),
-        ({"fuel_pct": 59.0}, 60_000, True),
-        ({"fuel_pct": 59.0, "locked": False}, 1, True),
+        (a_state(vehicle=seen(DRIVING)), 60_000),
+        (a_state(vehicle=seen(replace(STANDING, speed_kmh=None))), 60_000),
+        (a_state(vehicle=seen(still_for_ms=0)), 900_000),
+        (a_state(vehicle=seen(still_for_ms=7_200_000)), SIX_HOURS_MS),
+        (linked(a_state(vehicle=seen(still_for_ms=7_200_000)), None), 900_000),
+        (running(vehicle=seen(still_for_ms=7_200_000)), 900_000),
+        (running(phase=Phase.ENDED, vehicle=seen(still_for_ms=7_200_000)), SIX_HOURS_MS),
     ],
 )
-def test_fast_signals_are_told_at_once_and_slow_ones_once_a_minute(
-    change: dict[str, object], after_ms: int, told: bool
+def test_slow_signals_are_told_less_often_the_quieter_the_car(
+    state: State, every_ms: int, change: dict[str, object]
 ) -> None:
-    now = NOW + after_ms
-    view = replace(seen(replace(STANDING, **change)), at_ms=now)
-    step = draft(replace(a_state(vehicle=view), told=Told(STEADY, NOW)), now)
-    reporting.vehicle_state(step)
-    assert bool(records(step.effects, Channel.STATE)) is told
-    reporting.vehicle_state(step, force=True)
-    assert len(records(step.effects, Channel.STATE)) == 1 + told
+    assert not told_after(state, every_ms - 1, **change)
+    assert told_after(state, every_ms, **change)
+    assert not told_after(state, 10 * SIX_HOURS_MS), "and not at all when nothing changes"
+
+
+@pytest.mark.parametrize(
+    ("still_for_ms", "age_ms", "expected"),
+    [
+        (4_999, 0, Pace.DRIVING),
+        (5_000, 0, Pace.PARKED),
+        (1_800_000, 0, Pace.PARKED),
+        (1_800_001, 0, Pace.ASLEEP),
+        (1_800_001, 2_500, Pace.ASLEEP),
+        (1_800_001, 2_501, Pace.DRIVING),
+    ],
+)
+def test_a_car_falls_asleep_half_an_hour_after_it_was_parked(still_for_ms: int, age_ms: int, expected: Pace) -> None:
+    state = a_state(vehicle=seen(still_for_ms=still_for_ms, age_ms=age_ms))
+    assert reporting.pace(state, NOW) is expected
+
+
+@pytest.mark.req("TEL-1")
+def test_on_request_the_whole_state_is_told_and_what_is_retained_goes_out_again() -> None:
+    state = replace(a_state(slot=Slot(5, POINT)), told=Told(STEADY, NOW))
+    step = draft(state)
+    reporting.full_state(step)
+    assert [record.signals for record in records(step.effects, Channel.STATE)] == [STEADY]
+    assert step.durable.slot == Slot(5, POINT, acknowledged=False)
+    before = step.durable.slot
+    reporting.full_state(step)
+    assert step.durable.slot is before
+    new = draft(a_state())
+    reporting.full_state(new)
+    assert new.durable.slot == Slot()
+
+
+@pytest.mark.req("TEL-1", "PRV-6")
+@pytest.mark.parametrize(
+    ("fuel_pct", "range_m", "level", "range_told_m"),
+    [
+        (59.6, 412_999, 60, 412_000),
+        (0.0, 999, 0, 0),
+        (100.6, 800_000, 100, 800_000),
+        (-3.0, -1, 0, 0),
+        (50.0, None, 50, None),
+        (None, 412_000, None, None),
+    ],
+)
+def test_fuel_and_range_are_told_in_vss_units_and_not_finer_than_they_are_known(
+    fuel_pct: float | None, range_m: int | None, level: int | None, range_told_m: int | None
+) -> None:
+    signals = dict(told_signals(a_state(vehicle=seen(fuel_pct=fuel_pct, range_m=range_m))))
+    assert signals.get("Vehicle.Powertrain.FuelSystem.RelativeLevel") == level
+    assert signals.get("Vehicle.Powertrain.Range") == range_told_m
 
 
 @pytest.mark.req("TEL-1", "PRV-4")
@@ -196,6 +277,17 @@ def test_a_standing_car_whose_place_nobody_knows_is_reported_as_soon_as_there_is
     step = draft(replace(a_state(slot=Slot(5, None, parking)), told=Told(point_at_ms=NOW - 1)))
     reporting.track(step)
     assert step.durable.slot == Slot(6, POINT, parking, acknowledged=False)
+
+
+@pytest.mark.req("TEL-4")
+def test_what_was_given_up_is_told_for_each_channel() -> None:
+    step = draft(a_state())
+    reporting.records_dropped(step, 9, ((Channel.TRACK, 7), (Channel.ORDER_RESULT, 2)))
+    (record,) = records(step.effects)
+    assert (record.kind, record.numbers) == (
+        EventKind.RECORDS_DROPPED,
+        (("track", 7), ("order_result", 2), ("total", 9)),
+    )
 
 
 # ---------------------------------------------------------------- the retained position

@@ -79,10 +79,10 @@ def test_the_moment_of_being_parked_is_foreseen_while_the_samples_last() -> None
 
 
 def test_a_stale_sample_keeps_only_what_does_not_change_by_itself() -> None:
-    sample = VehicleSampled(False, 0.0, True, False, False, True, 55.0, 1_000, 12_600, FIX)
+    sample = VehicleSampled(False, 0.0, True, False, False, True, 55.0, 1_000, 12_600, FIX, 300_000)
     view = vehicle.sampled(VehicleView(), sample, 1_000)
     assert vehicle.current(view, 3_500) == sample
-    assert vehicle.current(view, 3_501) == VehicleSampled(fuel_pct=55.0, odometer_m=1_000, fix=FIX)
+    assert vehicle.current(view, 3_501) == VehicleSampled(fuel_pct=55.0, odometer_m=1_000, fix=FIX, range_m=300_000)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])

@@ -81,6 +81,7 @@ async def test_a_parked_locked_car_says_so(bench: Bench) -> None:
         fuel_pct=80.0,
         odometer_m=12_345_678,
         battery_mv=12_600,
+        range_m=615_000,
     )
 
 
