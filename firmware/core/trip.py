@@ -23,7 +23,7 @@ WARN_BEFORE_MS: Final = 5 * 60 * 1000
 """Owner and driver are told this long before (CUT-7)."""
 
 
-class Facts(NamedTuple):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """All that the rules may look at. `overdue_ms`: since the booking's end, negative before it."""
 
     overdue_ms: int
@@ -88,13 +88,25 @@ RULES: Final = (
 """In this order, again and again until none holds."""
 
 
+def by_phase(rules: tuple[Rule, ...]) -> dict[Phase, tuple[Rule, ...]]:
+    """The rules that lead from each phase, in their order."""
+    return {phase: tuple(rule for rule in rules if phase in rule.sources) for phase in Phase}
+
+
+RULES_FROM: Final = by_phase(RULES)
+
+
 def settle(trip: Trip, facts: Facts) -> tuple[Trip, tuple[Phase, ...]]:
     """Apply RULES until none holds. Returns the trip and the phases it went through, in order."""
-    passed: list[Phase] = []
-    while (rule := next((r for r in RULES if trip.phase in r.sources and r.holds(trip, facts)), None)) is not None:
-        trip = msgspec.structs.replace(trip, phase=rule.target)
-        passed.append(rule.target)
-    return trip, tuple(passed)
+    passed: tuple[Phase, ...] = ()
+    while True:
+        for rule in RULES_FROM[trip.phase]:
+            if rule.holds(trip, facts):
+                trip = msgspec.structs.replace(trip, phase=rule.target)
+                passed += (rule.target,)
+                break
+        else:
+            return trip, passed
 
 
 def happened(trip: Trip, event: TripEvent) -> Trip:

@@ -105,14 +105,14 @@ def _counted(rule: Rule, counters: Counter[str]) -> Rule:
 def counting(counters: Counter[str]) -> Iterator[None]:
     """Inside, the rows of the core's tables that are used are counted there (in this process, one world at a time)."""
     names = {key: f"event: {key[0].name}+{key[1].name}" for key in _TABLE}
-    table, rules = trip.EVENTS, trip.RULES
+    table, rules = trip.EVENTS, trip.RULES_FROM
     _put("EVENTS", Rows(_TABLE.items(), names, counters))
-    _put("RULES", tuple(_counted(rule, counters) for rule in RULES_OF_THE_CORE))
+    _put("RULES_FROM", trip.by_phase(tuple(_counted(rule, counters) for rule in RULES_OF_THE_CORE)))
     try:
         yield
     finally:
         _put("EVENTS", table)
-        _put("RULES", rules)
+        _put("RULES_FROM", rules)
 
 
 def _put(name: str, value: object) -> None:
