@@ -44,8 +44,10 @@ class Keeper:
         self._retry_at_ms = 0
         self._dropped: int | None = None
         self._told_dropped_at_ms: int | None = None
+        self._why = ""
+        """What was last said about a commit that failed: said once, until one works or fails for another reason."""
         self.owes_state = False
-        """Whether the last state could not be written."""
+        """Whether what the disk holds may be another state than the last one."""
 
     async def recall(self, profile: Profile) -> tuple[Durable | None, Trouble | None]:
         """The state to boot with (None: the store is new), and what has become of the store. Raises StoreFailed."""
@@ -83,10 +85,13 @@ class Keeper:
             saved = await self._commit(state.durable, records, [], entries)
         if saved:
             self._entries, self.owes_state = [], False
-        elif not required:
-            self._keep_waiting(records)
-            self._entries, self.owes_state = entries[-UNSAVED_KEPT:], True
-        return saved
+            return True
+        # Also after a step that was undone: nobody knows what its commit has left, and the next one puts it right.
+        self.owes_state = True
+        self._keep_waiting(self._records if required else records)
+        if not required:
+            self._entries = entries[-UNSAVED_KEPT:]
+        return False
 
     async def _commit(
         self,
@@ -100,8 +105,11 @@ class Keeper:
         try:
             dropped = await self._store.commit(state, tuple(records), vital=noted, usage=tuple(entries))
         except StoreFailed as error:
-            log.warning("state not saved", why=str(error), records=len(records))
+            if str(error) != self._why:
+                self._why = str(error)
+                log.warning("state not saved", why=self._why, records=len(records))
             return False
+        self._why = ""
         self._keep_waiting(waiting)
         self._tell(dropped)
         return True

@@ -134,6 +134,13 @@ class Loaded(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class VoidFrom(msgspec.Struct, frozen=True):
+    """The lowest numbers of records and entries that a commit may have left of which nobody knows whether it worked."""
+
+    record: int
+    entry: int
+
+
 class StorePort(Protocol):
     """Durable memory. One commit is one atomic transaction."""
 
@@ -150,9 +157,11 @@ class StorePort(Protocol):
         *,
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
+        void_from: VoidFrom | None = None,
     ) -> int:
-        """Replace the state (None: keep it), append records and usage entries, atomically; then keep `vital` (None:
-        as before) a second time. Returns how many records were ever given up for lack of room. Raises StoreFailed."""
+        """Remove the records and entries with these numbers and higher ones, replace the state (None: keep it), append
+        records and usage entries, atomically; then keep `vital` (None: as before) a second time. Returns how many
+        records were ever given up for lack of room. Raises StoreFailed."""
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
         """Unacknowledged records, at most `limit`: the urgent ones first, each kind by number; filtered when

@@ -39,6 +39,7 @@ from firmware.core.state import Profile, State
 from firmware.gateway import Gateway, Heard
 from firmware.keeper import Keeper
 from firmware.outbox import Courier
+from firmware.patience import Patience
 from firmware.ports import BrokerPort, LinkId, RadioPort, StorePort, VehiclePort
 from firmware.switchboard import Switchboard
 from protocol.errors import Code, refuse
@@ -73,7 +74,6 @@ class Pump:
         self._gateway = gateway
         self._radio = radio
         self._vehicle = vehicle
-        self._store = store
         self._broker = broker
         self._now = monotonic_ms
         self._observer = observer
@@ -81,8 +81,9 @@ class Pump:
         self._doors: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
         self._immobiliser: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
         self._switchboard = Switchboard(radio)
-        self._keeper = Keeper(store, monotonic_ms, self.post)
-        self._courier = Courier(store, broker, lambda: (self.state, self._now()), self.post)
+        self._store = Patience(store, lambda: module.patience_ms(self.state, self._now()), lambda: self.post(Ticked()))
+        self._keeper = Keeper(self._store, monotonic_ms, self.post)
+        self._courier = Courier(self._store, broker, lambda: (self.state, self._now()), self.post)
         self.state: State
         self.started = asyncio.Event()
 
@@ -93,6 +94,12 @@ class Pump:
         Raises StoreFailed when the store can not be read; an ExceptionGroup with RadioUnavailable when the radio can
         not be opened, or with what the vehicle or the broker gave up on.
         """
+        try:
+            await self._live(first)
+        finally:
+            await self._store.close()
+
+    async def _live(self, first: tuple[Event, ...]) -> None:
         durable, trouble = await self._keeper.recall(self._profile)
         self.state, effects = module.boot(durable, self._profile, self._now(), trouble)
         await self._carry_out(Ticked(), self.state, effects)

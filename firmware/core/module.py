@@ -44,6 +44,11 @@ from protocol.telemetry import EventKind
 SAVE_EVERY_MS: Final = 60_000
 """How much of the elapsed time a power cut may make the floor forget."""
 REARM_EVERY_MS: Final = 10_000
+PATIENCE_MS: Final = 1_200
+"""For the disk. A card may take half a second for a write, and a commit has two; and samples that come once a second
+may wait so long without leaving a hole that makes a parked car unknown."""
+HASTE_MS: Final = 400
+"""The same where a second counts (CUT-4): hanging up may take the other half of it."""
 
 replace = msgspec.structs.replace
 
@@ -105,11 +110,22 @@ def next_deadline(state: State, now: int) -> int:
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:
         due.append(state.end_at_ms + overdue_ms)
-    if trip.waits_for_parking(state.durable.trip) or state.durable.arm_when_parked:
+    if _waits_for_parking(state):
         parked_at_ms = vehicle.parked_at_ms(state.vehicle, now)
         if parked_at_ms is not None:
             due.append(parked_at_ms)
     return min(due)
+
+
+def patience_ms(state: State, now: int) -> int:
+    """How long the shell may wait for its disk and hear nothing: little where the next sample may end a booking."""
+    if _waits_for_parking(state):
+        return HASTE_MS
+    return min(PATIENCE_MS, max(0, next_deadline(state, now) - now) + HASTE_MS)
+
+
+def _waits_for_parking(state: State) -> bool:
+    return trip.waits_for_parking(state.durable.trip) or state.durable.arm_when_parked
 
 
 def _happened(draft: Draft, event: Event) -> None:

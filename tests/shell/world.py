@@ -201,7 +201,7 @@ class World(Bench):
         while True:
             await asyncio.sleep(self.rng.random() * 10)
             self.disk.full = self.rng.random() < 0.2
-            self.disk.slow_s = self.rng.choice((0.0, 0.0, 0.01, 0.4))
+            self.disk.slow_s = self.rng.choice((0.0, 0.0, 0.01, 0.4, 3.0))
             self.disk.unreadable = int(self.rng.random() < 0.2)
 
     async def _person(self, booking: tokens.Booking, name: str) -> None:

@@ -7,7 +7,7 @@ from firmware.adapters.store.thinning import victims
 from firmware.core.events import Trouble
 from firmware.core.state import Durable
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed
+from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -79,8 +79,9 @@ class Disk:
         *,
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
+        void_from: VoidFrom | None = None,
     ) -> int:
-        """All of it or nothing. Raises StoreFailed, or PowerFailed before or after it."""
+        """All of it or nothing, so nothing is ever void. Raises StoreFailed, or PowerFailed before or after it."""
         if self.full:
             raise StoreFailed("the disk is full")
         fuse, self.fuse = self.fuse, ""

@@ -24,6 +24,7 @@ from firmware.ports import (
     RadioUnavailable,
     StoredRecord,
     StoreFailed,
+    VoidFrom,
 )
 from firmware.pump import Pump
 from protocol.messages import Push, Reply, Request
@@ -167,11 +168,12 @@ class MemoryDisk(MemoryStore):
         *,
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
+        void_from: VoidFrom | None = None,
     ) -> int:
         await asyncio.sleep(self.slow_s)
         if self.full or (self.full_for_records and records):
             raise StoreFailed("the disk is full")
-        dropped = await super().commit(state, records, vital=vital, usage=usage)
+        dropped = await super().commit(state, records, vital=vital, usage=usage, void_from=void_from)
         self.commits.append(asyncio.get_running_loop().time())
         return dropped
 

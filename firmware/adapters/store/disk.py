@@ -34,7 +34,7 @@ from firmware.adapters.store.reserve import RESERVE_BYTES, Reserve
 from firmware.adapters.store.thinning import victims
 from firmware.core.events import Trouble
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed
+from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
 
 DAMAGED_KEPT: Final = 3
 """Files moved aside; beyond it the oldest goes."""
@@ -181,16 +181,17 @@ class Disk:
         records: tuple[StoredRecord, ...],
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
+        void_from: VoidFrom | None = None,
     ) -> int:
         """See `StorePort.commit`."""
         self._be_loaded()
         try:
-            dropped = self._write(state, records, usage)
+            dropped = self._write(state, records, usage, void_from)
         except sqlite3.Error as error:
             if primary_code(error) != sqlite3.SQLITE_FULL or records:
                 raise
             self._reserve.release()
-            dropped = self._write(state, records, usage)
+            dropped = self._write(state, records, usage, void_from)
         else:
             if records:
                 self._reserve.take()
@@ -204,7 +205,13 @@ class Disk:
         if self._unknown:
             raise StoreFailed(f"{self._unknown}; then start the module again")
 
-    def _write(self, state: bytes | None, records: tuple[StoredRecord, ...], usage: tuple[Chained, ...]) -> int:
+    def _write(
+        self,
+        state: bytes | None,
+        records: tuple[StoredRecord, ...],
+        usage: tuple[Chained, ...],
+        void_from: VoidFrom | None,
+    ) -> int:
         database = self._open()
         generation = max(self._generation or 0, self._kept.generation if self._kept else 0) + 1
         expected, self._attempted = (self._generation, self._attempted), generation
@@ -212,6 +219,9 @@ class Disk:
             found = database.execute("SELECT generation FROM state").fetchone() or (0,)
             if found[0] not in expected:
                 raise StoreFailed(f"the state file {self._path} is another one than at boot: start the module again")
+            if void_from is not None:
+                database.execute("DELETE FROM record WHERE number >= ?", (void_from.record,))
+                database.execute("DELETE FROM usage WHERE number >= ?", (void_from.entry,))
             if state is not None:
                 row = (state, copies.checksum(state, generation), generation)
                 database.execute("REPLACE INTO state VALUES (1, ?, ?, ?)", row)

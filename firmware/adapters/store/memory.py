@@ -8,7 +8,7 @@ from itertools import chain, islice
 from firmware.adapters.store.thinning import victims
 from firmware.core.events import Trouble
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed
+from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
 
 
 class MemoryStore:
@@ -47,10 +47,14 @@ class MemoryStore:
         *,
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
+        void_from: VoidFrom | None = None,
     ) -> int:
         """As `SqliteStore.commit`."""
         if self._failures:
             raise StoreFailed(self._failures.pop(0))
+        if void_from is not None:
+            self._records = {n: record for n, record in self._records.items() if n < void_from.record}
+            self._usage = {n: entry for n, entry in self._usage.items() if n < void_from.entry}
         if state is not None:
             self._state = state
         if vital is not None:

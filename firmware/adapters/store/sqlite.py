@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from firmware.adapters.store.database import explain
 from firmware.adapters.store.disk import Disk
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed
+from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,11 +47,13 @@ class SqliteStore:
         *,
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
+        void_from: VoidFrom | None = None,
     ) -> int:
-        """Replace the state (None: keep it), append records and entries of the usage log, atomically; then keep
-        `vital` (None: as before) in the critical record. Returns how many records were ever given up because the
-        outbox was full (TEL-4). Raises StoreFailed: nothing of it is stored."""
-        return await self._call(self._disk.commit, state, records, vital, usage)
+        """Remove records and entries from these numbers on, replace the state (None: keep it), append records and
+        entries of the usage log, atomically; then keep `vital` (None: as before) in the critical record. Returns how
+        many records were ever given up because the outbox was full (TEL-4). Raises StoreFailed: nothing of it
+        is stored."""
+        return await self._call(self._disk.commit, state, records, vital, usage, void_from)
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
         """Unacknowledged records, at most `limit`: urgent ones first, each kind by number; filtered if

@@ -37,9 +37,9 @@ async def test_a_flood_while_the_disk_is_slow_loses_no_fact_about_the_car_or_a_l
     async with bench.at_work() as pump:
         driver, leaver = await bench.phone(), bench.connect(Phone(name="leaver"))
         await asyncio.sleep(1)
-        bench.disk.slow_s = 30
+        bench.disk.slow_s = 1.1
         driver.write(driver.phone.request(Request(1, Operation.UNLOCK, b"command1")))
-        await asyncio.sleep(1)  # the disk is at work, and nothing is read from the queue
+        await asyncio.sleep(0.5)  # the disk is at work, and nothing is read from the queue
         pump.post(ActuationFinished(Action.LOCK, confirmed=True))
         bench.radio.leave(leaver.link)
         bench.radio.hung_up[leaver.link] = 0  # a link that is gone is not reported again when it is hung up
@@ -59,13 +59,13 @@ async def test_a_flood_while_the_disk_is_slow_loses_no_fact_about_the_car_or_a_l
 async def test_samples_and_orders_take_no_more_than_half_of_the_queue() -> None:
     bench = Bench()
     async with bench.at_work() as pump:
-        await asyncio.sleep(1)
-        bench.disk.slow_s = 2 * MOST_EVENTS
+        await asyncio.sleep(0.5)
+        bench.disk.slow_s = 1.1
         pump.post(OrderUnreadable(Code.MALFORMED))
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.6)
         for _ in range(MOST_EVENTS):
             bench.broker.deliver("order", b"nonsense", b"")
-        await asyncio.sleep(3)
+        await asyncio.sleep(0.1)
         bench.disk.slow_s = 0
         bench.seen.clear()
         pump.post(LinkLost(77))

@@ -428,6 +428,25 @@ def test_nothing_known_of_the_car_is_no_deadline() -> None:
     assert module.next_deadline(unknown, NOW) == NOW + 60_000
 
 
+@pytest.mark.req("CUT-4", "PWR-2")
+@pytest.mark.parametrize(
+    ("state", "patience_ms"),
+    [
+        (running(), 1_200),
+        (running(overdue_ms=-801), 1_200),
+        (running(overdue_ms=-799), 1_199),
+        (running(overdue_ms=-1), 401),
+        (running(phase=Phase.OVERDUE, overdue_ms=1_799_501, warned=True), 900),
+        (replace(running(), saved_at_ms=NOW - 70_000), 400),
+        (running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_900_000, vehicle=seen(DRIVING)), 400),
+        (running(end_requested=EndReason.ORDER, vehicle=seen(DRIVING)), 400),
+        (durably(running(vehicle=seen(DRIVING)), arm_when_parked=True), 400),
+    ],
+)
+def test_the_disk_is_waited_for_less_where_a_second_counts(state: State, patience_ms: int) -> None:
+    assert module.patience_ms(state, NOW) == patience_ms
+
+
 # ---------------------------------------------------------------- what only a small mistake would show
 def test_what_was_lost_is_logged_with_the_trouble() -> None:
     _, effects = module.boot(Durable(FLOOR_MS, EPOCH), PROFILE, NOW, Trouble.REBUILT)

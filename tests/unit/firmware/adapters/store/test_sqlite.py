@@ -11,7 +11,8 @@ import pytest
 from firmware.adapters.store import MemoryStore, SqliteStore
 from firmware.core.events import Trouble
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed, StorePort
+from firmware.patience import NEVER
+from firmware.ports import Loaded, StoredRecord, StoreFailed, StorePort, VoidFrom
 
 CAPACITY = 100
 ROOT = Path(__file__).parents[5]
@@ -155,6 +156,19 @@ async def test_events_go_oldest_first_when_nothing_else_is_left(empty: Store) ->
     await empty.commit(None, (event(103),))
     assert await numbers(empty) == [1, 2, *range(6, 104)]
     assert await empty.dropped_count() == 3
+
+
+@pytest.mark.req("PWR-1", "BKG-7")
+async def test_what_a_lost_commit_may_have_left_goes_with_the_one_that_says_so(empty: Store, tmp_path: Path) -> None:
+    await empty.commit(b"lost", (event(1), event(2), event(3)), usage=ENTRIES)
+    await empty.commit(b"true", (event(2, b"other"),), void_from=VoidFrom(record=2, entry=2))
+    again = await after_a_reboot(empty, tmp_path / "state.sqlite")
+    assert (await again.load()).state == b"true"
+    assert [(each.number, each.body) for each in await again.pending(limit=9)] == [(1, b"event"), (2, b"other")]
+    assert await again.usage() == ENTRIES[:1]
+    await again.commit(None, (), void_from=VoidFrom(NEVER, 1))
+    assert (len(await again.pending(limit=9)), await again.usage()) == (2, ())
+    await again.close()
 
 
 def test_an_outbox_without_room_is_refused(tmp_path: Path) -> None:
