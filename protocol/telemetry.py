@@ -6,11 +6,11 @@ Decides what a message looks like. Refuses to know when one is sent, and to whom
 import zlib
 from collections.abc import Iterable
 from enum import StrEnum, unique
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from protocol.errors import Code, ProtocolError
+from protocol.errors import Code, ProtocolError, Role
 
 TOPIC_ROOT: Final = "sharebox"
 QOS: Final = 1
@@ -90,73 +90,83 @@ class StoreCondition(StrEnum):
     FAILING = "failing"
 
 
+# What is written beside a type is for the description of the interface: a reader takes what it can read.
+def _described(text: str, **rules: object) -> msgspec.Meta:
+    return msgspec.Meta(description=text, extra_json_schema=dict(rules))
+
+
+Instant = Annotated[str, _described("RFC 3339, UTC, with milliseconds", format="date-time")]
+Hex = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^([0-9a-f]{2})*$"})]
+Count = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0})]
+Seconds = Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0})]
+
+
 class Online(msgspec.Struct, frozen=True):
-    """Payload of `online`."""
+    """Whether the module is connected."""
 
     online: bool
-    time: str = ""
+    time: Annotated[str, _described("may be empty")] = ""
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """When a record was made. `seq` counts without gaps per channel, over boots too; `boot` is the number of the boot
-    that made it, from 1; `age_s` is the age when it was sent."""
+    """When a record was made."""
 
-    seq: int
-    boot: int
-    time: str
-    time_quality: str
-    age_s: float = 0.0
+    seq: Annotated[int, _described("counts without gaps per channel, over boots too", minimum=1)]
+    boot: Annotated[int, _described("number of the boot that made it", minimum=1)]
+    time: Instant
+    time_quality: Annotated[str, _described("how far the time can be trusted", enum=["synced", "holdover", "floor"])]
+    age_s: Annotated[Seconds, msgspec.Meta(description="when it was sent")] = 0.0
 
 
 class StateReport(msgspec.Struct, frozen=True):
-    """Payload of `state`: `signals` maps VSS names to values in VSS units."""
+    """The state of the vehicle: VSS names, values in VSS units (`protocol.signals`). What is not known is left out."""
 
     stamp: Stamp
     signals: dict[str, bool | int | float | str]
 
 
 class PositionReport(msgspec.Struct, frozen=True):
-    """Payload of `position` and `track`; degrees, WGS 84. `fix_age_s` is the age of the fix when sent; `parking`: the
-    position at the end of a driver's booking. On `position`, `seq` is the version of the retained slot."""
+    """Where the car was. On `position`, `seq` is the version of what is retained."""
 
     stamp: Stamp
-    latitude: float = msgspec.field(name=LATITUDE)
-    longitude: float = msgspec.field(name=LONGITUDE)
-    fix_time: str = msgspec.field(name=FIX_TIME)
-    fix_age_s: float
-    parking: bool
+    latitude: Annotated[float, _described("degrees, WGS 84", minimum=-90, maximum=90)] = msgspec.field(name=LATITUDE)
+    longitude: Annotated[float, _described("degrees, WGS 84", minimum=-180, maximum=180)] = msgspec.field(
+        name=LONGITUDE
+    )
+    fix_time: Instant = msgspec.field(name=FIX_TIME)
+    fix_age_s: Annotated[Seconds, msgspec.Meta(description="age of the fix when it was sent")]
+    parking: Annotated[bool, _described("whether a driver's booking ended here")]
 
 
 class EventReport(msgspec.Struct, frozen=True):
-    """Payload of `event` and `alert`. `numbers` names end in their unit."""
+    """What has happened."""
 
     stamp: Stamp
     kind: EventKind
-    booking: str = ""
-    role: str = ""
+    booking: Annotated[Hex, msgspec.Meta(description="empty when it is about none")] = ""
+    role: Annotated[str, _described("of who has the booking", enum=["", *(role.name.lower() for role in Role)])] = ""
     reason: str = ""
-    numbers: dict[str, int] = {}
+    numbers: Annotated[dict[str, int], _described("what decided it; names end in their unit")] = {}
 
 
 class OrderResult(msgspec.Struct, frozen=True):
-    """Payload of `order/result`; `order` is the order's identifier in hex, empty when it was unreadable. An answer
-    that is no record, because it was sent at once or not at all, has no stamp."""
+    """What became of an order. An answer that is no record, because it is sent at once or never, has no stamp."""
 
-    order: str
-    code: int
+    order: Annotated[Hex, msgspec.Meta(description="its identifier, empty when it was unreadable or a list")]
+    code: Annotated[Count, msgspec.Meta(description="0 when it was taken")]
     name: str
-    pending: bool = False
+    pending: Annotated[bool, _described("takes effect once the car is parked")] = False
     stamp: Stamp | msgspec.UnsetType = msgspec.UNSET
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Payload of `health`. `queued`: records that wait for the broker; `dropped`: how many were ever given up."""
+    """How the module is."""
 
-    time: str
-    uptime_s: int
-    boot: int
-    queued: int
-    dropped: int
+    time: Instant
+    uptime_s: Count
+    boot: Annotated[int, _described("number of this boot", minimum=1)]
+    queued: Annotated[Count, msgspec.Meta(description="records that wait for the broker")]
+    dropped: Annotated[Count, msgspec.Meta(description="records that were ever given up")]
     store: StoreCondition
     version: str
 

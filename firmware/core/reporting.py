@@ -16,7 +16,7 @@ from firmware.core.effects import Log, Report
 from firmware.core.reports import Point, Record
 from firmware.core.state import Slot, State
 from firmware.core.usage import Entry, Use
-from protocol import telemetry
+from protocol import signals, telemetry
 from protocol.errors import Role
 from protocol.telemetry import Channel, EventKind, StoreCondition
 from protocol.tokens import Booking
@@ -32,15 +32,6 @@ HEALTH_LASTS_S: Final = 900
 """Three that did not come: what is retained is no news any more."""
 
 _KINDS: Final = {Channel.STATE: "vehicle.state", Channel.TRACK: "vehicle.position"}
-_SLOW: Final = frozenset(
-    {
-        "Vehicle.Powertrain.FuelSystem.RelativeLevel",
-        "Vehicle.Powertrain.Range",
-        "Vehicle.TraveledDistance",
-        "Vehicle.LowVoltageBattery.CurrentVoltage",
-    }
-)
-
 replace = msgspec.structs.replace
 
 
@@ -136,12 +127,12 @@ def full_state(draft: Draft) -> None:
 
 def vehicle_state(draft: Draft, *, force: bool = False) -> None:
     """Report the vehicle's state, whole, when a fast signal changed, or a slow one and its time has come."""
-    signals = _signals(draft.state, draft.now)
+    values = _signals(draft.state, draft.now)
     told = draft.state.told
-    if not force and not _worth_telling(draft.state, signals, draft.now):
+    if not force and not _worth_telling(draft.state, values, draft.now):
         return
-    draft.state = replace(draft.state, told=replace(told, signals=signals, state_at_ms=draft.now))
-    _report(draft, Channel.STATE, Record(signals=signals))
+    draft.state = replace(draft.state, told=replace(told, signals=values, state_at_ms=draft.now))
+    _report(draft, Channel.STATE, Record(signals=values))
 
 
 def track(draft: Draft) -> None:
@@ -201,29 +192,27 @@ def _signals(state: State, now: int) -> tuple[tuple[str, bool | int | float | st
     fuel_pct = None if sample.fuel_pct is None else min(100, max(0, round(sample.fuel_pct)))
     range_m = sample.range_m
     known: dict[str, bool | int | float | str | None] = {
-        "Vehicle.LowVoltageSystemState": ignition,
-        "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked": sample.locked,
-        "Vehicle.Private.Sharebox.AnyDoorIsOpen": sample.doors_open,
-        "Vehicle.Body.Trunk.Rear.IsOpen": sample.boot_open,
-        "Vehicle.Private.Sharebox.DriveIsEnabled": state.durable.drive_enabled,
-        "Vehicle.Private.Sharebox.BookingPhase": state.durable.trip.phase.name.lower(),
-        "Vehicle.Powertrain.FuelSystem.RelativeLevel": fuel_pct,
+        signals.IGNITION: ignition,
+        signals.LOCKED: sample.locked,
+        signals.DOORS_OPEN: sample.doors_open,
+        signals.BOOT_OPEN: sample.boot_open,
+        signals.DRIVE_ENABLED: state.durable.drive_enabled,
+        signals.BOOKING_PHASE: state.durable.trip.phase.name.lower(),
+        signals.FUEL: fuel_pct,
         # The car reckons it from the fuel; in whole km, or it would tell more of the way than the odometer does.
-        "Vehicle.Powertrain.Range": None if fuel_pct is None or range_m is None else max(0, range_m // 1000 * 1000),
-        "Vehicle.TraveledDistance": None if sample.odometer_m is None else sample.odometer_m // 100 / 10,
-        "Vehicle.LowVoltageBattery.CurrentVoltage": None
-        if sample.battery_mv is None
-        else round(sample.battery_mv / 1000, 1),
+        signals.RANGE: None if fuel_pct is None or range_m is None else max(0, range_m // 1000 * 1000),
+        signals.ODOMETER: None if sample.odometer_m is None else sample.odometer_m // 100 / 10,
+        signals.VOLTAGE: None if sample.battery_mv is None else round(sample.battery_mv / 1000, 1),
     }
     return tuple((name, value) for name, value in known.items() if value is not None)
 
 
-def _worth_telling(state: State, signals: tuple[tuple[str, bool | int | float | str], ...], now: int) -> bool:
+def _worth_telling(state: State, values: tuple[tuple[str, bool | int | float | str], ...], now: int) -> bool:
     told_at_ms = state.told.state_at_ms
     if told_at_ms is None:
         return True
-    changed = {name for name, _ in set(signals) ^ set(state.told.signals)}
-    return bool(changed - _SLOW) or (bool(changed) and now - told_at_ms >= pace(state, now).value)
+    changed = {name for name, _ in set(values) ^ set(state.told.signals)}
+    return bool(changed - signals.SLOW) or (bool(changed) and now - told_at_ms >= pace(state, now).value)
 
 
 def pace(state: State, now: int) -> Pace:
