@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ explore-defects: setup ## how many planted defects the exploration finds
 
 mutation: setup ## does any test notice when the code is wrong? goes on where it was; ARGS names modules
 	@nice -n 10 $(BIN)/python -m tests.mutation $(ARGS)
+
+privacy: setup ## random days of a shared car at a real broker, and what it got to know: SEEDS=0..1000
+	@$(BIN)/python -m tests.privacy --seeds $(or $(SEEDS),0..1000)
 
 requirements: setup ## which test shows which rule, and which rules have none
 	@$(BIN)/python -m tests.support.matrix

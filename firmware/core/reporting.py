@@ -161,7 +161,11 @@ def fixed_point(state: State) -> Point | None:
 
 
 def retain_position(draft: Draft, point: Point | None, *, parking: bool) -> None:
-    """Let the broker hold `point`, or nothing (PRV-2, PRV-3); it is sent at once, or first thing on reconnection."""
+    """Let the broker hold `point`, or nothing (PRV-2, PRV-3); it is sent at once, or first thing on reconnection. A
+    parking position that the owner's next drive replaces before the broker has it is told in the track."""
+    left = draft.durable.slot
+    if point is not None and left.parking and left.point not in (None, point) and not left.acknowledged:
+        _report(draft, Channel.TRACK, Record(point=left.point, parking=True))
     slot = Slot(draft.durable.slot.version + 1, point, parking, acknowledged=False)
     draft.keep(replace(draft.durable, slot=slot))
 
@@ -290,7 +294,7 @@ def iso_time(utc_ms: int) -> str:
 def _report_of(state: State, record: Record, now: int) -> bytes:
     stamp = _stamp(state, record, now)
     if record.point is not None:
-        return _position(state, now, record, record.point, parking=False)
+        return _position(state, now, record, record.point, parking=record.parking)
     if record.channel is Channel.STATE:
         return telemetry.encode(telemetry.StateReport(stamp, dict(record.signals)))
     numbers = dict(record.numbers)

@@ -17,7 +17,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """One report. `number` orders the outbox, `seq` counts without gaps per channel; `boot` made it.
 
     Exactly one of `kind` (event, alert), `signals` (state) and `point` (track) is filled; none of them in the outcome
-    of an order. `correlation`: what an order came with, and its answer goes back with (MQTT 5).
+    of an order. `correlation`: what an order came with, and its answer goes back with (MQTT 5). `parking`: `point` is
+    where the car was left.
     """
 
     number: int = 0
@@ -34,6 +35,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     point: Point | None = None
     boot: int = 0
     correlation: bytes = b""
+    parking: bool = False
 
     @property
     def urgent(self) -> bool:

@@ -101,6 +101,18 @@ class OwnersView:
         self.rig.vehicle.park()
         await self.pass_by(20)
 
+    async def reboot(self) -> None:
+        """The module loses its power, and has it again; if there is a network, it is connected afterwards."""
+        with self._loop.hold():
+            await self.rig.shut_down()
+        await self.rig.boot()
+        self.uplink.expect(self.online)
+        if self.online:
+            with self._loop.hold():
+                async with asyncio.timeout(PATIENCE_S):
+                    await self.uplink.connected.wait()
+        await self.drained()
+
     # ------------------------------------------------------------ the network
     async def cut(self) -> None:
         """The module's network is gone, and the module knows."""
@@ -138,6 +150,16 @@ class OwnersView:
         hidden = position_hidden(state)
         waiting = await self.rig.store.pending(reveals_position=False if hidden else None)
         return state.broker_connected and not waiting and (hidden or state.durable.slot.acknowledged)
+
+    async def order(self, signed: bytes) -> None:
+        """The backend sends an order; returns when the module has answered it."""
+        results = self.topic(Channel.ORDER_RESULT)
+        with self._loop.hold():
+            known = sum(raw.topic == results for raw in self.recorder.messages)
+            await self._mark_client.publish(self.topic(Channel.ORDER), signed, qos=1)
+            async with asyncio.timeout(PATIENCE_S):
+                while sum(raw.topic == results for raw in self.recorder.messages) == known:
+                    await asyncio.sleep(0.005)
 
     # ------------------------------------------------------------ what was said
     async def mark(self) -> int:

@@ -462,6 +462,35 @@ def test_driving_on_replaces_the_parking_position_by_one_that_is_none() -> None:
     assert step.durable.slot == Slot(4, POINT, parking=False, acknowledged=False)
 
 
+@pytest.mark.req("PRV-2", "PRV-4")
+@pytest.mark.parametrize("parking", [False, True])
+def test_a_parking_position_that_is_replaced_before_the_broker_has_it_is_told_in_the_track(parking: bool) -> None:
+    step = draft(a_state(slot=Slot(3, ELSEWHERE, parking=True, acknowledged=False)))
+    reporting.retain_position(step, POINT, parking=parking)
+    (told,) = records(step.effects, Channel.TRACK)
+    assert (told.point, told.parking) == (ELSEWHERE, True)
+    assert step.durable.slot == Slot(4, POINT, parking, acknowledged=False)
+    message = reporting.record_message(step.state, told, NOW)
+    assert msgspec.json.decode(message.payload, type=telemetry.PositionReport).parking
+
+
+@pytest.mark.req("PRV-2", "PRV-3")
+@pytest.mark.parametrize(
+    ("slot", "point"),
+    [
+        (Slot(3, ELSEWHERE, parking=True, acknowledged=True), POINT),
+        (Slot(3, ELSEWHERE, parking=False, acknowledged=False), POINT),
+        (Slot(3, None, parking=True, acknowledged=False), POINT),
+        (Slot(3, POINT, parking=True, acknowledged=False), POINT),
+        (Slot(3, ELSEWHERE, parking=True, acknowledged=False), None),
+    ],
+)
+def test_nothing_is_told_in_the_track_of_what_the_broker_has_or_may_not_know(slot: Slot, point: Point | None) -> None:
+    step = draft(a_state(slot=slot))
+    reporting.retain_position(step, point, parking=False)
+    assert step.effects == []
+
+
 def test_volts_are_rounded_from_millivolts() -> None:
     step = draft(a_state(vehicle=seen(battery_mv=12_651)))
     reporting.vehicle_state(step, force=True)
