@@ -60,13 +60,30 @@ class Stage:
     limit_s: int
 
     def digest(self, root: Path) -> str:
-        """Changes with any of its tests, and with what they all use."""
+        """Changes with any of its tests, and with the helpers that they import."""
+        files = {file for path in self.paths for file in _python_files(root / path)}
+        waiting = list(files)
+        while waiting:
+            new = _helpers(waiting.pop(), root) - files
+            files |= new
+            waiting += new
         found = hashlib.sha256()
-        for path in (*self.paths, "tests/support", "tests/conftest.py"):
-            files = sorted((root / path).rglob("*.py")) if (root / path).is_dir() else [root / path]
-            for file in files:
-                found.update(file.read_bytes())
+        for file in sorted(files):
+            found.update(file.read_bytes())
         return found.hexdigest()[:16]
+
+
+def _python_files(path: Path) -> list[Path]:
+    return list(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def _helpers(file: Path, root: Path) -> set[Path]:
+    """The files below `tests` that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
+            names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {path for name in names if (path := root / f"{name.replace('.', '/')}.py").is_file()}
 
 
 def stages(path: str) -> tuple[Stage, ...]:

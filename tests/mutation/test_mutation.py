@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.mutation.__main__ import ROOT, modules
 from tests.mutation.operators import applied, mutants
 from tests.mutation.report import Verdict, page, read_reasons, stale, table
+from tests.mutation.running import Stage
 
 SOURCE = '''
 """A docstring is no code."""
@@ -75,6 +76,20 @@ def test_what_no_test_sees_is_open_and_fails_the_run(tmp_path: Path) -> None:
     again = subprocess.run(run, capture_output=True, text=True, check=False, cwd=ROOT)
     assert again.stdout == first.stdout
     assert [line for file in tmp_path.iterdir() for line in file.read_text().splitlines()] == verdicts
+
+
+def test_a_verdict_holds_until_its_tests_or_what_they_import_change(tmp_path: Path) -> None:
+    for name, text in (("test_a", "from tests.near import x"), ("near", "from tests.far import y"), ("other", "")):
+        Path(tmp_path, "tests").mkdir(exist_ok=True)
+        Path(tmp_path, f"tests/{name}.py").write_text(text)
+    stage = Stage("own tests", ("tests/test_a.py",), 1)
+    digests = [stage.digest(tmp_path)]
+    for name in ("other", "test_a", "near", "far"):
+        with Path(tmp_path, f"tests/{name}.py").open("a") as file:
+            file.write("\n")
+        digests.append(stage.digest(tmp_path))
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 4
 
 
 def test_the_page_tells_killed_equivalent_and_open_apart() -> None:
