@@ -1,15 +1,20 @@
-"""The courier: takes records from the store to the broker, one at a time, and forgets each only when acknowledged.
+"""The courier: takes records from the store to the broker, and forgets each only when it was acknowledged.
 
-What may leave now is asked of the core at the moment of sending (PRV-1): a position that is not allowed out
-waits, and what may go goes on.
+Decides the order of delivery and how much is under way. First what the broker retains of the position, then answers
+that are no records, then what is urgent, then history: one by one while it is little, in compressed batches when much
+has waited. Refuses to know what a record says.
+
+What may leave now is asked of the core at the moment of handing over (PRV-1): a position that is not allowed out waits,
+and what may go goes on. A position that was handed over and not acknowledged when a driver's booking begins is taken
+back by severing the connection: no buffer can let it out later.
 """
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
-import msgspec
 import structlog
 
 from firmware.core import reporting
@@ -17,17 +22,41 @@ from firmware.core.events import Event, PositionSlotAcknowledged
 from firmware.core.reporting import Message
 from firmware.core.reports import Record
 from firmware.core.state import State
-from firmware.ports import BrokerPort, BrokerUnavailable, Publication, StoreFailed, StorePort
+from firmware.page import Page
+from firmware.ports import BrokerPort, BrokerUnavailable, Publication, StoredRecord, StoreFailed
 from protocol import telemetry
-from protocol.telemetry import Channel
 
+WINDOW: Final = 8
+"""Publications under way without acknowledgement. On one connection they arrive in the order of their numbers."""
+PAGE_RECORDS: Final = 512
+"""Read at a time: enough to fill the window with batches, and all of the outbox that is ever in memory."""
+GROUP_RECORDS: Final = 128
+"""So many acknowledged records are forgotten together while more are under way: each group costs the disk a sync."""
+MOST_SAID: Final = 16
+"""Answers that are no records and wait for the window; the oldest goes for a new one."""
 RETRY_S: Final = 1.0
 """After a publication that was not acknowledged, or a store that could not be read."""
 
-END_OF_TIME_MS: Final = 253_402_300_800_000
-"""The year 10 000, UTC: later times have no written form."""
-
 log = structlog.get_logger("sharebox")
+
+
+class Shelf(Protocol):
+    """Where the records wait: the keeper, or a store."""
+
+    async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
+        """As `StorePort.pending`."""
+
+    async def remove(self, *numbers: int) -> None:
+        """As `StorePort.remove`."""
+
+
+class _Flight(NamedTuple):
+    """A publication under way, and what its acknowledgement means."""
+
+    acknowledged: "asyncio.Future[None]"
+    reveals_position: bool
+    numbers: tuple[int, ...] = ()
+    slot_version: int | None = None
 
 
 class Courier:
@@ -35,100 +64,192 @@ class Courier:
 
     def __init__(
         self,
-        store: StorePort,
+        shelf: Shelf,
         broker: BrokerPort | None,
         look: Callable[[], tuple[State, int]],
         post: Callable[[Event], None],
     ) -> None:
-        self._store = store
+        self._shelf = shelf
         self._broker = broker
         self._look = look
         self._post = post
         self._woken = asyncio.Event()
+        self._flights: deque[_Flight] = deque()
+        self._page = Page()
+        self._acknowledged: list[int] = []
+        self._said: deque[Record] = deque(maxlen=MOST_SAID)
+        self._slot_told: tuple[int, float] = (-1, 0.0)
+        self._send_after_s = self._read_after_s = self._forget_after_s = 0.0
 
+    # ------------------------------------------------------------ what the pump says
     def wake(self) -> None:
         """Something may have become sendable."""
+        self._page.outdated = True
         self._woken.set()
 
+    def guard(self) -> None:
+        """The state has changed: what must not leave any more is taken back at once (PRV-1)."""
+        state, _ = self._look()
+        if not state.broker_connected:
+            # The next connection is a new beginning; pauses are for this one.
+            self._send_after_s = 0.0
+            self._said.clear()
+        if self._broker is None or reporting.may_leave(state, reveals_position=True):
+            return
+        self._reap()
+        if any(flight.reveals_position for flight in self._flights):
+            self._broker.sever("a driver's booking begins while a position is on its way")
+            self._drop_flights()
+
+    def say(self, record: Record) -> None:
+        """Send this answer, which is no record: now or not at all."""
+        if self._look()[0].broker_connected:
+            self._said.append(record)
+            self._woken.set()
+
+    # ------------------------------------------------------------ the loop
     async def run(self) -> None:
         """Deliver until cancelled."""
-        while True:
-            self._woken.clear()
-            state, _ = self._look()
-            try:
-                busy = state.broker_connected and (await self._deliver_slot() or await self._deliver_record())
-            except (BrokerUnavailable, StoreFailed) as error:
-                log.info("not delivered", why=str(error))
-                await asyncio.sleep(RETRY_S)
-                continue
-            if not busy:
-                await self._woken.wait()
-
-    async def _deliver_slot(self) -> bool:
-        """First of all: what the broker retains of the position (PRV-2, PRV-3). True when there was something."""
-        state, now = self._look()
-        message = reporting.slot_message(state, now)
-        if message is None:
-            return False
-        version = state.durable.slot.version
-        await self._publish(message)
-        self._post(PositionSlotAcknowledged(version))
-        await self._adopted(version)
-        return True
-
-    async def _adopted(self, version: int) -> None:
-        """Wait until the core knows, or the same version would be sent again. It is, when the core never heard."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(RETRY_S):
-                while self._waits_for(version):
-                    self._woken.clear()
-                    await self._woken.wait()
-
-    def _waits_for(self, version: int) -> bool:
-        slot = self._look()[0].durable.slot
-        return slot.version == version and not slot.acknowledged
-
-    async def _deliver_record(self) -> bool:
-        """The oldest record that may leave. True when there was one."""
-        state, _ = self._look()
-        only_harmless = None if reporting.may_leave(state, reveals_position=True) else False
-        waiting = await self._store.pending(reveals_position=only_harmless, limit=1)
-        if not waiting:
-            return False
         try:
-            record = decode_record(waiting[0].body)
+            while True:
+                self._woken.clear()
+                self._reap()
+                await self._forget()
+                await self._fill_window()
+                await self._rest()
+        finally:
+            self._drop_flights()
+
+    async def _fill_window(self) -> None:
+        while self._may_send() and len(self._flights) < WINDOW:
+            if self._launch_ahead():
+                continue
+            if self._page.wanting:
+                if not await self._read():
+                    return
+                self._reap()
+            elif not self._launch_records():
+                return
+
+    async def _rest(self) -> None:
+        """Until woken, or until a pause is over."""
+        now_s = _now_s()
+        pauses = (self._send_after_s, self._read_after_s, self._forget_after_s, self._slot_told[1])
+        try:
+            async with asyncio.timeout_at(min((end for end in pauses if now_s < end < math.inf), default=None)):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    def _may_send(self) -> bool:
+        return self._look()[0].broker_connected and _now_s() >= self._send_after_s
+
+    # ------------------------------------------------------------ the store
+    async def _read(self) -> bool:
+        """Read the next page. False while the store can not be read."""
+        if _now_s() < self._read_after_s:
+            return False
+        under_way = {number for flight in self._flights for number in flight.numbers} | set(self._acknowledged)
+        only_harmless = None if reporting.may_leave(self._look()[0], reveals_position=True) else False
+        limit = PAGE_RECORDS + len(under_way)
+        self._page.outdated = False  # first, so that what wakes the courier meanwhile counts
+        try:
+            found = await self._shelf.pending(reveals_position=only_harmless, limit=limit)
         except StoreFailed as error:
-            log.warning("record given up", number=waiting[0].number, why=str(error))
-            await self._store.remove(waiting[0].number)
-            return True
-        state, now = self._look()
-        if reporting.may_leave(state, reveals_position=record.reveals_position):
-            await self._publish(reporting.record_message(state, record, now))
-            await self._store.remove(waiting[0].number)
+            log.info("outbox not read", why=str(error))
+            self._page.outdated = True
+            self._read_after_s = _now_s() + RETRY_S
+            return False
+        unreadable = self._page.fill(found, under_way, is_all=len(found) < limit)
+        if unreadable:
+            log.warning("records given up", numbers=unreadable, why="they can not be read")
+            self._acknowledged += unreadable
+            self._woken.set()
         return True
 
-    async def _publish(self, message: Message) -> None:
-        assert self._broker is not None
-        module_id = self._look()[0].profile.module_id
-        topic = telemetry.topic(module_id, message.channel)
-        await self._broker.publish(Publication(topic, message.payload, message.retain))
+    async def _forget(self) -> None:
+        """Remove what was acknowledged, many at a time."""
+        due = len(self._acknowledged) >= GROUP_RECORDS or not self._flights
+        if not self._acknowledged or not due or _now_s() < self._forget_after_s:
+            return
+        numbers = tuple(self._acknowledged)
+        try:
+            await self._shelf.remove(*numbers)
+        except StoreFailed as error:
+            log.info("records not removed", why=str(error))
+            self._forget_after_s = _now_s() + RETRY_S
+        else:
+            del self._acknowledged[: len(numbers)]
 
-
-def decode_record(data: bytes) -> Record:
-    """A record as the pump stored it. Raises StoreFailed when it can not be read."""
-    try:
-        record = msgspec.msgpack.decode(data, type=Record)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StoreFailed(f"a stored record can not be read: {error}") from None
-    if not _whole(record):
-        raise StoreFailed("a stored record can not be read: it lacks what its channel tells")
-    return record
-
-
-def _whole(record: Record) -> bool:
-    """Whether it can be sent: a damaged disk may have left something that can be read, and says too little."""
-    times = (record.utc_ms, record.utc_ms if record.point is None else record.point.utc_ms)
-    if not all(0 <= at < END_OF_TIME_MS for at in times):
+    # ------------------------------------------------------------ what is under way
+    def _launch_ahead(self) -> bool:
+        """Hand over what goes before all records: the retained position (PRV-2, PRV-3), answers. False: nothing."""
+        state, now = self._look()
+        slot = state.durable.slot
+        message = reporting.slot_message(state, now)
+        if message is not None and (slot.version != self._slot_told[0] or _now_s() >= self._slot_told[1]):
+            self._slot_told = (slot.version, math.inf)
+            self._hand_over(message, slot.point is not None, slot_version=slot.version)
+            return True
+        if self._said:
+            self._hand_over(reporting.record_message(state, self._said.popleft(), now), False)
+            return True
         return False
-    result = record.point is None and record.channel is not Channel.STATE and record.kind is None
-    return not result or dict(record.numbers).keys() >= {"code", "pending"}
+
+    def _launch_records(self) -> bool:
+        """Hand over the next records. False: none is left."""
+        records = self._page.take(WINDOW)
+        if not records:
+            return False
+        state, now = self._look()
+        reveals = any(record.reveals_position for record in records)
+        if not reporting.may_leave(state, reveals_position=reveals):
+            self._page.outdated = True  # it was read before the booking began
+            return True
+        if len(records) == 1:
+            message = reporting.record_message(state, records[0], now)
+        else:
+            message = reporting.backlog_message(state, records, now)
+        self._hand_over(message, reveals, tuple(record.number for record in records))
+        return True
+
+    def _hand_over(
+        self, message: Message, reveals: bool, numbers: tuple[int, ...] = (), slot_version: int | None = None
+    ) -> None:
+        assert self._broker is not None
+        where = telemetry.topic(self._look()[0].profile.module_id, message.channel)
+        acknowledged = self._broker.publish(Publication(where, *message[1:]))
+        acknowledged.add_done_callback(lambda _: self._woken.set())
+        self._flights.append(_Flight(acknowledged, reveals, numbers, slot_version))
+
+    def _reap(self) -> None:
+        """Take in acknowledgements, in order; behind one that failed nothing counts."""
+        while self._flights and self._flights[0].acknowledged.done():
+            acknowledged, _, numbers, slot_version = self._flights.popleft()
+            error = acknowledged.exception()
+            if error is not None:
+                if not isinstance(error, BrokerUnavailable):
+                    raise error
+                log.info("not delivered", why=str(error))
+                self._drop_flights()
+                self._send_after_s = _now_s() + RETRY_S
+                return
+            self._acknowledged += numbers
+            if slot_version is not None:
+                self._post(PositionSlotAcknowledged(slot_version))
+                if slot_version == self._slot_told[0]:
+                    # Until the core has heard it. It is sent again when the core never does.
+                    self._slot_told = (slot_version, _now_s() + RETRY_S)
+
+    def _drop_flights(self) -> None:
+        """What is under way counts as not sent."""
+        for flight in self._flights:
+            if not flight.acknowledged.cancel() and not flight.acknowledged.cancelled():
+                flight.acknowledged.exception()  # looked at, or asyncio would complain that nobody did
+        self._flights.clear()
+        self._slot_told = (-1, 0.0)
+        self._page.outdated = True
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

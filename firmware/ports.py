@@ -3,6 +3,7 @@
 An adapter translates. It decides nothing about bookings, permissions or privacy.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -96,8 +97,8 @@ class BrokerPort(Protocol):
     ) -> None:
         """Stay connected and subscribed to this module's order topic; `connected` and `lost` alternate."""
 
-    async def publish(self, publication: Publication) -> None:
-        """QoS 1: returns when the broker has acknowledged. Raises BrokerUnavailable.
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
+        """Hand it over now; QoS 1. The future is done when the broker has acknowledged, or has BrokerUnavailable.
 
         Several may be under way: they leave in the order of the calls, and when one fails, so do all after it."""
 

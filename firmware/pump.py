@@ -162,6 +162,7 @@ class Pump:
     async def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...], *, saved: bool = False) -> None:
         """Adopt the state; restrict and hang up at once (CUT-4); acknowledge only what is durable."""
         self.state = state
+        self._courier.guard()
         acknowledgements = [effect for effect in effects if _acknowledges(effect)]
         for effect in effects:
             if not _acknowledges(effect):

@@ -1,6 +1,7 @@
 """What the demonstration plays. Each claim on the screen is checked; the first that fails ends it with exit code 1."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from bleak import BleakScanner
@@ -18,7 +19,7 @@ from protocol.errors import Code
 from protocol.gatt import SERVICE_UUID
 from protocol.messages import Phase
 from protocol.provisioning import BookingFile
-from protocol.telemetry import LATITUDE, LONGITUDE, Channel, parse_topic
+from protocol.telemetry import LATITUDE, LONGITUDE, Channel, decode_backlog, parse_topic
 
 BOOKED_S: Final = 2 * 3600
 GRACE_S: Final = GRACE_MS // 1000
@@ -256,23 +257,32 @@ def _looked_through(stage: Stage) -> tuple[int, int]:
     In the order of arrival; the parking position comes before the report of the end, so it is judged by its time.
     """
     begun, spans, sent = "", [], []
-    for raw in stage.recorder.messages:
-        fields = json.loads(raw.payload or b"{}")
+    for _, payload in _said(stage):
+        fields = json.loads(payload or b"{}")
         match fields.get("kind"):
             case "booking.started":
                 begun = fields["stamp"]["time"]
             case "booking.ended" | "booking.cut_off":
                 spans.append((begun, fields["stamp"]["time"]))
                 begun = ""
-            case _ if LATITUDE.encode() in raw.payload:
+            case _ if LATITUDE.encode() in payload:
                 sent.append((fields["stamp"]["time"], bool(begun) and not fields["parking"]))
     return len(spans), sum(during or any(a < at < b for a, b in spans) for at, during in sent)
 
 
 def _reports(stage: Stage, *channels: Channel) -> list[tuple[Channel, Any]]:
     """What came over these channels, decoded; withdrawals left out."""
-    parsed = ((parse_topic(raw.topic), raw.payload) for raw in stage.recorder.messages)
-    return [(at[1], json.loads(payload)) for at, payload in parsed if at is not None and at[1] in channels and payload]
+    return [(channel, json.loads(payload)) for channel, payload in _said(stage) if channel in channels and payload]
+
+
+def _said(stage: Stage) -> Iterator[tuple[Channel, bytes]]:
+    """Everything that came over the module's channels; what is in a backlog, one by one."""
+    for raw in stage.recorder.messages:
+        match parse_topic(raw.topic):
+            case _, Channel.BACKLOG:
+                yield from decode_backlog(raw.payload)
+            case _, channel:
+                yield channel, raw.payload
 
 
 def _gaps(stage: Stage) -> int:

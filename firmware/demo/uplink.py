@@ -129,10 +129,15 @@ class HeldBroker:
         finally:
             self._connecting.close()
 
-    async def publish(self, publication: Publication) -> None:
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
         """As BrokerPort."""
-        with self._hold():
-            await self._broker.publish(publication)
+        with ExitStack() as holding:
+            holding.enter_context(self._hold())
+            acknowledged = self._broker.publish(publication)
+            if not acknowledged.done():
+                kept = holding.pop_all()
+                acknowledged.add_done_callback(lambda _: kept.close())
+        return acknowledged
 
     def sever(self, why: str) -> None:
         """As BrokerPort."""

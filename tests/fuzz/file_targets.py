@@ -16,7 +16,7 @@ from firmware.core.events import BrokerConnected, Ticked
 from firmware.core.reports import Point, Record
 from firmware.core.state import DeadBooking, Durable, EndReason, Executed, Slot, Trip
 from firmware.keeper import Keeper, decode_durable, encode, recalled
-from firmware.outbox import decode_record
+from firmware.page import decode_record
 from firmware.ports import Loaded, StoredRecord, StoreFailed
 from protocol.errors import Code, ProtocolError
 from protocol.messages import Operation, Phase

@@ -18,7 +18,16 @@ from host_tools.backend.broker import Broker
 from host_tools.backend.ingest import Raw
 from host_tools.phone.client import Phone
 from protocol.errors import Role
-from protocol.telemetry import FIX_TIME, LATITUDE, LONGITUDE, Channel
+from protocol.telemetry import (
+    FIX_TIME,
+    LATITUDE,
+    LONGITUDE,
+    Channel,
+    Entry,
+    decode_backlog,
+    encode_backlog,
+    parse_topic,
+)
 from tests.support.coordinates import Area, leaks, numbers_of_the_way
 from tests.support.owners_view import OwnersView
 
@@ -49,6 +58,8 @@ SCHEDULES: dict[str, tuple[str, ...]] = {
     "flickering": MOMENTS[:12],
     **{f"seed {seed}": tuple(random.Random(seed).sample(MOMENTS, 5)) for seed in range(6)},
 }
+
+WHERE = (Channel.POSITION, Channel.TRACK)
 
 CUT_OFF = ("always there", "away until everybody is gone", "seed 1")
 """Bert drives on until he is cut off; on the other days the backend ends his booking."""
@@ -271,14 +282,23 @@ class Day:
 
     def positions(self) -> list[tuple[Channel, dict[str, Any]]]:
         """Everything that was ever said on `position` and `track`, withdrawals left out."""
-        channels = {self.view.topic(channel): channel for channel in (Channel.POSITION, Channel.TRACK)}
-        said = [raw for raw in self.view.said(0) if raw.topic in channels and raw.payload]
-        return [(channels[raw.topic], json.loads(raw.payload)) for raw in said]
+        said = [each for raw in self.view.said(0) for each in unpacked(raw)]
+        return [(channel, json.loads(report)) for channel, report in said if channel in WHERE and report]
 
     def parks(self, said: list[Raw]) -> bool:
         """Whether the broker was last told to retain a parking position."""
         latest = [raw.payload for raw in said if raw.topic == self.view.topic(Channel.POSITION)][-1]
         return bool(latest and json.loads(latest)["parking"])
+
+
+def unpacked(raw: Raw) -> list[tuple[Channel, bytes]]:
+    """What a message says, on which channels: a backlog says many things."""
+    parsed = parse_topic(raw.topic)
+    if parsed is None:
+        return []
+    if parsed[1] is Channel.BACKLOG:
+        return [(entry.channel, entry.report) for entry in decode_backlog(raw.payload)]
+    return [(parsed[1], raw.payload)]
 
 
 def utc_ms(text: str) -> int:
@@ -344,3 +364,13 @@ def test_a_planted_leak_is_found(planted: str) -> None:
     channel, fields = PLANTED[planted]
     assert list(leaks(f"sharebox/{bytes(8).hex()}/{channel}", json.dumps(fields).encode(), area))
     assert list(leaks("elsewhere/48.14", b"", area))
+
+
+@pytest.mark.req("PRV-1")
+def test_a_leak_planted_in_a_backlog_is_found() -> None:
+    area = Area()
+    area.visit(48.1440, 11.5582)
+    for channel, harmless in ((Channel.TRACK, False), (Channel.EVENT, True)):
+        entries = [Entry(channel, json.dumps({"kind": "module.booted"}).encode())]
+        found = list(leaks(f"sharebox/{bytes(8).hex()}/backlog", encode_backlog(entries), area))
+        assert (found == []) is harmless

@@ -13,9 +13,9 @@ import msgspec
 
 from firmware.core.events import Action
 from firmware.core.state import State
-from firmware.ports import Arrived, BrokerUnavailable, Publication, StoredRecord
+from firmware.ports import Arrived, Publication, StoredRecord
 from protocol.errors import Role
-from protocol.telemetry import Channel, parse_topic
+from protocol.telemetry import Channel, decode_backlog, parse_topic
 from tests.support.ports import MemoryBroker, MemoryDisk, MemoryRadio, MemoryVehicle
 
 POSITIONS: Final = (Channel.POSITION, Channel.TRACK)
@@ -110,61 +110,84 @@ class ShakyDisk(MemoryDisk):
 
 
 class JudgingBroker(MemoryBroker):
-    """Loses publications before or after they arrived. Judges what is published.
+    """Loses its connection before or after a publication has arrived. Judges what arrives.
 
-    `excused`: how many records may come again although they were acknowledged: one for each power cut. `forgotten`: how
-    many may never come: those that waited for a full disk at a power cut.
+    `excused`: what may come again although it was acknowledged, by channel and number: what was not forgotten yet at a
+    power cut. `forgotten`: how many may never come: those that waited for a full disk at a power cut.
     """
 
     def __init__(self, changed: asyncio.Event, rng: Random, look: Callable[[], State]) -> None:
         super().__init__(changed)
         self._rng = rng
         self._look = look
+        self._handed = asyncio.Event()
+        self.holds = True
         self.moody = True
         self.up = False
         self.acknowledged: dict[Channel, list[int]] = {channel: [] for channel in COUNTED}
-        self.repeated = 0
-        self.excused = 0
+        self.excused: set[tuple[Channel, int]] = set()
         self.forgotten = 0
 
     async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         self.up = False
-        await super().run(connected, lost, received)
+        self.connect, self.disconnect, self.deliver = connected, lost, received
+        while True:
+            await self._handed.wait()
+            self._handed.clear()
+            while self.under_way:
+                if self.moody:
+                    await hesitate(self._rng)
+                self._answer()
 
     def switch(self, *, up: bool) -> None:
         """The connection stands, or is gone."""
         if up is not self.up and hasattr(self, "connect"):
             self.up = up
+            self.lose("the connection is gone")
             (self.connect if up else self.disconnect)()
 
-    async def publish(self, publication: Publication) -> None:
-        parsed = parse_topic(publication.topic)
-        if parsed is None:
-            raise Broken(f"published on {publication.topic}")
-        self._judge_privacy(parsed[1], publication)
-        if self.moody:
-            await hesitate(self._rng)
-        lost = self.moody and self._rng.random() < 0.2
-        if not self.up or lost:
-            raise BrokerUnavailable("not acknowledged")
-        self.published.append(publication)
-        self._judge_order(parsed[1], publication)
-        self.changed.set()
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
+        acknowledged = super().publish(publication)
+        self._judge_privacy(publication)
+        self._handed.set()
+        if not self.up:
+            self.lose("there is no connection")
+        return acknowledged
 
-    def _judge_privacy(self, channel: Channel, publication: Publication) -> None:
+    def sever(self, why: str) -> None:
+        super().sever(why)
+        self.switch(up=False)
+
+    def arrived(self, publication: Publication) -> None:
+        self._judge_privacy(publication)
+        for channel, report in reports(publication):
+            self._judge_order(channel, report)
+        super().arrived(publication)
+
+    def _answer(self) -> None:
+        """Acknowledge what was handed over first, or break the connection beside it."""
+        if not self.under_way:
+            return  # severed
+        if not self.moody or self._rng.random() >= 0.1:
+            self._take()
+            return
+        if self._rng.random() < 0.5:
+            self._judge_privacy(self.under_way[0][0])  # it has arrived, and the acknowledgement is lost
+        self.switch(up=False)
+
+    def _judge_privacy(self, publication: Publication) -> None:
         trip = self._look().durable.trip
         hidden = trip.running and trip.booking is not None and trip.booking.role is not Role.OWNER
-        if hidden and channel in POSITIONS and publication.payload:
+        if hidden and any(channel in POSITIONS and report for channel, report in reports(publication)):
             raise Broken("a position was published during a driver's booking")
 
-    def _judge_order(self, channel: Channel, publication: Publication) -> None:
+    def _judge_order(self, channel: Channel, report: bytes) -> None:
         if channel not in COUNTED:
             return
-        number = int(msgspec.json.decode(publication.payload)["stamp"]["seq"])
+        number = int(msgspec.json.decode(report)["stamp"]["seq"])
         before = self.acknowledged[channel]
         if before and number <= before[-1]:
-            self.repeated += 1
-            if number != before[-1] or self.repeated > self.excused:
+            if (channel, number) not in self.excused:
                 raise Broken(f"{channel.value} {number} was published again after it had been acknowledged")
             return
         missing = number - (before[-1] if before else 0) - 1
@@ -172,3 +195,13 @@ class JudgingBroker(MemoryBroker):
         if self.forgotten < 0:
             raise Broken(f"{channel.value} {number} follows {before[-1:]}: a record was lost")
         before.append(number)
+
+
+def reports(publication: Publication) -> list[tuple[Channel, bytes]]:
+    """What a publication says on which channels."""
+    parsed = parse_topic(publication.topic)
+    if parsed is None:
+        raise Broken(f"published on {publication.topic}")
+    if parsed[1] is Channel.BACKLOG:
+        return [(entry.channel, entry.report) for entry in decode_backlog(publication.payload)]
+    return [(parsed[1], publication.payload)]

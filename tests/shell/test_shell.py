@@ -81,16 +81,24 @@ def judge() -> JudgingBroker:
 
 
 async def test_a_lost_and_a_repeated_record_are_seen(judge: JudgingBroker) -> None:
-    await judge.publish(published(Channel.TRACK, 1))
+    judge.arrived(published(Channel.TRACK, 1))
     with pytest.raises(Broken, match="a record was lost"):
-        await judge.publish(published(Channel.TRACK, 3))
+        judge.arrived(published(Channel.TRACK, 3))
     with pytest.raises(Broken, match="published again"):
-        await judge.publish(published(Channel.TRACK, 1))
-    judge.excused = 2
-    await judge.publish(published(Channel.TRACK, 1))
+        judge.arrived(published(Channel.TRACK, 1))
+    judge.excused = {(Channel.TRACK, 1)}
+    judge.arrived(published(Channel.TRACK, 1))
     judge.up = False
     with pytest.raises(BrokerUnavailable):
         await judge.publish(published(Channel.TRACK, 2))
+    with pytest.raises(Broken, match="published on nowhere"):
+        judge.arrived(Publication("nowhere", b""))
+
+
+async def test_a_backlog_is_judged_by_what_is_in_it(judge: JudgingBroker) -> None:
+    entries = [telemetry.Entry(Channel.TRACK, published(Channel.TRACK, number).payload) for number in (1, 3)]
+    with pytest.raises(Broken, match="a record was lost"):
+        judge.arrived(Publication(telemetry.topic(MODULE_ID, Channel.BACKLOG), telemetry.encode_backlog(entries)))
 
 
 @pytest.mark.parametrize("channel", [Channel.TRACK, Channel.POSITION])
@@ -98,7 +106,9 @@ async def test_a_position_in_a_drivers_booking_is_seen(channel: Channel) -> None
     judge = JudgingBroker(asyncio.Event(), Random(1), core.running)
     judge.up = True
     with pytest.raises(Broken, match="during a driver's booking"):
-        await judge.publish(published(channel, 1))
+        judge.publish(published(channel, 1))
+    with pytest.raises(Broken, match="during a driver's booking"):
+        judge.arrived(published(channel, 1))
 
 
 def test_what_is_left_after_cycles_is_seen() -> None:

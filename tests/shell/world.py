@@ -16,6 +16,7 @@ from firmware.core import reporting
 from firmware.core.events import Action
 from firmware.core.state import Durable
 from firmware.keeper import decode_durable
+from firmware.page import decode_record
 from firmware.pump import Pump
 from protocol import tokens
 from protocol.errors import Refusal, Role
@@ -115,7 +116,9 @@ class World(Bench):
 
     def _cut_power(self) -> None:
         if self.chaos and self.working is not None:
-            self.broker.excused += 1
+            # Acknowledged and not forgotten yet: it may come again.
+            records = (decode_record(stored.body) for stored in self.disk._records.values())
+            self.broker.excused |= {(record.channel, record.seq) for record in records}
             # What a full disk has refused waits in memory only; the gap shows it.
             self.broker.forgotten += len(self.pump._keeper._records)
             self.working.cancel()

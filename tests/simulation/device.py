@@ -32,7 +32,7 @@ from firmware.core.events import (
 )
 from firmware.core.state import Profile, State
 from firmware.keeper import Keeper
-from firmware.outbox import decode_record
+from firmware.page import decode_record
 from protocol.errors import Code, refuse
 from protocol.messages import Accepted, Done, Outcome, Reply
 from protocol.telemetry import Channel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from firmware.core.usage import Chained
-from firmware.outbox import decode_record
+from firmware.page import decode_record
 from protocol.telemetry import LATITUDE, Channel
 from tests.simulation.car import HOME
 

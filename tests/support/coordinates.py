@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from protocol.telemetry import Channel, parse_topic
+from protocol.telemetry import Channel, decode_backlog, parse_topic
+from protocol.telemetry import topic as telemetry_topic
 
 SLOW_SIGNALS = {
     "Vehicle.Powertrain.FuelSystem.RelativeLevel": (0, 100),
@@ -86,6 +87,10 @@ def leaks(topic: str, payload: bytes, area: Area) -> Iterator[str]:
         yield f"{topic}: no topic of a module"
         return
     if parsed[1] is Channel.ORDER:
+        return
+    if parsed[1] is Channel.BACKLOG:
+        for entry in decode_backlog(payload):
+            yield from leaks(telemetry_topic(parsed[0], entry.channel), entry.report, area)
         return
     if parsed[1] not in CHANNELS and payload:
         yield f"{topic}: nothing may be said on {parsed[1]}: {payload!r}"

@@ -4,6 +4,7 @@ Each part can be told to fail the way the real one does. `changed` is set whenev
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -114,11 +115,14 @@ class MemoryVehicle:
 
 
 class MemoryBroker:
-    """`connect` and `disconnect` are the test's. `refusals`: so many publications are not acknowledged."""
+    """`connect` and `disconnect` are the test's. `refusals`: so many publications are not acknowledged, each with all
+    that are under way behind it. `holds`: nothing is taken until `release`."""
 
     def __init__(self, changed: asyncio.Event) -> None:
         self.changed = changed
         self.refusals = 0
+        self.holds = False
+        self.under_way: deque[tuple[Publication, asyncio.Future[None]]] = deque()
         self.published: list[Publication] = []
         self.retained: dict[str, bytes] = {}
         self.connect: Callable[[], None]
@@ -130,18 +134,50 @@ class MemoryBroker:
         self.connect, self.disconnect, self.deliver = connected, lost, received
         await asyncio.Event().wait()
 
-    async def publish(self, publication: Publication) -> None:
-        await asyncio.sleep(0)
-        if self.refusals:
-            self.refusals -= 1
-            raise BrokerUnavailable("not acknowledged")
-        self.published.append(publication)
-        if publication.retain:
-            self.retained[publication.topic.rpartition("/")[2]] = publication.payload
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
+        loop = asyncio.get_running_loop()
+        acknowledged: asyncio.Future[None] = loop.create_future()
+        self.under_way.append((publication, acknowledged))
         self.changed.set()
+        if not self.holds:
+            loop.call_soon(self._take)
+        return acknowledged
 
     def sever(self, why: str) -> None:
         self.severed.append(why)
+        self.lose(why)
+        self.changed.set()
+
+    def release(self) -> None:
+        """Take what is under way."""
+        self.holds = False
+        while self.under_way:
+            self._take()
+
+    def lose(self, why: str) -> None:
+        """Nothing that is under way arrives."""
+        while self.under_way:
+            _, acknowledged = self.under_way.popleft()
+            if not acknowledged.done():
+                acknowledged.set_exception(BrokerUnavailable(why))
+
+    def _take(self) -> None:
+        if not self.under_way:
+            return
+        if self.refusals:
+            self.refusals -= 1
+            self.lose("not acknowledged")
+            return
+        publication, acknowledged = self.under_way.popleft()
+        self.arrived(publication)
+        if not acknowledged.done():
+            acknowledged.set_result(None)
+
+    def arrived(self, publication: Publication) -> None:
+        """The broker has it."""
+        self.published.append(publication)
+        if publication.retain:
+            self.retained[publication.topic.rpartition("/")[2]] = publication.payload
         self.changed.set()
 
     def on(self, channel: str) -> list[bytes]:

@@ -66,15 +66,17 @@ class MqttBroker:
             self._noted(f"broker {self._settings.address}: {end.reason}; next try in {pause_ms / 1000:.1f} s")
             await self._sleep(pause_ms / 1000)
 
-    async def publish(self, publication: Publication) -> None:
-        """QoS 1: returns when the broker has acknowledged. Raises BrokerUnavailable.
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
+        """Hand it over now; QoS 1. The future is done when the broker has acknowledged, or has BrokerUnavailable.
 
-        A publication that fails ends the connection, so nothing of it is sent later on. After a cancellation
-        it is open whether the message leaves.
+        A publication that fails ends the connection, so nothing of it is sent later on. A future that is cancelled
+        leaves it open whether the message leaves.
         """
-        if self._connection is None:
-            raise BrokerUnavailable(f"there is no connection to the broker {self._settings.address}")
-        await self._connection.send(publication)
+        if self._connection is not None:
+            return self._connection.send(publication)
+        nowhere: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        nowhere.set_exception(BrokerUnavailable(f"there is no connection to the broker {self._settings.address}"))
+        return nowhere
 
     def sever(self, why: str) -> None:
         """Break the connection so that nothing of it leaves any more; the next attempt is made at once."""

@@ -9,8 +9,10 @@ import logging
 import socket
 import ssl
 import struct
+from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import aiomqtt
@@ -112,8 +114,8 @@ class Connection(aiomqtt.Client):
         self._client.connect_timeout = settings.answer_s
         self._arrived = arrived
         self._ended: asyncio.Future[End] = self._loop.create_future()
-        self._acknowledgements: dict[int, asyncio.Future[ReasonCode | None]] = {}
-        self._window = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._acknowledgements: dict[int, asyncio.Future[None]] = {}
+        self._waiting: deque[tuple[Publication, asyncio.Future[None]]] = deque()
         self.bug: Exception | None = None
         """What `arrived` raised."""
 
@@ -142,11 +144,22 @@ class Connection(aiomqtt.Client):
         self._end(End("the connection broke"))
         return self._ended.result()
 
-    async def send(self, publication: Publication) -> None:
-        """QoS 1, acknowledged. Raises BrokerUnavailable, and then the connection has ended."""
-        async with self._window:
-            if self._ended.done():
-                raise BrokerUnavailable(self._ended.result().reason)
+    def send(self, publication: Publication) -> "asyncio.Future[None]":
+        """QoS 1. Done when acknowledged; with BrokerUnavailable the connection has ended. More than MAX_IN_FLIGHT at
+        a time wait their turn."""
+        acknowledgement: asyncio.Future[None] = self._loop.create_future()
+        if self._ended.done():
+            acknowledgement.set_exception(BrokerUnavailable(self._ended.result().reason))
+        else:
+            self._waiting.append((publication, acknowledgement))
+            self._hand_over()
+        return acknowledgement
+
+    def _hand_over(self) -> None:
+        while self._waiting and len(self._acknowledgements) < MAX_IN_FLIGHT:
+            publication, acknowledgement = self._waiting.popleft()
+            if acknowledgement.done():
+                continue
             mid = self._client.publish(
                 publication.topic,
                 publication.payload,
@@ -160,19 +173,17 @@ class Connection(aiomqtt.Client):
                     CorrelationData=publication.correlation or None,
                 ),
             ).mid
-            acknowledgement = self._acknowledgements[mid] = self._loop.create_future()
-            try:
-                async with asyncio.timeout(self.timeout):
-                    reason = await acknowledgement
-            except TimeoutError:
-                reason = None
-                self.abort(End(f"the broker did not acknowledge a message within {self.timeout:.0f} s"))
-            finally:
-                del self._acknowledgements[mid]
-        if reason is not None and reason.is_failure:
-            self.abort(_because(reason, "the broker does not take a message"))
-        if reason is None or reason.is_failure:
-            raise BrokerUnavailable(self._ended.result().reason)
+            self._acknowledgements[mid] = acknowledgement
+            patience = self._loop.call_later(self.timeout, self._unanswered)
+            acknowledgement.add_done_callback(partial(self._settled, mid, patience))
+
+    def _unanswered(self) -> None:
+        self.abort(End(f"the broker did not acknowledge a message within {self.timeout:.0f} s"))
+
+    def _settled(self, mid: int, patience: asyncio.TimerHandle, _: "asyncio.Future[None]") -> None:
+        patience.cancel()
+        del self._acknowledgements[mid]
+        self._hand_over()
 
     async def say_goodbye(self) -> None:
         """Tell the others, then disconnect. When that takes too long, the last will tells them."""
@@ -203,9 +214,11 @@ class Connection(aiomqtt.Client):
     def _end(self, end: End) -> None:
         if not self._ended.done():
             self._ended.set_result(end)
-        for acknowledgement in self._acknowledgements.values():
+        waiting = [acknowledgement for _, acknowledgement in self._waiting]
+        self._waiting.clear()
+        for acknowledgement in (*self._acknowledgements.values(), *waiting):
             if not acknowledgement.done():
-                acknowledgement.set_result(None)
+                acknowledgement.set_exception(BrokerUnavailable(self._ended.result().reason))
 
     async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`. Raises BrokerUnavailable when the connection ends first."""
@@ -231,8 +244,11 @@ class Connection(aiomqtt.Client):
         self, client: PahoClient, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
     ) -> None:
         acknowledgement = self._acknowledgements.get(mid)
-        if acknowledgement is not None and not acknowledgement.done():
-            acknowledgement.set_result(reason_code)
+        if reason_code.is_failure:
+            # Not here: Paho does not let its callbacks close the socket.
+            self._loop.call_soon(self.abort, _because(reason_code, "the broker does not take a message"))
+        elif acknowledgement is not None and not acknowledgement.done():
+            acknowledgement.set_result(None)
 
     def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:
         try:

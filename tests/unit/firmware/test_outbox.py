@@ -10,10 +10,12 @@ import pytest
 from firmware.core.events import Event, PositionSlotAcknowledged
 from firmware.core.reports import Point, Record
 from firmware.core.state import Slot, State
-from firmware.outbox import Courier, decode_record
-from firmware.ports import StoredRecord, StoreFailed
-from protocol.telemetry import Channel, EventKind
+from firmware.outbox import GROUP_RECORDS, MOST_SAID, WINDOW, Courier
+from firmware.ports import Publication, StoredRecord, StoreFailed
+from protocol.errors import Role
+from protocol.telemetry import Channel, EventKind, decode_backlog
 from tests.support.core import BEGINS_MS, a_state, durably, running
+from tests.support.credentials import BOOKING
 from tests.support.ports import MemoryBroker, MemoryDisk
 
 replace = msgspec.structs.replace
@@ -29,8 +31,12 @@ def position(number: int) -> StoredRecord:
     return stored(Record(number, Channel.TRACK, number, BEGINS_MS, "synced", point=POINT))
 
 
+def alert(number: int) -> StoredRecord:
+    return stored(Record(number, Channel.ALERT, number, BEGINS_MS, "synced", EventKind.LEFT_OPEN))
+
+
 def stored(record: Record) -> StoredRecord:
-    return StoredRecord(record.number, record.reveals_position, msgspec.msgpack.encode(record))
+    return StoredRecord(record.number, record.reveals_position, msgspec.msgpack.encode(record), urgent=record.urgent)
 
 
 class Office:
@@ -39,7 +45,7 @@ class Office:
     def __init__(self) -> None:
         self.changed = asyncio.Event()
         self.broker = MemoryBroker(self.changed)
-        self.disk = MemoryDisk()
+        self.disk = MemoryDisk(10_000)
         self.now = 0
         self.state: State = replace(a_state(), broker_connected=True)
         self.posted: list[Event] = []
@@ -50,7 +56,26 @@ class Office:
     def become(self, state: State, *, connected: bool = True) -> None:
         """The module is now in another state."""
         self.state = replace(state, broker_connected=connected)
+        self.courier.guard()
         self.courier.wake()
+
+    async def under_way(self, count: int) -> None:
+        """Wait until so many publications were handed over to a broker that takes none."""
+        async with asyncio.timeout(60):
+            while len(self.broker.under_way) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+    @property
+    def seqs(self) -> list[int]:
+        """What arrived, by number, as a receiver sees it."""
+        found: list[int] = []
+        for publication in self.broker.published:
+            if publication.topic.endswith("/backlog"):
+                found += [json.loads(entry.report)["stamp"]["seq"] for entry in decode_backlog(publication.payload)]
+            elif publication.payload:
+                found.append(json.loads(publication.payload)["stamp"]["seq"])
+        return found
 
     async def keep(self, *records: StoredRecord) -> None:
         """More records lie in the store."""
@@ -128,6 +153,7 @@ async def test_the_retained_position_goes_first(office: Office) -> None:
     office.become(a_state(slot=Slot(5, POINT, True, acknowledged=False)))
     assert await office.sent(2) == ["position", "event"]
     assert office.broker.published[0].retain
+    await office.quiet()
     assert office.posted == [PositionSlotAcknowledged(5)]
 
 
@@ -176,10 +202,12 @@ async def test_an_acknowledgement_that_the_core_never_heard_is_given_again(offic
     office.forgets = True
     office.become(a_state(slot=Slot(5, POINT, True, acknowledged=False)))
     await office.sent(1)
+    await asyncio.sleep(0.1)
     office.forgets = False
     await office.keep(event(1))
-    assert await office.sent(3) == ["position", "position", "event"]
-    assert asyncio.get_running_loop().time() == 1.0
+    assert await office.sent(2) == ["position", "event"]
+    assert await office.sent(3) == ["position", "event", "position"]
+    assert asyncio.get_running_loop().time() == pytest.approx(1.0)
 
 
 @pytest.mark.req("PWR-1")
@@ -190,30 +218,222 @@ async def test_a_record_that_can_not_be_read_is_given_up(office: Office) -> None
     assert await office.disk.pending_count() == 0
 
 
-def test_a_record_reads_back_as_it_was_written() -> None:
-    assert decode_record(position(3).body) == Record(3, Channel.TRACK, 3, BEGINS_MS, "synced", point=POINT)
-    with pytest.raises(StoreFailed, match="a stored record can not be read"):
-        decode_record(b"\xc1")
+# ---------------------------------------------------------------- the window
+@pytest.mark.req("TEL-3", "TEL-5")
+async def test_so_many_are_under_way_at_once_and_arrive_in_order(office: Office) -> None:
+    office.broker.holds = True
+    for number in range(1, WINDOW + 4):
+        await office.keep(event(number))
+        await asyncio.sleep(1)
+    assert [json.loads(each.payload)["stamp"]["seq"] for each, _ in office.broker.under_way] == list(range(1, 9))
+    assert await office.disk.pending_count() == 11, "nothing is forgotten before it was acknowledged"
+    office.broker.release()
+    await office.quiet()
+    assert office.seqs == list(range(1, 12))
+    assert await office.disk.pending_count() == 0
+
+
+@pytest.mark.req("TEL-5")
+async def test_behind_one_that_failed_all_are_sent_again_in_order(office: Office) -> None:
+    office.broker.holds = True
+    await office.keep(*(event(number) for number in range(1, 7)))
+    await office.under_way(6)
+    office.broker._take()
+    office.broker._take()
+    office.broker.lose("the line broke")
+    office.broker.holds = False
+    await office.quiet()
+    assert office.seqs == [1, 2, 3, 4, 5, 6]
+    assert await office.disk.pending_count() == 0
+
+
+async def test_a_new_connection_does_not_wait_for_the_pause_of_the_old_one(office: Office) -> None:
+    office.broker.refusals = 1
+    await office.keep(event(1))
+    await asyncio.sleep(0.1)
+    assert office.broker.published == []
+    office.become(a_state(), connected=False)
+    office.become(a_state())
+    await office.sent(1)
+    assert asyncio.get_running_loop().time() == pytest.approx(0.1)
+
+
+@pytest.mark.req("TEL-3")
+async def test_a_backlog_goes_in_batches_and_comes_out_in_order(office: Office) -> None:
+    office.become(a_state(), connected=False)
+    await office.keep(*((event, position)[number % 2](number) for number in range(1, 1_301)))
+    office.become(a_state())
+    await office.quiet()
+    assert office.seqs == list(range(1, 1_301))
+    topics = [publication.topic.rpartition("/")[2] for publication in office.broker.published]
+    assert topics == ["backlog"] * 21
+    assert dict(office.broker.published[0].attributes)["content-encoding"] == "deflate"
+    assert not any(publication.retain for publication in office.broker.published)
+    assert await office.disk.pending_count() == 0
+
+
+@pytest.mark.req("TEL-4")
+async def test_alerts_overtake_history(office: Office) -> None:
+    office.broker.holds = True
+    await office.keep(*(event(number) for number in range(1, 701)))
+    await office.under_way(WINDOW)
+    await office.keep(alert(701))
+    office.broker.release()
+    office.broker.holds = False
+    await office.quiet()
+    topics = [publication.topic.rpartition("/")[2] for publication in office.broker.published]
+    assert topics.index("alert") == WINDOW, "right behind what was under way"
+    assert [number for number in office.seqs if number != 701] == list(range(1, 701))
+
+
+@pytest.mark.req("TEL-5")
+async def test_what_was_acknowledged_is_forgotten_in_groups(office: Office) -> None:
+    groups: list[int] = []
+
+    class Counting(MemoryDisk):
+        async def remove(self, *numbers: int) -> None:
+            groups.append(len(numbers))
+            await super().remove(*numbers)
+
+    disk = Counting(10_000)
+    await disk.commit(None, tuple(event(number) for number in range(1, 2_001)))
+    courier = Courier(disk, office.broker, lambda: (office.state, 0), office._post)
+    task = asyncio.create_task(courier.run())
+    await office.quiet()
+    task.cancel()
+    assert sum(groups) == 2_000
+    assert len(groups) <= 2_000 / GROUP_RECORDS + 1
+    assert office.seqs == list(range(1, 2_001))
 
 
 @pytest.mark.req("PWR-2")
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"utc_ms": 2**60},
-        {"utc_ms": -1},
-        {"point": Point(0, 0, 2**60)},
-        {"channel": Channel.ORDER_RESULT, "point": None},
-        {"channel": Channel.ORDER_RESULT, "point": None, "numbers": (("code", 0),)},
-    ],
-)
-def test_a_record_that_could_not_be_sent_was_not_read(damage: dict[str, object]) -> None:
-    record = msgspec.structs.replace(decode_record(position(3).body), **damage)
-    with pytest.raises(StoreFailed, match="lacks what its channel tells"):
-        decode_record(msgspec.msgpack.encode(record))
+async def test_a_store_that_can_not_forget_does_not_send_twice_nor_stop(office: Office) -> None:
+    class Stuck(MemoryDisk):
+        stuck = True
+
+        async def remove(self, *numbers: int) -> None:
+            if self.stuck:
+                raise StoreFailed("the disk is read-only")
+            await super().remove(*numbers)
+
+    disk = Stuck()
+    await disk.commit(None, (event(1), event(2)))
+    courier = Courier(disk, office.broker, lambda: (office.state, 0), office._post)
+    task = asyncio.create_task(courier.run())
+    await office.quiet()
+    await disk.commit(None, (event(3),))
+    courier.wake()
+    await office.quiet()
+    assert office.seqs == [1, 2, 3]
+    assert await disk.pending_count() == 3
+    disk.stuck = False
+    await office.quiet()
+    assert await disk.pending_count() == 0
+    task.cancel()
 
 
-def test_a_record_whose_text_is_damaged_was_not_read() -> None:
-    damaged = position(3).body.replace(b"synced", b"\xffynced")
-    with pytest.raises(StoreFailed, match="a stored record can not be read"):
-        decode_record(damaged)
+@pytest.mark.req("PRV-2", "PWR-2")
+async def test_the_retained_position_goes_out_although_the_store_can_not_be_read(office: Office) -> None:
+    office.disk.unreadable = 1_000
+    await office.keep(event(1))
+    office.become(a_state(slot=Slot(5, POINT, True, acknowledged=False)))
+    assert await office.sent(1) == ["position"]
+    assert asyncio.get_running_loop().time() == 0
+
+
+# ---------------------------------------------------------------- what is taken back
+@pytest.mark.req("PRV-1")
+@pytest.mark.parametrize("what", ["record", "backlog", "slot"])
+async def test_a_position_on_its_way_is_taken_back_when_a_drivers_booking_begins(office: Office, what: str) -> None:
+    office.broker.holds = True
+    if what == "slot":
+        office.become(a_state(slot=Slot(5, POINT, True, acknowledged=False)))
+    else:
+        await office.keep(*(position(number) for number in range(1, 2 if what == "record" else 40)))
+    await office.under_way(1)
+    office.become(durably(running(), slot=Slot(6, acknowledged=False)))
+    assert len(office.broker.severed) == 1
+    office.broker.holds = False
+    await office.quiet()
+    assert [(each.topic.rpartition("/")[2], each.payload) for each in office.broker.published] == [("position", b"")]
+    office.become(a_state())
+    await office.quiet()
+    assert office.seqs == list(range(1, {"record": 2, "backlog": 40, "slot": 1}[what]))
+
+
+@pytest.mark.req("PRV-1")
+async def test_what_reveals_nothing_is_not_taken_back_nor_what_has_been_acknowledged(office: Office) -> None:
+    office.broker.holds = True
+    await office.keep(event(1))
+    await office.under_way(1)
+    office.become(running())
+    office.become(a_state())
+    await office.keep(position(2))
+    await office.under_way(2)
+    office.broker.release()
+    office.become(running())  # in the same moment: the courier has not looked yet
+    office.broker.holds = False
+    await office.quiet()
+    assert office.broker.severed == []
+    assert office.seqs == [1, 2]
+    assert await office.disk.pending_count() == 0
+
+
+@pytest.mark.req("PRV-4")
+async def test_an_owners_booking_takes_nothing_back(office: Office) -> None:
+    office.broker.holds = True
+    await office.keep(position(1))
+    await office.under_way(1)
+    office.become(running(replace(BOOKING, role=Role.OWNER)))
+    assert office.broker.severed == []
+
+
+# ---------------------------------------------------------------- answers that are no records
+async def test_an_answer_goes_before_all_records_and_is_not_kept(office: Office) -> None:
+    office.broker.holds = True
+    await office.keep(*(event(number) for number in range(1, 701)))
+    await office.under_way(WINDOW)
+    answer = Record(0, Channel.ORDER_RESULT, 1, BEGINS_MS, "synced", reason="TOKEN_MALFORMED", correlation=b"who")
+    answer = replace(answer, numbers=(("code", 3), ("pending", 0)))
+    office.courier.say(answer)
+    office.broker.release()
+    office.broker.holds = False
+    await office.quiet()
+    said = office.broker.published[WINDOW]
+    assert (said.topic, said.correlation) == ("sharebox/0011223344556677/order/result", b"who")
+    assert said.expiry_s is not None
+
+
+async def test_answers_are_for_now_and_never_many(office: Office) -> None:
+    answer = Record(0, Channel.ORDER_RESULT, 1, BEGINS_MS, "synced", numbers=(("code", 3), ("pending", 0)))
+    office.become(a_state(), connected=False)
+    office.courier.say(answer)
+    office.become(a_state())
+    for _ in range(100):
+        office.courier.say(answer)
+    await office.quiet()
+    assert len(office.broker.published) == MOST_SAID
+    office.broker.holds = True
+    for _ in range(100):
+        office.courier.say(answer)
+    office.become(a_state(), connected=False)
+    office.broker.lose("gone")
+    office.broker.holds = False
+    office.become(a_state())
+    await office.quiet()
+    assert len(office.broker.published) == MOST_SAID, "nothing of the old connection"
+
+
+async def test_a_broker_that_fails_in_another_way_is_a_bug() -> None:
+    class Broken(MemoryBroker):
+        def publish(self, publication: Publication) -> "asyncio.Future[None]":
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            future.set_exception(ZeroDivisionError())
+            return future
+
+    disk = MemoryDisk()
+    await disk.commit(None, (event(1),))
+    state = replace(a_state(), broker_connected=True)
+    courier = Courier(disk, Broken(asyncio.Event()), lambda: (state, 0), lambda _: None)
+    with pytest.raises(ZeroDivisionError):
+        await courier.run()

@@ -88,7 +88,7 @@ class Unwilling:
     async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         raise OSError("no network card")
 
-    async def publish(self, publication: Publication) -> None:
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
         raise AssertionError("never connected")
 
     def sever(self, why: str) -> None:

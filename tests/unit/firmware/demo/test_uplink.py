@@ -98,11 +98,15 @@ class ScriptedBroker:
         self.calls = connected, lost, received
         await asyncio.Event().wait()
 
-    async def publish(self, publication: Publication) -> None:
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
         self.held_while_publishing.append(self.holds)
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if publication.topic == "fails":
-            raise BrokerUnavailable("gone")
-        self.published.append(publication)
+            acknowledged.set_exception(BrokerUnavailable("gone"))
+        else:
+            self.published.append(publication)
+            acknowledged.set_result(None)
+        return acknowledged
 
     def sever(self, why: str) -> None:
         self.severed.append(why)
