@@ -134,12 +134,35 @@ def encode(durable: Durable) -> tuple[bytes, bytes]:
 
 
 def recalled(found: Loaded, profile: Profile) -> Durable | None:
-    """The state to boot with (None: the store is new). Raises StoreFailed when it can not be read."""
+    """The state to boot with (None: the store is new). Raises StoreFailed when it can not be read, or is another
+    module's. A critical record of another module counts as lost."""
     known = None if found.state is None else decode_durable(found.state)
     noted = None if found.vital is None else _decode_vital(found.vital)
+    if known is not None and _is_foreign(_owner(known), profile):
+        raise StoreFailed(_foreign("state", _owner(known), profile))
+    if noted is not None and _is_foreign(noted.module_id, profile):
+        log.warning("critical record", why=_foreign("critical record", noted.module_id, profile))
+        return vital.restored(known, None, profile)
     if noted is not None or found.trouble is Trouble.REBUILT:
         return vital.restored(known, noted, profile)
     return known
+
+
+def _owner(durable: Durable) -> bytes:
+    """The module whose state this is; empty when it does not say. Before it did, its booking may."""
+    booking = durable.trip.booking
+    return durable.module_id or (b"" if booking is None else booking.module_id)
+
+
+def _is_foreign(owner: bytes, profile: Profile) -> bool:
+    return owner not in (b"", profile.module_id)
+
+
+def _foreign(what: str, owner: bytes, profile: Profile) -> str:
+    return (
+        f"the stored {what} is that of module {owner.hex()}, and this is {profile.module_id.hex()}: put the card back "
+        f"into its own module; this one begins anew"
+    )
 
 
 def decode_durable(data: bytes) -> Durable:

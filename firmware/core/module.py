@@ -77,9 +77,9 @@ def boot(
 
 
 def _own(durable: Durable, profile: Profile) -> Durable:
-    """A card that was moved brings no booking, no release and no position of another car along. A module that was
-    provisioned for newer keys does not go back to older ones."""
-    durable = replace(durable, key_epoch=max(durable.key_epoch, profile.key_epoch))
+    """From now on this module's. A card that was moved brings no booking, no release and no position of another car
+    along. A module that was provisioned for newer keys does not go back to older ones."""
+    durable = replace(durable, key_epoch=max(durable.key_epoch, profile.key_epoch), module_id=profile.module_id)
     booking = durable.trip.booking
     if booking is None or booking.module_id == profile.module_id:
         return durable

@@ -122,7 +122,8 @@ class Counters(msgspec.Struct, frozen=True, gc=False):
 
 class Durable(msgspec.Struct, frozen=True, gc=False):
     """What one transaction writes. `floor_ms`: no time before this one is ever believed (CLK-1). `forgetful`: all of
-    this was lost, and no clock has spoken since. What is in here and must never be forgotten: `vital`."""
+    this was lost, and no clock has spoken since. `module_id`: whose state it is; empty in one of an older module. What
+    is in here and must never be forgotten: `vital`."""
 
     floor_ms: int
     key_epoch: int
@@ -139,6 +140,7 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     counters: Counters = Counters()
     log: Head = Head()
     forgetful: bool = False
+    module_id: bytes = b""
 
 
 Gist = tuple[bool, Phase, Code | None]

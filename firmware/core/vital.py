@@ -29,6 +29,7 @@ class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
     log_length: int
     log_digest: bytes
     forgetful: bool = False
+    module_id: bytes = b""
 
 
 def of(durable: Durable) -> Vital:
@@ -52,6 +53,7 @@ def of(durable: Durable) -> Vital:
         durable.log.length,
         durable.log.digest,
         durable.forgetful,
+        durable.module_id,
     )
 
 

@@ -188,6 +188,8 @@ async def test_a_card_with_a_running_booking_opens_and_starts_nothing_in_another
     another.provisioning = msgspec.structs.replace(another.provisioning, issuers=one.provisioning.issuers)
     async with another as other:
         assert other.pump.state.durable.trip.phase is Phase.NONE
+        assert other.pump.state.durable.module_id == other.provisioning.module_id
+        assert other.pump.state.durable.dead_before_s, "its own dead bookings are on the card that is not there"
         assert done == [Action.ARM_IMMOBILISER]
         with pytest.raises(HandshakeRefused):
             async with other.phone(anna, file):

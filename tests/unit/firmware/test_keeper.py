@@ -4,18 +4,21 @@ import asyncio
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from firmware.adapters.store import MemoryStore
 from firmware.core import module, vital
 from firmware.core.effects import Effect, Log, Persist, Report
 from firmware.core.events import RecordsDropped, Trouble
 from firmware.core.reports import Point, Record
-from firmware.core.state import DeadBooking, Durable, EndReason
+from firmware.core.state import DeadBooking, Durable, EndReason, Trip
 from firmware.core.usage import Chained
 from firmware.keeper import Keeper, decode_durable, encode, recalled
-from firmware.ports import Loaded, StoreFailed
+from firmware.ports import Loaded, StoredRecord, StoreFailed
+from protocol.messages import Phase
 from protocol.telemetry import Channel, EventKind
 from tests.support.core import EPOCH, FLOOR_MS, PROFILE, a_state
+from tests.support.credentials import BOOKING
 from tests.support.ports import MemoryDisk
 
 DEAD = DeadBooking(b"an ended booking", EndReason.DRIVER, 1_790_009_000, 1_789_999_000)
@@ -176,3 +179,55 @@ def test_bytes_that_are_no_state_are_refused_in_one_line() -> None:
     assert decode_durable(encode(KNOWN)[0]) == KNOWN
     with pytest.raises(StoreFailed, match="the stored state can not be read"):
         decode_durable(b"")
+
+
+# ---------------------------------------------------------------- a card of another module
+FOREIGN = msgspec.structs.replace(KNOWN, module_id=b"another!", floor_ms=FLOOR_MS + 9)
+FORGETFUL = Durable(FLOOR_MS, EPOCH, forgetful=True)
+
+
+@pytest.mark.req("ACC-5", "PWR-1", "TEL-3")
+async def test_the_store_of_another_module_is_set_aside_as_a_whole_and_said_in_one_line() -> None:
+    desk, disk = a_disk()
+    state, noted = encode(FOREIGN)
+    await disk.commit(state, (_record(1),), vital=noted, usage=(entry(1).entry,))
+    with capture_logs() as logged:
+        assert await desk.keeper.recall(PROFILE) == (FORGETFUL, Trouble.REBUILT)
+    assert await desk.numbers() == []
+    assert await disk.usage() == ()
+    (line,) = [line for line in logged if line["event"] == "stored state"]
+    assert line["why"] == (
+        f"the stored state is that of module {b'another!'.hex()}, and this is {PROFILE.module_id.hex()}: put the card "
+        f"back into its own module; this one begins anew"
+    )
+
+
+@pytest.mark.req("ACC-5")
+def test_what_another_module_noted_counts_as_lost() -> None:
+    noted = encode(FOREIGN)[1]
+    assert recalled(Loaded(None, noted, Trouble.REBUILT), PROFILE) == FORGETFUL
+    assert recalled(Loaded(None, noted, Trouble.READ_ONLY), PROFILE) == FORGETFUL
+    assert recalled(Loaded(encode(KNOWN)[0], noted, Trouble.ROLLED_BACK), PROFILE) == KNOWN
+
+
+@pytest.mark.req("PWR-1")
+def test_a_state_of_before_states_had_owners_is_ones_own_unless_its_booking_says_otherwise() -> None:
+    assert recalled(Loaded(encode(KNOWN)[0]), PROFILE) == KNOWN
+    own = msgspec.structs.replace(KNOWN, module_id=PROFILE.module_id, trip=Trip(Phase.ENDED, BOOKING))
+    for durable in (own, msgspec.structs.replace(own, module_id=b"")):
+        assert recalled(Loaded(encode(durable)[0]), PROFILE) == durable
+    theirs = msgspec.structs.replace(BOOKING, module_id=b"another!")
+    with pytest.raises(StoreFailed, match=b"another!".hex()):
+        recalled(Loaded(encode(msgspec.structs.replace(KNOWN, trip=Trip(Phase.ENDED, theirs)))[0]), PROFILE)
+
+
+@pytest.mark.req("PWR-1")
+def test_stored_bytes_without_an_owner_can_still_be_read() -> None:
+    known, noted = (msgspec.msgpack.decode(part) for part in encode(KNOWN))
+    del known["module_id"]
+    older = Loaded(msgspec.msgpack.encode(known), msgspec.msgpack.encode(noted[:-1]), Trouble.ROLLED_BACK)
+    assert recalled(older, PROFILE) == KNOWN
+
+
+def _record(number: int) -> StoredRecord:
+    return StoredRecord(number, False, b"theirs")

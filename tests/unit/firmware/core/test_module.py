@@ -447,6 +447,13 @@ def test_the_disk_is_waited_for_less_where_a_second_counts(state: State, patienc
     assert module.patience_ms(state, NOW) == patience_ms
 
 
+@pytest.mark.req("PWR-1")
+def test_from_the_first_boot_on_the_state_says_whose_it_is() -> None:
+    for known in (None, Durable(FLOOR_MS, EPOCH), Durable(FLOOR_MS, EPOCH, module_id=b"another!")):
+        state, _ = module.boot(known, PROFILE, NOW)
+        assert state.durable.module_id == PROFILE.module_id
+
+
 # ---------------------------------------------------------------- what only a small mistake would show
 def test_what_was_lost_is_logged_with_the_trouble() -> None:
     _, effects = module.boot(Durable(FLOOR_MS, EPOCH), PROFILE, NOW, Trouble.REBUILT)

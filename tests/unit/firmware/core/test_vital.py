@@ -148,3 +148,7 @@ def test_a_module_that_has_forgotten_goes_on_saying_so() -> None:
 def test_a_noted_device_may_have_the_number_nought() -> None:
     noted = vital.of(replace(FULL, devices=((b"somebody new", 0),)))
     assert (b"somebody new", 0) in vital.restored(FULL, noted, PROFILE).devices
+
+
+def test_what_is_noted_says_whose_it_is() -> None:
+    assert vital.of(replace(FULL, module_id=b"a module")).module_id == b"a module"
