@@ -171,9 +171,11 @@ class Feed:
         module = "+" if module_id is None else module_id.hex()
         self.sequence = Sequence()
         topic = f"{TOPIC_ROOT}/{module}/#"
-        self._subscription = Subscription(host, port, topic, self._arrived, tls=tls, resumed=self.sequence.interrupted)
+        self._subscription = Subscription(host, port, topic, self._arrived, tls=tls, resumed=self._resumed)
         self._waiting: asyncio.Queue[Received] = asyncio.Queue(MAX_QUEUED)
         self.left_out = 0
+        self.interruptions = 0
+        """How often we did not listen for a while."""
 
     async def __aenter__(self) -> Self:
         await self._subscription.__aenter__()
@@ -193,6 +195,10 @@ class Feed:
     async def resume(self, timeout_s: float = ANSWER_S) -> None:
         """As `Subscription.resume`."""
         await self._subscription.resume(timeout_s)
+
+    def _resumed(self) -> None:
+        self.interruptions += 1
+        self.sequence.interrupted()
 
     def _arrived(self, raw: Raw) -> None:
         for received in read(raw):

@@ -71,6 +71,7 @@ def build() -> App:
         pki.command(f"{_HERE}.pki:{name}", name=name, help=text)
     app.command(pki)
     app.command(f"{_HERE}.watch:watch", name="watch", help="Follow what modules report over MQTT.", group=_BACKEND)
+    app.command(f"{_HERE}.history:history", name="history", help="Show what `watch --save` has kept.", group=_BACKEND)
     key = App(name="key", help="Make and show private keys.", group=_BENCH)
     key.command(f"{_HERE}.keys:new", name="new", help="Make a private key that only you can read.")
     key.command(f"{_HERE}.keys:show", name="show", help="Show the public half of a key.")

@@ -57,6 +57,26 @@ class Car(Radio):
         return Settings({"link": self.link, "timeout": self.timeout, "booking": self.booking, "key": self.key})
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AtBroker(Shown):
+    """Options of every command that listens at a broker."""
+
+    broker: Annotated[str | None, Parameter(help="HOST or HOST:PORT. Default: 127.0.0.1:1883.")] = None
+    tls_ca: Annotated[
+        str | None, Parameter(help="Certificate of the broker's authority; switches TLS on. Default: none.")
+    ] = None
+    tls_cert: Annotated[str | None, Parameter(help="Own certificate. Default: none.")] = None
+    tls_key: Annotated[str | None, Parameter(help="Own private key. Default: none.")] = None
+
+    def settings(self) -> Settings:
+        """The layers of settings with this command's flags on top."""
+        return Settings(
+            {"broker": self.broker, "tls_ca": self.tls_ca, "tls_cert": self.tls_cert, "tls_key": self.tls_key}
+        )
+
+
 SHOWN: Final = Shown()
+AT_BROKER: Final = AtBroker()
 RADIO: Final = Radio()
 CAR: Final = Car()

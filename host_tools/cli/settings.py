@@ -26,8 +26,11 @@ DEFAULTS: Final[dict[str, str]] = {
     "issuer": "issuer.pem",
     "provisioning": "provisioning.json",
     "broker": "127.0.0.1:1883",
+    "tls_ca": "",
+    "tls_cert": "",
+    "tls_key": "",
 }
-_PATHS: Final = frozenset({"booking", "key", "issuer", "provisioning"})
+_PATHS: Final = frozenset({"booking", "key", "issuer", "provisioning", "tls_ca", "tls_cert", "tls_key"})
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -60,7 +63,7 @@ class Settings:
             return Value(self._environment[variable], f"the variable {variable}")
         for path, table in self._files:
             if name in table:
-                text = str(path.parent / table[name]) if name in _PATHS else table[name]
+                text = str(path.parent / table[name]) if name in _PATHS and table[name] else table[name]
                 return Value(text, str(path))
         return Value(DEFAULTS[name], "the default")
 

@@ -1,9 +1,13 @@
-"""`shareboxctl watch`: what modules report over MQTT, as it comes."""
+"""`shareboxctl watch`: what modules report over MQTT, as it comes, and kept in a file if wanted."""
 
 import asyncio
 import contextlib
 import ssl
 import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,16 +15,23 @@ from cyclopts import Parameter, validators
 from rich.console import Console
 from rich.live import Live
 
-from host_tools.backend.ingest import Feed, IngestError, Received
-from host_tools.cli.board import Board, fields_of, line_of
+from host_tools.backend.archive import KEEP, Archive, ArchiveError
+from host_tools.backend.ingest import Feed, IngestError
+from host_tools.backend.reading import Received, stamp_of
+from host_tools.cli.board import Board
 from host_tools.cli.exits import CliError, Exit
-from host_tools.cli.options import SHOWN, Shown
+from host_tools.cli.options import AT_BROKER, AtBroker
 from host_tools.cli.output import Output
 from host_tools.cli.parsing import parse_hex
-from host_tools.cli.settings import Settings, Value
+from host_tools.cli.settings import Value
+from host_tools.cli.wording import fields_of, line_of
+from protocol.telemetry import Health, PositionReport
 
 _REFRESH_S: Final = 0.25
-_DRAWN_AT_ONCE: Final = 500
+_AT_ONCE: Final = 500
+"""Messages that are shown, and kept, together."""
+
+Show = Callable[[list[Received]], None]
 
 
 async def watch(
@@ -37,64 +48,131 @@ async def watch(
             validator=validators.Number(gt=0),
         ),
     ] = None,
-    broker: Annotated[str | None, Parameter(help="HOST or HOST:PORT. Default: 127.0.0.1:1883.")] = None,
-    tls_ca: Annotated[Path | None, Parameter(help="Certificate of the broker's authority; switches TLS on.")] = None,
-    tls_cert: Annotated[Path | None, Parameter(help="Own certificate.")] = None,
-    tls_key: Annotated[Path | None, Parameter(help="Own private key.")] = None,
-    shown: Shown = SHOWN,
+    save: Annotated[
+        Path | None, Parameter(help="Keep what comes in this file, for `shareboxctl history`; it may exist already.")
+    ] = None,
+    keep: Annotated[
+        int, Parameter(help="So many records stay in the file; the oldest go.", validator=validators.Number(gte=1))
+    ] = KEEP,
+    at: AtBroker = AT_BROKER,
 ) -> None:
-    """Follow what modules report over MQTT: a live table on a terminal, a line a message elsewhere."""
-    host, port = parse_broker(Settings({"broker": broker}).value("broker"))
+    """Follow what modules report over MQTT: a live board on a terminal, a line a message elsewhere.
+
+    The board has a row for each module: whether it is connected, its booking, what the car is at, the age of its last
+    message, how many records wait in the module, and how many never came. `(3 ?)` behind that: so many of them the
+    module has not said to have given up. Of a single module it shows every signal. Ctrl-C ends it.
+    """
+    settings = at.settings()
+    host, port = parse_broker(settings.value("broker"))
     module_id = None if module is None else parse_hex(module, 8, "a module's identifier")
-    tls = _tls(tls_ca, tls_cert, tls_key)
-    output = shown.output()
+    feed = Feed(host, port, module_id, tls=_tls(*(_file(settings.text(name)) for name in _TLS)))
+    output = at.output()
     live = not output.json_lines and _is_terminal()
+    with ExitStack() as files:
+        try:
+            kept = _keeping(None if save is None else files.enter_context(Archive(save, keep=keep)), feed)
+            async with asyncio.timeout(duration), feed:
+                await (_board(feed, kept, count) if live else _lines(feed, kept, output, count))
+        except TimeoutError:
+            if count is not None:
+                raise CliError(
+                    Exit.NOT_FOUND,
+                    f"fewer than {count} messages came in the time given. Check that the module is connected.",
+                ) from None
+        except IngestError as error:
+            raise CliError(Exit.NOT_FOUND, f"{error}.") from None
+        except ArchiveError as error:
+            raise CliError(Exit.CONFIGURATION, f"{error}.") from None
+
+
+def _keeping(archive: Archive | None, feed: Feed) -> Show:
+    """What keeps a handful of messages, before they are shown."""
+    if archive is None:
+        return lambda _: None
+    archive.listening(_utc_ms())
+    breaks = feed.interruptions
+
+    def keep(handful: list[Received]) -> None:
+        nonlocal breaks
+        if feed.interruptions != breaks:
+            breaks = feed.interruptions
+            archive.listening(_utc_ms())
+        archive.add(handful, _utc_ms())
+
+    return keep
+
+
+async def _follow(feed: Feed, count: int | None, show: Show, idle: Callable[[], None]) -> None:
+    """Hand over what comes, many at once when they come fast; `idle` when a while has passed without."""
+    arrived: asyncio.Queue[Received] = asyncio.Queue(_AT_ONCE)
+    taking = asyncio.create_task(_forward(feed, arrived.put))
+    left = count
     try:
-        async with asyncio.timeout(duration), Feed(host, port, module_id, tls=tls) as feed:
-            await (_table(feed, count) if live else _lines(feed, output, count))
-    except TimeoutError:
-        if count is not None:
-            raise CliError(
-                Exit.NOT_FOUND,
-                f"fewer than {count} messages came in the time given. Check that the module is connected.",
-            ) from None
-    except IngestError as error:
-        raise CliError(Exit.NOT_FOUND, f"{error}.") from None
-
-
-async def _lines(feed: Feed, output: Output, count: int | None) -> None:
-    seen = 0
-    async for received in feed:
-        output.result("report", fields_of(received), line_of(received))
-        seen += 1
-        if seen == count:
-            return
-
-
-async def _table(feed: Feed, count: int | None) -> None:
-    loop, board = asyncio.get_running_loop(), Board()
-    arrived: asyncio.Queue[Received] = asyncio.Queue(_DRAWN_AT_ONCE)
-    taking = asyncio.create_task(_forward(feed, arrived))
-    seen = 0
-    try:
-        with Live(board.table(loop.time()), console=Console(), auto_refresh=False) as live:
-            while seen != count:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_REFRESH_S):
-                        board.take(await arrived.get(), loop.time())
-                        seen += 1
-                while seen != count and not arrived.empty():
-                    board.take(arrived.get_nowait(), loop.time())
-                    seen += 1
-                live.update(board.table(loop.time()), refresh=True)
+        while left is None or left > 0:
+            handful = []
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REFRESH_S):
+                    handful.append(await arrived.get())
+            most = _AT_ONCE if left is None else min(left, _AT_ONCE)
+            while handful and len(handful) < most and not arrived.empty():
+                handful.append(arrived.get_nowait())
+            if handful:
+                show(handful)
+            idle()
+            left = None if left is None else left - len(handful)
     finally:
         taking.cancel()
         await asyncio.wait([taking])
 
 
-async def _forward(feed: Feed, arrived: "asyncio.Queue[Received]") -> None:
+async def _forward(feed: Feed, put: Callable[[Received], Awaitable[None]]) -> None:
     async for received in feed:
-        await arrived.put(received)
+        await put(received)
+
+
+async def _lines(feed: Feed, keep: Show, output: Output, count: int | None) -> None:
+    def show(handful: list[Received]) -> None:
+        keep(handful)
+        for received in handful:
+            output.result("report", fields_of(received), line_of(received))
+
+    await _follow(feed, count, show, lambda: None)
+
+
+async def _board(feed: Feed, keep: Show, count: int | None) -> None:
+    loop, board, console = asyncio.get_running_loop(), Board(feed.sequence), Console()
+
+    def show(handful: list[Received]) -> None:
+        keep(handful)
+        for received in handful:
+            board.take(received, loop.time(), _aged_s(received))
+
+    # On a screen of its own: a board is no scroll, and what was there before comes back.
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+
+        def draw() -> None:
+            live.update(board.render(loop.time(), console.width, console.height), refresh=True)
+
+        draw()
+        await _follow(feed, count, show, draw)
+    console.print(board.render(loop.time(), console.width, console.height))
+
+
+def _aged_s(received: Received) -> float:
+    """How old a message was when it came: the broker may have kept it for days."""
+    if not received.retained:
+        return 0.0
+    value = received.value
+    stamp = value.stamp if isinstance(value, PositionReport) else stamp_of(value)
+    made = value.time if isinstance(value, Health) else "" if stamp is None else stamp.time
+    try:
+        return max(0.0, time.time() - datetime.fromisoformat(made).timestamp())
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _utc_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _is_terminal() -> bool:
@@ -113,6 +191,13 @@ def parse_broker(value: Value) -> tuple[str, int]:
     return host, int(port)
 
 
+_TLS: Final = ("tls_ca", "tls_cert", "tls_key")
+
+
+def _file(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
 def _tls(authority: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     if authority is None:
         if certificate is not None or key is not None:
@@ -121,7 +206,8 @@ def _tls(authority: Path | None, certificate: Path | None, key: Path | None) -> 
     try:
         context = ssl.create_default_context(cafile=str(authority))
         if certificate is not None:
-            context.load_cert_chain(certificate, key)
+            # With an empty password an encrypted key fails; with none OpenSSL would ask on the terminal.
+            context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CliError(Exit.CONFIGURATION, f"a TLS file cannot be used: {reason}. Check the three files.") from None

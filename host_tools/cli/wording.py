@@ -1,0 +1,105 @@
+"""What `watch` and `history` say of a message: JSON fields, or a line.
+
+Knows reports, neither broker nor terminal. What a module sends cannot break a line, nor speak to the terminal.
+"""
+
+from typing import Final
+
+import msgspec
+
+from host_tools.backend.reading import Received
+from protocol.errors import one_line
+from protocol.telemetry import EventReport, Health, Online, OrderResult, PositionReport, StateReport
+
+
+def fields_of(received: Received) -> dict[str, object]:
+    """The JSON fields of a message; `value` is the payload as the module sent it, null when it was withdrawn."""
+    return {
+        "module": received.module_id.hex(),
+        "channel": received.channel.value,
+        "retained": received.retained,
+        "backlog": received.backlog,
+        "missing": received.missing,
+        "explained": received.explained,
+        "unheard": received.unheard,
+        "late": received.late,
+        "repeated": received.repeated,
+        "renewed": received.renewed,
+        "error": received.error,
+        "value": msgspec.to_builtins(received.value),
+    }
+
+
+def line_of(received: Received) -> str:
+    """One line for people."""
+    remarks = (
+        "retained" if received.retained else "",
+        "late" if received.late else "",
+        "repeated" if received.repeated else "",
+        "counts anew" if received.renewed else "",
+        f"before it {gap_of(received, so_far=True)}" if received.missing else "",
+    )
+    noted = ", ".join(remark for remark in remarks if remark)
+    return f"{received.module_id.hex()}  {told_by(received)}{f'  ({noted})' if noted else ''}"
+
+
+def told_by(received: Received) -> str:
+    """Channel and values, on one line."""
+    values = "; ".join(f"{name} {value}" for name, value in values_of(received))
+    return one_line(f"{received.channel.value}: {values}")
+
+
+def gap_of(received: Received, *, so_far: bool = False) -> str:
+    """What is missing before a record, and why as far as it is known. `so_far`: an explanation may yet come."""
+    unexplained = received.missing - received.explained
+    why = (
+        "sent while nobody listened, perhaps" if received.unheard else "",
+        f"{received.explained} given up by the module" if received.explained else "",
+        f"{unexplained} unexplained{' so far' * so_far}" if unexplained and not received.unheard else "",
+    )
+    return f"{received.missing} missing: {', '.join(part for part in why if part)}"
+
+
+def values_of(received: Received) -> list[tuple[str, str]]:
+    """The named values in a message, as text."""
+    if received.error:
+        return [(received.channel.value, f"unreadable: {received.error}")]
+    match received.value:
+        case Online(online=online):
+            return [("online", "yes" if online else "no")]
+        case StateReport(signals=signals):
+            return [(name, plain(value)) for name, value in sorted(signals.items())]
+        case PositionReport() as report:
+            parked = ", parked" if report.parking else ""
+            where = f"{report.latitude:.6f}, {report.longitude:.6f}"
+            return [(received.channel.value, f"{where}{parked}, fix {report.fix_age_s:.0f} s old")]
+        case EventReport() as report:
+            numbers = "".join(f" {name}={value}" for name, value in sorted(report.numbers.items()))
+            reason = f" ({report.reason})" if report.reason else ""
+            return [("event", f"{report.kind.value}{reason}{numbers}")]
+        case OrderResult() as result:
+            return [("order", f"{result.order or 'unreadable'}: {result.name}{' (pending)' if result.pending else ''}")]
+        case Health() as health:
+            waits = f"{health.queued} queued, {health.dropped} dropped, up {health.uptime_s} s"
+            return [("health", f"store {health.store}, {waits}, {health.version}")]
+        case None:
+            return [(received.channel.value, "withdrawn")]
+
+
+def plain(value: bool | float | str) -> str:
+    """A signal's value for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+SHORT_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def short(seconds: float) -> str:
+    """An age in a few characters: "7 s", "12 min", "5 h", "3 d"."""
+    whole = max(0, int(seconds))
+    for length, unit in SHORT_UNITS:
+        if whole >= length:
+            return f"{whole // length} {unit}"
+    return f"{whole} s"
