@@ -35,7 +35,7 @@ class Patience:
         self._returned = returned
         self._late: set[asyncio.Future[Any]] = set()
         self._void_from: VoidFrom | None = None
-        self._acknowledged: tuple[int, ...] = ()
+        self._acknowledged: frozenset[int] = frozenset()
         """Records to be removed. Nothing is shown before they are, so there are never more than were shown at once."""
 
     async def load(self) -> Loaded:
@@ -75,13 +75,13 @@ class Patience:
 
     async def remove(self, *numbers: int) -> None:
         """See `StorePort`. When this fails it is done before the next look at what is pending (TEL-5)."""
-        self._acknowledged = (*self._acknowledged, *numbers)
+        self._acknowledged |= {*numbers}
         await self._forget()
 
     async def _forget(self) -> None:
         if numbers := self._acknowledged:
-            await self._within(lambda: self._store.remove(*numbers))
-            self._acknowledged = ()
+            await self._within(lambda: self._store.remove(*sorted(numbers)))
+            self._acknowledged -= numbers
 
     async def pending_count(self) -> int:
         """See `StorePort`."""

@@ -111,8 +111,10 @@ async def test_a_record_that_could_not_be_removed_is_not_shown_again() -> None:
     desk = Waiting()
     await desk.patience.commit(b"", (record(1), record(2)))
     desk.disk.hang()
-    with pytest.raises(StoreFailed):
-        await desk.patience.remove(1)
+    for _ in range(3):
+        with pytest.raises(StoreFailed):
+            await desk.patience.remove(1)
+    assert desk.patience._acknowledged == {1}, "however often that is tried"
     with pytest.raises(StoreFailed):
         await desk.patience.pending()
     desk.disk.answer(works=False)
