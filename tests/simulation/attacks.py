@@ -9,6 +9,7 @@ import msgspec
 from firmware.core.events import HandshakeBegun, HandshakeFailed, LinkLost, OrderReceived, RequestReceived
 from protocol.errors import Role
 from protocol.messages import Operation, Request
+from protocol.tokens import Booking, Order, RevocationList
 from tests.simulation.air import Central
 from tests.simulation.phone import Phone
 
@@ -138,12 +139,26 @@ def replay_time(world: "World", name: str, rng: Random) -> None:
 
 def withdrawn(world: "World", name: str, _: Random) -> None:
     """A booking that was revoked before its phone came to the car."""
+    booking = _of_now(world, name)
+    _comes_too_late(world, name, booking, world.backend.revoke(booking))
+
+
+def cancelled(world: "World", name: str, _: Random) -> None:
+    """A booking that was ordered to end before its phone came to the car."""
+    booking = _of_now(world, name)
+    _comes_too_late(world, name, booking, world.backend.end_order(booking))
+
+
+def _of_now(world: "World", name: str) -> Booking:
     now = world.heap.now
-    booking = world.backend.booking(name[:8], Role.DRIVER, now - 60_000, now + HOUR_MS)
-    listed = world.backend.revoke(booking)
-    world.broker.order(listed)
+    return world.backend.booking(name[:8], Role.DRIVER, now - 60_000, now + HOUR_MS)
+
+
+def _comes_too_late(world: "World", name: str, booking: Booking, signed: Order | RevocationList) -> None:
+    """The module hears of it over the broker and from another phone; then the phone comes."""
+    world.broker.order(signed)
     if world.phones:
-        world.phones[-1].visit(Operation.PUT, signed=listed)
+        world.phones[-1].visit(Operation.PUT, signed=signed)
     phone = Phone(world, name, booking)
     world.heap.after(20_000, lambda: phone.visit(Operation.UNLOCK))
     world.heap.after(60_000, lambda: phone.visit(Operation.END_BOOKING))
@@ -195,6 +210,7 @@ ATTACKS: Final[dict[str, Callable[["World", str, Random], None]]] = {
     "early": early,
     "no_permission": no_permission,
     "withdrawn": withdrawn,
+    "cancelled": cancelled,
     "replay_order": replay_order,
     "replay_list": replay_list,
     "replay_time": replay_time,

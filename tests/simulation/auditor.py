@@ -4,6 +4,7 @@ Its limits are literals. It uses no rule, constant or clock of the core: what it
 (actions, answers, publications) and what is really on its disk.
 """
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from firmware.core.effects import Actuate, Effect, HangUp, Persist, Report
@@ -28,13 +29,11 @@ from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
 from tests.simulation.car import HOME
 from tests.simulation.clocks import Deadline, TrueClock
 from tests.simulation.ingest import place_of
-from tests.simulation.tenure import Tenure, Violation
+from tests.simulation.tenure import RUNNING, Tenure, Violation, follow, names, orders, passing, taken
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-RUNNING: Final = (1, 2, 3)
-"""active, overdue, cutoff_pending: the phases of a booking that has the car (requirements, "Booking life cycle")."""
 NEEDS: Final = {Operation.UNLOCK: 1, Operation.ENABLE_DRIVE: 2, Operation.DISABLE_DRIVE: 2, Operation.LOCK: 4,
                 Operation.LOCATE: 8}  # fmt: skip
 MAY_REFUSE_THE_HOLDER: Final = frozenset(
@@ -138,6 +137,7 @@ class Auditor:
                 self.world.dense(9_000)
             case RequestReceived(link, request, signed) if link in self.sessions:
                 self.signed = None if isinstance(signed, TimeAttestation) else signed
+                self.clock.told = self.clock.told or isinstance(signed, TimeAttestation)
                 if request.operation is not Operation.OUTCOME:
                     self.given.add((self.sessions[link].user, request.command_id))
                     self.asked[link, request.id] = request.command_id
@@ -164,6 +164,7 @@ class Auditor:
         elif stored != self.world.device.disk.durable:
             self.fail("state_not_restored", "the module boots from something else than was committed")
         self.sampled_at = self.still_since = -1
+        self.cause = self.signed = None
         self.sessions.clear()
         self.asked.clear()
         self.failures.clear()
@@ -204,9 +205,9 @@ class Auditor:
             ahead = durable.floor_ms - self.world.utc_ms
             self.fail("floor_ahead_of_time", f"by {ahead} ms, and nobody signed that")
         self.floor_ms = durable.floor_ms
-        before = self.disk.booking
-        self.disk = self._follow(self.ram, durable)
-        self._used(before, self.disk.booking)
+        between = passing(self.disk, durable)
+        before, self.disk = self.disk, follow(self.ram, durable, self.signed, self.clock)
+        self._used(before.booking, between, self.disk.booking)
         for record in records:
             if self.numbers.get(record.number, record.body) != record.body:
                 self.fail("record_overwritten", f"record {record.number} was committed and is another one now")
@@ -215,68 +216,34 @@ class Auditor:
             self.numbers.pop(record.number, None)
         self.world.moment("committed")
 
-    def _used(self, before: Booking | None, after: Booking | None) -> None:
+    def _used(self, before: Booking | None, between: Booking | None, after: Booking | None) -> None:
         """BKG-7: who has had the car, for the usage log at the end."""
-        ids = [None if booking is None else booking.booking_id.hex() for booking in (before, after)]
-        if ids[0] != ids[1]:
-            self.uses += [(use, name) for use, name in zip(("left", "had"), ids, strict=True) if name is not None]
+        holders = (before, after) if between is None else (before, between, after)
+        ids = [None if booking is None else booking.booking_id.hex() for booking in holders]
+        for left, had in pairwise(ids):
+            if left != had:
+                self.uses += [(use, name) for use, name in (("left", left), ("had", had)) if name is not None]
 
     # ------------------------------------------------------------ each step
     def adopted(self, event: Event, before: State | None, state: State, effects: tuple[Effect, ...]) -> None:
         """The module has decided; nothing of it has been carried out yet."""
         durable = state.durable
-        old = self.ram
-        new = self._follow(old, durable)
+        old, between = self.ram, passing(self.ram, durable)
+        new = follow(old, durable, self.signed, self.clock)
+        held = [old, new] if between is None else [old, taken(old, between, self.clock), new]
         if before is not None:
-            self._changed(old, new, event, effects)
+            for earlier, later in pairwise(held):
+                self._changed(earlier, later, effects)
         for effect in effects:
             if isinstance(effect, Actuate):
-                self._ordered(effect, old, new, event, before is None)
+                self._ordered(effect, held, event, before is None)
         if len(state.links) > 3 or len(durable.executed) > 64 or len(durable.dead) > 256 or len(effects) > 64:
             self.fail("unbounded", "links, outcomes, dead bookings or effects outgrow their limit")
         self.ram = new
         self._late(new)
         self._retained()
 
-    def _follow(self, old: Tenure, durable: Durable) -> Tenure:
-        """The tenure that this durable state means."""
-        trip = durable.trip
-        booking = trip.booking if int(trip.phase) in RUNNING else None
-        if isinstance(self.signed, RevocationList) and self.signed.number > old.list_number:
-            tokens = frozenset(token for token, _ in self.signed.revoked)
-            old = old._replace(revoked=tokens, list_number=self.signed.number)
-        same = booking is not None and old.booking is not None and booking.booking_id == old.booking.booking_id
-        ordered_at = old.ordered_at if same else -1
-        if same and ordered_at < 0 and self._orders(booking):
-            ordered_at = self.world.heap.now
-        named = same and (old.named or self._names(booking))
-        if booking == old.booking:
-            return old._replace(released=durable.drive_enabled, ordered_at=ordered_at, named=named)
-        dead, due_at, window, newest = old.dead, old.due_at, old.window, dict(old.newest)
-        if old.booking is not None and not same:
-            dead = dead | {old.booking.booking_id}
-        if booking is not None:
-            newest[booking.user] = max(booking.device_generation, newest.get(booking.user, 0))
-            if not same:
-                due_at = booking.ends_at_s * 1000 + 1_800_000 - self.world.base_ms
-                window = self.clock.at_start(due_at)
-        return old._replace(
-            booking=booking, due_at=due_at, window=window, released=durable.drive_enabled, ordered_at=ordered_at,
-            named=named, dead=dead, newest=tuple(newest.items()),
-        )  # fmt: skip
-
-    def _orders(self, booking: Booking | None) -> bool:
-        """Whether what is being dealt with orders the end of this booking, and cannot be thought late."""
-        signed = self.signed
-        if booking is None or signed is None:
-            return False
-        if isinstance(signed, Order):
-            in_time = self.world.utc_ms + self.clock.early_ms() < signed.expires_s * 1000
-            return signed.booking_id == booking.booking_id and in_time
-        newest = signed.number >= self.ram.list_number
-        return newest and booking.token_id in {token for token, _ in signed.revoked}
-
-    def _changed(self, old: Tenure, new: Tenure, event: Event, effects: tuple[Effect, ...]) -> None:
+    def _changed(self, old: Tenure, new: Tenure, effects: tuple[Effect, ...]) -> None:
         """A booking came, went, or got another device."""
         reported = [e.record.kind for e in effects if isinstance(e, Report)]
         if old.booking == new.booking:
@@ -302,7 +269,7 @@ class Auditor:
         who = f"booking {booking.booking_id.hex()[-4:]}"
         if booking not in self.sessions.values():
             self.fail("started_without_its_phone", who)
-        if booking.booking_id in old.dead or booking.booking_id in self.disk.dead:
+        if booking.booking_id in old.dead:
             self.fail("dead_booking_revived", who)
         if booking.token_id in old.revoked | self.disk.revoked:
             self.fail("revoked_booking_started", who)
@@ -310,6 +277,8 @@ class Auditor:
             self.fail("foreign_booking_started", who)
         if dict(old.newest).get(booking.user, 0) > booking.device_generation:
             self.fail("replaced_device_started", who)
+        if not self.clock.told:
+            self.fail("started_without_time", f"{who}: nobody has said the time since the boot")
         early, late = self.clock.early_ms(), self.clock.late_ms()
         now = self.world.utc_ms
         if not booking.not_before_s * 1000 - early <= now < booking.ends_at_s * 1000 + late:
@@ -363,14 +332,10 @@ class Auditor:
         )
         if asked and self.doors_open:
             self.fail("ended_with_open_doors", "the driver was not told to close them")
-        ordered = old.ordered_at >= 0 or old.named or self._orders(old.booking) or self._names(old.booking)
+        ordered = old.ordered_at >= 0 or old.named or names(self.signed, old.booking)
+        ordered = ordered or orders(self.signed, old.booking, self.ram, self.clock)
         if not (asked or ordered or new.booking is not None):
             self.fail("ended_by_nobody", "no driver, order or other booking")
-
-    def _names(self, booking: Booking | None) -> bool:
-        """Whether what is being dealt with names it, late or not: the module need not know that it is late."""
-        ordered = self.signed if isinstance(self.signed, Order) else None
-        return ordered is not None and booking is not None and ordered.booking_id == booking.booking_id
 
     def _late(self, tenure: Tenure) -> None:
         """CUT-4, and the same for an ordered end: one second after its conditions hold, no booking is alive."""
@@ -388,28 +353,29 @@ class Auditor:
             self.fail("order_not_carried_out", "ordered to end and parked for longer than a second")
 
     # ------------------------------------------------------------ actions
-    def _ordered(self, effect: Actuate, old: Tenure, new: Tenure, event: Event, booting: bool) -> None:
+    def _ordered(self, effect: Actuate, held: list[Tenure], event: Event, booting: bool) -> None:
         """An action is ordered: who asked for it?"""
+        old, new = held[0], held[-1]
         match effect.action:
             case Action.ARM_IMMOBILISER:
                 self._takes(old, event, booting)
             case Action.LOCK:
-                self._locks(old, new)
+                self._locks(held)
             case Action.RELEASE_IMMOBILISER if not effect.command_id:
                 if not (booting and old.booking is not None and old.released):
                     self.fail("released_without_command", f"at {type(event).__name__}")
             case _:
                 self._gives(effect, new)
 
-    def _locks(self, old: Tenure, new: Tenure) -> None:
+    def _locks(self, held: list[Tenure]) -> None:
         """The module never locks by itself (CUT-7)."""
         cause = self.cause
         booking = None if cause is None else self.sessions.get(cause.link)
         if cause is None or cause.request.operation not in (Operation.LOCK, Operation.END_BOOKING):
             self.fail("locked_by_itself", "nobody asked")
             return
-        # A request may also be what starts its booking.
-        admitted = {tenure.booking.booking_id for tenure in (old, new) if tenure.booking is not None}
+        # A request may also be what starts its booking, and the same request may end it.
+        admitted = {tenure.booking.booking_id for tenure in held if tenure.booking is not None}
         if booking is None or booking.booking_id not in admitted:
             self.fail("locked_without_admission", "somebody without the car asked")
 
@@ -583,9 +549,8 @@ class Auditor:
 
     def comes_to(self, place: int) -> None:
         """The car has come to another place."""
-        for tenure in (self.ram, self.disk):
-            if tenure.booking is not None and tenure.booking.role is not Role.OWNER:
-                self.secret.add(place)
+        if self.hidden:
+            self.secret.add(place)
 
     def published(self, channel: str, payload: bytes) -> None:
         """PRV-1, PRV-6: something goes to where the owner can read it."""

@@ -28,6 +28,8 @@ class TrueClock:
         self.lag_ms = 0
         """How far the floor was behind at the boot: so slow the module may be, never slower."""
         self.errors: list[tuple[str, int]] = []
+        self.told = False
+        """Whether anybody has said the time since the boot."""
         self.powered_ms = 0
 
     def booted(self, floor_ms: int) -> None:
@@ -36,9 +38,11 @@ class TrueClock:
         self.since_ms = self.world.heap.now
         self.lag_ms = max(0, self.world.utc_ms - floor_ms)
         self.errors = []
+        self.told = False
 
     def offered(self, source: str, error_ms: int) -> None:
         """A source speaks, that much wrong (positive: fast)."""
+        self.told = True
         if (source, error_ms) not in self.errors:
             self.errors.append((source, error_ms))
 

@@ -87,6 +87,13 @@ DEFECTS: Final = (
         "A revoked token that has not been used yet still opens.",
     ),
     Defect(
+        "cancellation_forgotten",
+        "bookings",
+        "draft.keep(ledger.bury(draft.durable, cancelled, clock.floor(draft.state.clock, draft.now)))",
+        "pass",
+        "An end order for a booking that has not begun is forgotten.",
+    ),
+    Defect(
         "list_leaves_the_running",
         "bookings",
         "request_end(draft, EndReason.REVOKED)",
@@ -109,9 +116,9 @@ DEFECTS: Final = (
     ),
     Defect(
         "floor_is_time",
-        "admit",
-        "if latest is None:",
-        "if latest is None and opens_ms < 0:",
+        "clock",
+        "return floor(clock, now), None",
+        "return floor(clock, now), floor(clock, now)",
         "Without any clock, the floor is taken for the time.",
     ),
     Defect(

@@ -58,7 +58,7 @@ FAULTS: Final = _names(
 ATTACKS: Final = _names(
     """
     flood forge stale foreign early epoch naked gone_link replay_order replay_list replay_time forged_nothing
-    reuse_command other_outcome no_permission withdrawn
+    reuse_command other_outcome no_permission withdrawn cancelled
     """
 )
 

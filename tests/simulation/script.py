@@ -24,15 +24,17 @@ AIMS: Final = {
     "booted": "power silent rtc_lost gnss_lost link_loss key_drive",
     "asked": "link_loss power cut_before_commit cut_after_commit disk_full dead mute slow silent doors reuse_command",
     "started": "gnss_spoof network_wrong far_future power order_end revoke rival rebind disk_full broker_drop "
-    "link_loss other_outcome rtc_wrong",
-    "unlocked": "power cut_before_commit cut_after_commit link_loss mute dead reuse_command naked gone_link",
-    "released": "card_lost card_rolled_back power cut_before_commit cut_after_commit mute dead slow zero "
+    "order_end link_loss other_outcome rtc_wrong",
+    "unlocked": "power power power cut_before_commit cut_after_commit link_loss mute dead reuse_command naked "
+    "gone_link",
+    "released": "card_lost card_rolled_back power power power cut_before_commit cut_after_commit mute dead slow zero "
     "order_end silent link_loss gone_link",
     "armed": "dead mute slow power key_drive",
-    "overdue": "gnss_spoof network_wrong power rival rtc_wrong rtc_lost zero broker_down gnss_spoof revoke",
+    "overdue": "gnss_spoof gnss_spoof network_wrong network_wrong power rival rival rival rtc_wrong rtc_lost zero "
+    "broker_down revoke",
     "near_cutoff": "power silent disk_full rtc_wrong rtc_lost gnss_spoof network_wrong cut_before_commit zero "
     "link_loss unknown rival far_future",
-    "pending": "zero nan unknown negative dim silent power rtc_wrong order_end broker_drop disk_full",
+    "pending": "dim zero nan unknown negative dim silent power rtc_wrong order_end broker_drop disk_full",
     "cut": "card_lost card_rolled_back power cut_before_commit cut_after_commit stale dead rival "
     "replay_order disk_full broker_drop",
     "ended": "card_lost card_rolled_back power cut_before_commit cut_after_commit stale rival broker_drop "
@@ -40,12 +42,12 @@ AIMS: Final = {
     "ordered": "power zero silent cut_before_commit nan replay_order revoke",
     "hung_up": "stale gone_link naked rival",
     "published": "broker_drop power cut_before_commit cut_after_commit broker_down",
-    "connected": "broker_drop rival network_wrong replay_order power",
+    "connected": "broker_drop rival network_wrong replay_order power withdrawn cancelled",
     "nonce": "replay_time replay_time power link_loss forged_nothing",
     "drove_off": "rtc_fast rtc_fast far_future rtc_wrong zero dim power silent order_end nan gnss_lost revoke "
     "disk_full rival",
     "parked": "silent rival zero power unknown order_end doors gnss_lost",
-    "moving_overdue": "dim zero power silent nan negative rival order_end rtc_wrong rtc_lost",
+    "moving_overdue": "dim dim zero power silent nan negative rival order_end rtc_wrong rtc_lost",
     "committed": "power",
 }
 """At which moment which trouble is most likely to hurt."""
@@ -101,7 +103,7 @@ def _settings(rng: Random) -> tuple[int, ...]:
         int(not blind and rng.random() < 0.8),
         int(not blind and rng.random() < 0.8),
         int(not blind and rng.random() < 0.9),
-        rng.choice((160, 160, 2_000)),
+        rng.choice((160, 2_000)),
     )
 
 

@@ -21,7 +21,7 @@ from tests.simulation.play import play
 from tests.simulation.reached import ATTACKS as WANTED_ATTACKS
 from tests.simulation.reached import CODES, EVENTS, MOMENTS, RULES, RULES_OF_THE_CORE, missing, wanted
 from tests.simulation.reached import FAULTS as WANTED_FAULTS
-from tests.simulation.script import AIMS, script
+from tests.simulation.script import AIMS, Operation, script
 from tests.simulation.shrink import load, shrink, store
 
 NAMES: Final = {defect.name: defect for defect in DEFECTS}
@@ -54,6 +54,23 @@ def test_taking_an_operation_away_leaves_the_others_as_they_were() -> None:
     fewer = operations[:7] + operations[8:]
     assert play(5, 2.0, fewer).violation == ("", "")
     assert [operation.number for operation in fewer][7] == 8
+
+
+@pytest.mark.req("ACC-5", "BKG-2", "BKG-7")
+def test_a_booking_that_comes_and_goes_in_one_step_has_had_the_car() -> None:
+    """Its start found the disk full; when its phone asks for the end again, that brings it in and ends it."""
+    hour = 3_600_000
+    operations = [
+        Operation(0, 0, "settings", (0, 10_000, 1, 1, 1, 160)),
+        Operation(1, hour, "fault", ("disk_full",)),
+        Operation(2, hour + 100, "fault", ("rival",)),
+        Operation(3, hour - 6_000, "fault", ("key_locks",)),
+    ]
+    story: list[str] = []
+    assert play(8, 0.1, operations, story.append).violation == ("", "")
+    assert any("booking.started" in line and "booking.ended" in line for line in story)
+    with planted(NAMES["start_not_logged"]):
+        assert play(8, 0.1, operations).violation[0] == "usage_log_lies"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,3 +161,8 @@ def test_a_campaign_goes_on_where_it_was_stopped_and_says_what_it_has_not_seen(
     assert both.failures == []
     assert both.missing
     assert any("violations" in line for line in both.lines())
+
+
+def test_every_planted_defect_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "simulation.md").read_text()
+    assert [name for name in NAMES if f"| `{name}` |" not in page] == []
