@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from firmware import VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,7 +24,7 @@ app = App(
     help="An in-car sharing module as a program.",
     help_epilogue="Exit codes: 0 done, or stopped as asked, 1 internal error, 2 wrong usage, 3 the usage log is not "
     "whole, 4 no radio, 6 configuration or stored state, 130 interrupted.",
-    version="0.1.0",
+    version=VERSION,
 )
 
 log = App(name="log", help="The usage log: who had the car from when to when. The module may be running.")

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
+from firmware import VERSION, discovery
 from firmware.adapters.ble.bumble_radio import BumbleRadio
 from firmware.adapters.ble.transport import OpenController, open_moniker
 from firmware.adapters.clocks import SystemClock
@@ -22,7 +23,7 @@ from firmware.config import STATE_FILE, BrokerTable, Config, ConfigError, read_p
 from firmware.core.events import TimeOffered
 from firmware.core.state import Profile
 from firmware.gateway import Gateway
-from firmware.ports import Entropy
+from firmware.ports import Entropy, Publication
 from firmware.pump import Observer, Pump
 from firmware.simulated.car import Car
 from firmware.simulated.route import Route, Waypoint
@@ -124,6 +125,11 @@ async def run(config: Config, observer: Observer | None = None) -> None:
         await _until_stopped(pump, first)
 
 
+def announced(table: BrokerTable, module_id: bytes) -> tuple[Publication, ...]:
+    """What a module says of itself on every connection."""
+    return (discovery.config(module_id, VERSION),) if table.home_assistant else ()
+
+
 def _broker(config: Config, provisioning: Provisioning) -> MqttBroker | None:
     if config.broker is None:
         return None
@@ -133,6 +139,7 @@ def _broker(config: Config, provisioning: Provisioning) -> MqttBroker | None:
             provisioning.module_id,
             entropy=os.urandom,
             noted=lambda line: log.info("broker", note=line),
+            announced=announced(config.broker, provisioning.module_id),
         )
     except BrokerMisconfigured as error:
         raise ConfigError(f"[broker]: {error} (here: tls_ca, tls_cert, tls_key)") from None

@@ -14,6 +14,7 @@ port = 1883
 tls_ca = "ca.pem"                    # these three for any broker that is not on loopback
 tls_cert = "module.pem"
 tls_key = "module.key"
+home_assistant = false               # true: the car appears on Home Assistant's dashboard by itself
 
 [clock]
 battery_backed = true                # false on a Raspberry Pi without one: time comes from satellites or a phone
@@ -64,13 +65,14 @@ class BleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BrokerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[broker]`."""
+    """`[broker]`. `home_assistant`: the module announces itself by MQTT discovery; the broker has to let it."""
 
     host: Name
     port: Port = 1883
     tls_ca: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    home_assistant: bool = False
 
 
 class ClockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from firmware import discovery
 from firmware.config import read_config
 from firmware.ports import BrokerUnavailable, Publication
 from host_tools.backend import pki
@@ -53,9 +54,15 @@ class Site:
         rights = [line for line in lines[:listener] if line.startswith("acl_file ")]
         return Broker(anonymous=False, settings=(*rights, *lines[listener + 1 :]))
 
-    def module(self, broker: Broker, name: bytes, module_id: bytes | None = None) -> RunningModule:
+    def module(
+        self,
+        broker: Broker,
+        name: bytes,
+        module_id: bytes | None = None,
+        announced: tuple[Publication, ...] = (),
+    ) -> RunningModule:
         """Module `module_id` with the certificate of module `name`."""
-        return self._module(broker, module_id or name, self.directory / name.hex() / "module")
+        return self._module(broker, module_id or name, self.directory / name.hex() / "module", announced)
 
     def stranger(self, broker: Broker, issued: Issued, module_id: bytes = ONE) -> RunningModule:
         """A module with a certificate of one's own making."""
@@ -63,10 +70,13 @@ class Site:
         write(place, issued)
         return self._module(broker, module_id, place)
 
-    def _module(self, broker: Broker, module_id: bytes, place: Path) -> RunningModule:
+    def _module(
+        self, broker: Broker, module_id: bytes, place: Path, announced: tuple[Publication, ...] = ()
+    ) -> RunningModule:
         return RunningModule(
             broker.port,
             module_id=module_id,
+            announced=announced,
             ca=str(self.directory / "ca.pem"),
             certificate=f"{place}.pem",
             key=f"{place}.key",
@@ -186,12 +196,15 @@ async def test_a_module_publishes_nothing_on_topics_that_are_not_its_own(site: S
 
 @pytest.mark.req("TEL-8")
 async def test_a_module_announces_itself_to_home_assistant_and_nobody_else(site: Site, broker: Broker) -> None:
-    own = f"homeassistant/device/sharebox/{ONE.hex()}/config"
+    own = discovery.config(ONE, "1.2.3")
     ear = Ear(broker, site.tls("watcher"))
-    async with ear.subscription, site.module(broker, ONE) as module:
+    async with ear.subscription, site.module(broker, ONE, announced=(own,)) as module:
         await module.connected()
-        await module.publish(Publication(own, b"{}", retain=True))
-        await ear.saw(own, b"{}")
+        await ear.saw(own.topic, own.payload)
+    other = discovery.config(OTHER, "1.2.3")
+    async with site.module(broker, ONE, announced=(other,)) as module:
+        await module.connected()
+        assert "is announced no more" in module.notes[0]
 
 
 @pytest.mark.req("TEL-8")

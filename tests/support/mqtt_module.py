@@ -32,7 +32,14 @@ def told(channel: Channel, payload: bytes, *, retain: bool = False) -> Publicati
 class RunningModule:
     """`async with` starts the client, and cancels it at the end. Pauses are noted, and cut short to 10 ms."""
 
-    def __init__(self, port: int, *, module_id: bytes = MODULE_ID, **settings: object) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        module_id: bytes = MODULE_ID,
+        announced: tuple[Publication, ...] = (),
+        **settings: object,
+    ) -> None:
         values = {"host": "127.0.0.1", "port": port, "will_delay_s": 0, "answer_s": 5.0, **settings}
         self.calls: list[str] = []
         self.orders: asyncio.Queue[bytes] = asyncio.Queue()
@@ -50,6 +57,7 @@ class RunningModule:
             entropy=os.urandom,
             sleep=self._sleep,
             noted=self.notes.append,
+            announced=announced,
         )
         self._task: asyncio.Task[None] | None = None
 

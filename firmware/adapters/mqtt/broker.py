@@ -20,7 +20,11 @@ MAX_ORDER_BYTES: Final = 4096
 
 
 class MqttBroker:
-    """Raises BrokerMisconfigured. `sleep` takes seconds; `noted` gets one line when a connection fails or ends."""
+    """Raises BrokerMisconfigured. `sleep` takes seconds; `noted` gets one line when a connection fails or ends.
+
+    `announced` goes out on every connection, after `online` and before anything else. A broker that refuses it is not
+    asked again: nothing depends on it.
+    """
 
     def __init__(
         self,
@@ -30,8 +34,10 @@ class MqttBroker:
         entropy: Entropy,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         noted: Callable[[str], None] = lambda _: None,
+        announced: tuple[Publication, ...] = (),
     ) -> None:
         self._settings = settings
+        self._announced = announced
         self._tls: ssl.SSLContext | None = tls_context(settings)
         self._module_id = module_id
         self._order_topic = topic(module_id, Channel.ORDER)
@@ -91,7 +97,7 @@ class MqttBroker:
     ) -> End:
         connection = Connection(self._settings, self._tls, self._module_id, arrived)
         try:
-            end = await connection.open()
+            end = await connection.open() or await self._announce(connection)
             if end is None:
                 end = await self._stay(connection, connected, lost)
         finally:
@@ -99,6 +105,20 @@ class MqttBroker:
         if connection.bug is not None:
             raise connection.bug
         return end
+
+    async def _announce(self, connection: Connection) -> End | None:
+        """None when it is done."""
+        try:
+            for publication in self._announced:
+                await connection.send(publication)
+        except BrokerUnavailable:
+            end = await connection.ended()
+            if not end.refused:
+                return end
+            topics = ", ".join(publication.topic for publication in self._announced)
+            self._announced = ()
+            return End(f"{end.reason}; {topics} is announced no more")
+        return None
 
     async def _stay(self, connection: Connection, connected: Callable[[], None], lost: Callable[[], None]) -> End:
         since_s = asyncio.get_running_loop().time()

@@ -1,15 +1,17 @@
 """The wiring: which radio, car, store and broker a module gets from its files."""
 
 import asyncio
+import json
 import os
 import signal
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from firmware import app
+from firmware import VERSION, app
 from firmware.adapters.store import SqliteStore
 from firmware.config import BrokerTable, ConfigError
 from firmware.core.effects import Effect
@@ -22,6 +24,7 @@ from host_tools.radio.hub import Hub
 from protocol import tokens
 from protocol.errors import Code
 from tests.support import credentials
+from tests.support.command import ROOT
 from tests.support.module_files import PROVISIONING, config
 
 real = pytest.mark.asyncio(loop_factories=["real"])
@@ -115,6 +118,17 @@ async def test_the_broker_of_the_file_is_tried(tmp_path: Path) -> None:
         await asyncio.wait({running})
     (note,) = (str(line["note"]) for line in logged if line["event"] == "broker")
     assert note.startswith("broker 127.0.0.1:9: ")
+
+
+def test_a_module_announces_itself_when_the_file_says_so() -> None:
+    assert app.announced(BrokerTable("127.0.0.1"), credentials.MODULE_ID) == ()
+    (publication,) = app.announced(BrokerTable("127.0.0.1", home_assistant=True), credentials.MODULE_ID)
+    assert json.loads(publication.payload)["dev"]["sw"] == VERSION
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == VERSION
 
 
 @real

@@ -32,7 +32,7 @@ def test_the_description_is_a_file_that_works(tmp_path: Path) -> None:
     assert read_config(file) == Config(
         ModuleTable("provisioning.json", "state"),
         BleTable("virtual", 6402),
-        BrokerTable("127.0.0.1", 1883, "ca.pem", "module.pem", "module.key"),
+        BrokerTable("127.0.0.1", 1883, "ca.pem", "module.pem", "module.key", home_assistant=False),
         VehicleTable("simulated", 48.1375, 11.5755),
         ClockTable(battery_backed=True),
         str(tmp_path),
