@@ -405,12 +405,12 @@ def test_records_that_waited_go_out_together_as_they_would_have_alone() -> None:
 
 
 def test_the_health_says_nothing_of_the_car() -> None:
-    state = replace(a_state(BEGINS_MS, counters=Counters(boot=6)), booted_at_ms=NOW - 61_999)
+    state = replace(a_state(BEGINS_MS, counters=Counters(boot=6)), booted_at_ms=NOW - 3_600_999)
     full = telemetry.StoreCondition.FULL
     message = reporting.health_message(state, NOW, queued=3, dropped=2, store=full, version="1.2")
     assert json.loads(message.payload) == {
         "time": "2026-09-21T14:13:20.000Z",
-        "uptime_s": 61,
+        "uptime_s": 3_600,
         "boot": 6,
         "queued": 3,
         "dropped": 2,
@@ -418,7 +418,11 @@ def test_the_health_says_nothing_of_the_car() -> None:
         "version": "1.2",
     }
     assert (message.channel, message.retain, message.expiry_s) == (Channel.HEALTH, True, 900)
-    assert message.attributes == of_event("6-health-61", "module.health", "2026-09-21T14:13:20.000Z")
+    assert message.attributes == of_event("6-health-3600", "module.health", "2026-09-21T14:13:20.000Z")
+
+
+def test_a_health_that_did_not_come_three_times_is_no_news_any_more() -> None:
+    assert (reporting.HEALTH_EVERY_MS, reporting.HEALTH_LASTS_S) == (300_000, 900)
 
 
 def test_an_age_is_never_negative() -> None:
