@@ -18,7 +18,7 @@ from host_tools.backend.reading import COUNTED, Received, Value, decode, stamp_o
 from protocol.errors import one_line
 from protocol.telemetry import Channel, EventKind, Health, Online, encode
 
-KEEP: Final = 1_000_000
+KEEP: Final = 500_000
 """Records, about 300 MB."""
 
 _APPLICATION: Final = 0x53424831  # "SBH1"
@@ -43,6 +43,7 @@ CREATE TABLE reports (
     error TEXT NOT NULL
 );
 CREATE UNIQUE INDEX numbered ON reports (module, channel, line, seq) WHERE seq IS NOT NULL;
+CREATE INDEX others ON reports (module, channel, id) WHERE seq IS NULL;
 CREATE INDEX made ON reports (made_ms);
 CREATE TABLE listened (since_ms INTEGER NOT NULL);
 """
@@ -224,7 +225,7 @@ class Archive:
     def _is_known(self, module: str, channel: Channel, report: str) -> bool:
         """What the broker retains is heard again by everybody who begins to listen."""
         last = self._database.execute(
-            "SELECT report FROM reports WHERE module = ? AND channel = ? ORDER BY id DESC LIMIT 1",
+            "SELECT report FROM reports WHERE module = ? AND channel = ? AND seq IS NULL ORDER BY id DESC LIMIT 1",
             (module, channel.value),
         ).fetchone()
         return last is not None and last[0] == report

@@ -15,11 +15,13 @@ from firmware.config import read_config
 from firmware.ports import BrokerUnavailable, Publication
 from host_tools.backend import pki
 from host_tools.backend.broker import Broker, Kind, find_broker
-from host_tools.backend.ingest import IngestError, Raw, Subscription
+from host_tools.backend.ingest import Raw, Subscription
 from host_tools.backend.pki import Authority, Issued
+from host_tools.cli.exits import Exit
 from host_tools.cli.main import main
 from host_tools.phone.keyring import read_key
 from protocol.telemetry import Channel, topic
+from tests.support.command import in_loop
 from tests.support.mqtt_module import RunningModule
 
 pytestmark = pytest.mark.asyncio(loop_factories=["real"])
@@ -268,9 +270,6 @@ async def test_without_a_certificate_nobody_gets_in(site: Site, broker: Broker) 
     async with RunningModule(broker.port, ca=str(site.directory / "ca.pem")) as module:
         assert await module.pausing() >= LONG_S
         assert "certificate" in module.notes[0].lower()
-    bare = ssl.create_default_context(cafile=str(site.directory / "ca.pem"))
-    with pytest.raises(IngestError, match="cannot be listened to"):
-        await Subscription(broker.host, broker.port, "#", lambda _: None, tls=bare).__aenter__()
 
 
 @pytest.mark.req("TEL-8", "TEL-6")
@@ -288,6 +287,36 @@ async def test_a_broker_that_cannot_prove_itself_gets_nothing(site: Site, kind: 
         assert await module.pausing() >= LONG_S
         assert "CERTIFICATE_VERIFY_FAILED" in module.notes[0]
         assert module.calls == []
+
+
+@pytest.mark.req("TEL-8", "TEL-3")
+async def test_the_tool_listens_with_the_files_that_it_made_and_with_no_others(
+    site: Site, broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["watch", "--broker", f"127.0.0.1:{broker.port}", "--json", "--timeout", "20"]
+
+    def files(name: str, kind: str = "client") -> list[str]:
+        place = site.directory / name
+        return [
+            *at,
+            "--tls-ca",
+            f"{place}/ca.pem",
+            "--tls-cert",
+            f"{place}/{kind}.pem",
+            "--tls-key",
+            f"{place}/{kind}.key",
+        ]
+
+    async with site.module(broker, ONE) as module:
+        await module.connected()
+        ran = await in_loop(capsys, *files("watcher"), "--count", "1")
+        assert (ran.code, ran.objects()[0]["module"]) == (0, ONE.hex())
+        issued = Authority.found(int(time.time())).client("backend", int(time.time()))
+        write(site.directory / "backend" / "client", issued)
+        ran = await in_loop(capsys, *files("backend"), "--count", "1")
+        assert ran.code == Exit.NOT_FOUND
+        assert "cannot be listened to" in ran.err
+        assert ran.err.count("\n") == 1
 
 
 @pytest.mark.req("TEL-8")
