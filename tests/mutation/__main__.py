@@ -58,6 +58,35 @@ class Memory:
             file.write(json.dumps([key, verdict]) + "\n")
 
 
+class Unsound(Exception):
+    """The tests fail by themselves: every verdict of theirs would be worthless."""
+
+
+@dataclass
+class Tests:
+    """What is known of the stages in this run."""
+
+    digests: dict[Stage, str] = field(default_factory=dict)
+    sound: set[Stage] = field(default_factory=set)
+
+    def key(self, job: Job, stage: Stage) -> str:
+        """What a verdict depends on: the mutant, its module, the tests."""
+        if stage not in self.digests:
+            self.digests[stage] = stage.digest(ROOT)
+        return f"{job.mutant.digest} {report.digest(job.source)} {self.digests[stage]}"
+
+    def must_pass(self, stage: Stage) -> None:
+        """The unharmed module passes."""
+        if stage in self.sound or not all((ROOT / path).exists() for path in stage.paths):
+            return
+        child = Child(None, ast.parse(""), "tests/mutation/nothing.py", stage)
+        while not child.poll():
+            wait([child])
+        if not child.passes:
+            raise Unsound(f"the tests fail by themselves: {' '.join(stage.paths)}")
+        self.sound.add(stage)
+
+
 def jobs(path: str) -> list[Job]:
     """All mutants of a module."""
     source = (ROOT / path).read_text("utf-8")
@@ -67,13 +96,13 @@ def jobs(path: str) -> list[Job]:
 
 def judge(waiting: list[Job], most: int, memory: Memory) -> Iterator[tuple[Job, str]]:
     """Each job with the name of the stage that killed it, or "" when it survived. `most` run at a time."""
-    digests: dict[tuple[str, ...], str] = {}
+    tests = Tests()
     running: list[Job] = []
     waiting = waiting[::-1]
     while waiting or running:
         while waiting and len(running) < most:
             job = waiting.pop()
-            verdict = _advance(job, memory, digests)
+            verdict = _advance(job, memory, tests)
             if verdict is None:
                 running.append(job)
             else:
@@ -82,7 +111,7 @@ def judge(waiting: list[Job], most: int, memory: Memory) -> Iterator[tuple[Job, 
             assert job.child is not None
             stage = job.left.pop(0)
             killed = stage.name if not job.child.passes else "survived"
-            memory.keep(job.mutant.path, _key(job, stage, digests), killed)
+            memory.keep(job.mutant.path, tests.key(job, stage), killed)
             running.remove(job)
             job.left.insert(0, stage)
             waiting.append(job)
@@ -90,11 +119,12 @@ def judge(waiting: list[Job], most: int, memory: Memory) -> Iterator[tuple[Job, 
             wait([job.child for job in running if job.child is not None])
 
 
-def _advance(job: Job, memory: Memory, digests: dict[tuple[str, ...], str]) -> str | None:
+def _advance(job: Job, memory: Memory, tests: Tests) -> str | None:
     """What is known of it already; None: its next stage has been started."""
     while job.left:
-        known = memory.known.get(_key(job, job.left[0], digests))
+        known = memory.known.get(tests.key(job, job.left[0]))
         if known is None:
+            tests.must_pass(job.left[0])
             job.child = Child(job.mutant, job.tree, job.mutant.path, job.left[0])
             return None
         if known != "survived":
@@ -103,30 +133,10 @@ def _advance(job: Job, memory: Memory, digests: dict[tuple[str, ...], str]) -> s
     return ""
 
 
-def _key(job: Job, stage: Stage, digests: dict[tuple[str, ...], str]) -> str:
-    if stage.paths not in digests:
-        digests[stage.paths] = stage.digest(ROOT)
-    return f"{job.mutant.digest} {report.digest(job.source)} {digests[stage.paths]}"
-
-
 def modules() -> list[str]:
     """What is mutated."""
     core = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "firmware/core").glob("*.py"))
     return [*core, "protocol/session.py", "protocol/tokens.py"]
-
-
-def sound(paths: list[str], *, quick: bool) -> bool:
-    """Whether the unharmed modules pass: else every verdict would be worthless."""
-    for stage in dict.fromkeys(stage for path in paths for stage in stages(path)[: -1 if quick else None]):
-        if not all((ROOT / path).exists() for path in stage.paths):
-            continue
-        child = Child(None, ast.parse(""), "tests/mutation/nothing.py", stage)
-        while not child.poll():
-            wait([child])
-        if not child.passes:
-            sys.stderr.write(f"mutation: the tests fail by themselves: {' '.join(stage.paths)}\n")
-            return False
-    return True
 
 
 def main() -> int:
@@ -143,8 +153,6 @@ def main() -> int:
         if path not in modules():
             parser.error(f"{path} is not mutated; choose from {' '.join(modules())}")
     preload()
-    if not sound(paths, quick=wanted.quick):
-        return 1
     waiting = [job for path in paths for job in jobs(path)]
     reasons = report.read_reasons()
     for job in waiting:
@@ -152,12 +160,16 @@ def main() -> int:
             job.left.pop()
     verdicts: list[Verdict] = []
     begun = time.monotonic()
-    for job, killer in judge(waiting, wanted.jobs, Memory(wanted.kept)):
-        verdicts.append(Verdict(job.mutant, killer, "" if killer else reasons.get(job.mutant.name, "")))
-        if verdicts[-1].open:
-            print(f"{job.mutant.path}:{job.mutant.line}: survives: {job.mutant.name.partition(' ')[2]}", flush=True)
-        if len(verdicts) % 100 == 0:
-            print(f"{len(verdicts)} of {len(waiting)} after {time.monotonic() - begun:.0f} s", flush=True)
+    try:
+        for job, killer in judge(waiting, wanted.jobs, Memory(wanted.kept)):
+            verdicts.append(Verdict(job.mutant, killer, "" if killer else reasons.get(job.mutant.name, "")))
+            if verdicts[-1].open:
+                print(f"{job.mutant.path}:{job.mutant.line}: survives: {job.mutant.name.partition(' ')[2]}", flush=True)
+            if len(verdicts) % 100 == 0:
+                print(f"{len(verdicts)} of {len(waiting)} after {time.monotonic() - begun:.0f} s", flush=True)
+    except Unsound as error:
+        sys.stderr.write(f"mutation: {error}\n")
+        return 1
     print(report.table(verdicts), end="")
     stale = report.stale(reasons, verdicts, paths)
     for name in stale:

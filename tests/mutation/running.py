@@ -87,11 +87,12 @@ def _helpers(file: Path, root: Path) -> set[Path]:
 
 
 def stages(path: str) -> tuple[Stage, ...]:
-    """Who looks for the mutants of a module: its own tests, those of its neighbours, then the stories."""
-    own = Stage("own tests", (test_file(path),), 10)
+    """Who looks for the mutants of a module: its own tests, those of its neighbours, then the stories. Each limit is
+    five times and more what they take."""
+    own = Stage("own tests", (test_file(path),), 4)
     if path.startswith("protocol/"):
-        return own, Stage("neighbours", PROTOCOL, 20), Stage("properties", ("tests/property/protocol",), 120)
-    return own, Stage("neighbours", CORE, 20), Stage("stories", ("tests/stories", "tests/property/firmware"), 240)
+        return own, Stage("neighbours", PROTOCOL, 10), Stage("properties", ("tests/property/protocol",), 60)
+    return own, Stage("neighbours", CORE, 8), Stage("stories", ("tests/stories", "tests/property/firmware"), 180)
 
 
 def preload() -> None:
