@@ -19,6 +19,9 @@ MAX_PACKET_BYTES: Final = 256 * 1024
 MAX_QUEUED: Final = 10_000
 """Messages that the broker keeps for somebody who is away."""
 
+AUTOSAVE_S: Final = 60
+"""What is retained or kept for somebody survives a power cut of the broker when it is older than this."""
+
 
 @unique
 class Role(StrEnum):
@@ -63,6 +66,7 @@ def configuration(directory: Path, port: int, hosts: Sequence[str], user: str) -
         "persistence true",
         f"persistence_location {at}/",
         "persistence_file broker.db",
+        f"autosave_interval {AUTOSAVE_S}",
         f"max_packet_size {MAX_PACKET_BYTES}",
         f"max_queued_messages {MAX_QUEUED}",
         "allow_anonymous false",

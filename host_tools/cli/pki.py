@@ -73,7 +73,7 @@ def init(
     write_new(directory / AUTHORITY, pki.certificate_pem(authority.certificate), 0o644)
     write_key(directory / BROKER_KEY, broker.private)
     write_new(directory / BROKER, pki.certificate_pem(broker.certificate), 0o644)
-    write_new(directory / RIGHTS, rights.acl_patterns().encode(), 0o644)
+    write_new(directory / RIGHTS, rights.acl_patterns().encode(), 0o600)
     configuration = rights.configuration(directory, port, hosts, getpass.getuser())
     write_new(directory / CONFIGURATION, configuration.encode(), 0o644)
     output = shown.output()
@@ -159,7 +159,7 @@ def client(
         )
     issued = _issue(directory, place, "client", lambda authority, now_s: authority.client(name, now_s, lasts_s))
     if wanted not in known:
-        write_replacing(directory / RIGHTS, (known + wanted).encode(), 0o644)
+        write_replacing(directory / RIGHTS, (known + wanted).encode(), 0o600)
     output = shown.output()
     fields: dict[str, object] = {"client": name, "role": role.value, "host": host, "port": port}
     _made(output, "client", place, issued.certificate, fields)

@@ -58,6 +58,7 @@ def test_everything_that_a_broker_needs_is_made_and_keys_are_private(run: Run) -
         "mosquitto.conf",
     ]
     assert mode("pki/ca.key") == mode("pki/broker.key") == 0o600
+    assert mode("pki/acl") == 0o600, "newer brokers refuse rights that everybody may read"
     assert "listener 9883\n" in Path("pki/mosquitto.conf").read_text()
 
 
@@ -88,6 +89,7 @@ def test_a_client_gets_its_rights_once(run: Run) -> None:
     run.good("client", "ha", "--role", "reader", "--for", "4w")
     acl = Path("pki/acl").read_text()
     assert acl.count("user backend\n") == acl.count("user ha\n") == 1
+    assert mode("pki/acl") == 0o600
     for name in ("ca.pem", "client.pem", "client.key"):
         Path("pki/ha", name).unlink()
     run.good("client", "ha", "--role", "reader")
