@@ -112,7 +112,7 @@ class Stamp(msgspec.Struct, frozen=True):
     """When a record was made."""
 
     seq: Annotated[int, _described("counts without gaps per channel, over boots too", minimum=1)]
-    boot: Annotated[int, _described("number of the boot that made it", minimum=1)]
+    boot: Annotated[Count, msgspec.Meta(description="number of the boot that made it, 0 before they were counted")]
     time: Instant
     time_quality: Annotated[str, _described("how far the time can be trusted", enum=["synced", "holdover", "floor"])]
     age_s: Annotated[Seconds, msgspec.Meta(description="when it was sent")] = 0.0

@@ -12,7 +12,7 @@ import pytest
 from pytest_asyncio.plugin import is_async_test
 
 from host_tools.virtual_time import VirtualTimeLoop
-from tests.support import guards, matrix
+from tests.support import asyncapi, guards, interface, matrix
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "virtual": VirtualTimeLoop,
@@ -21,6 +21,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 network = guards.LoopbackOnly()
 network.install()
+interface.install()
 
 # The same inputs on every machine, and no verdict that depends on how busy the machine is.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -69,9 +70,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(autouse=True)
 def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Set up before every other fixture, so it looks after all of them are gone."""
+    interface.watch.made_up = request.node.get_closest_marker("made_up_messages") is not None
     if is_async_test(request.node):
         request.getfixturevalue("_ends_its_tasks")
     yield
+    unlike = interface.watch.take_faults()
+    if unlike:
+        pytest.fail(f"not as {asyncapi.DOCUMENT} has it: {'; '.join(unlike)}", pytrace=False)
     refused = network.take_refused()
     if refused:
         pytest.fail(f"traffic outside loopback: {', '.join(refused)}", pytrace=False)

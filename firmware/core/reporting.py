@@ -234,7 +234,7 @@ def slot_message(state: State, now: int) -> Message | None:
     if slot.acknowledged or not may_leave(state, reveals_position=slot.point is not None):
         return None
     if slot.point is None:
-        return Message(Channel.POSITION, b"", retain=True)
+        return Message(Channel.POSITION, b"", retain=True, content_type="")
     utc_ms, quality = clock.utc(state.clock, now), clock.quality(state.clock, now).value
     made = Record(seq=slot.version, boot=state.durable.counters.boot, utc_ms=utc_ms, quality=quality)
     payload = _position(state, now, made, slot.point, parking=slot.parking)

@@ -15,7 +15,7 @@ from tests.support.cable import Cable
 from tests.support.certificates import Authority
 from tests.support.mqtt_module import MODULE_ID, RunningModule, told
 
-pytestmark = pytest.mark.asyncio(loop_factories=["real"])
+pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.made_up_messages]
 
 OTHER_ID = MODULE_ID[::-1]
 LONG_S = 900.0

@@ -14,7 +14,7 @@ from protocol.telemetry import Channel, topic
 from tests.support.cable import Cable
 from tests.support.mqtt_module import MODULE_ID, ROOT, STANDALONE, RunningModule, told
 
-pytestmark = pytest.mark.asyncio(loop_factories=["real"])
+pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.made_up_messages]
 
 ONLINE = topic(MODULE_ID, Channel.ONLINE)
 EVENT = topic(MODULE_ID, Channel.EVENT)

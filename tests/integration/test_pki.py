@@ -24,7 +24,7 @@ from protocol.telemetry import Channel, topic
 from tests.support.command import in_loop
 from tests.support.mqtt_module import RunningModule
 
-pytestmark = pytest.mark.asyncio(loop_factories=["real"])
+pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.made_up_messages]
 
 ONE = bytes.fromhex("a1b2c3d4e5f60718")
 OTHER = ONE[::-1]

@@ -80,6 +80,7 @@ def judge() -> JudgingBroker:
     return judge
 
 
+@pytest.mark.made_up_messages
 async def test_a_lost_and_a_repeated_record_are_seen(judge: JudgingBroker) -> None:
     judge.arrived(published(Channel.TRACK, 1))
     with pytest.raises(Broken, match="a record was lost"):
@@ -101,6 +102,7 @@ async def test_a_backlog_is_judged_by_what_is_in_it(judge: JudgingBroker) -> Non
         judge.arrived(Publication(telemetry.topic(MODULE_ID, Channel.BACKLOG), telemetry.encode_backlog(entries)))
 
 
+@pytest.mark.made_up_messages
 @pytest.mark.parametrize("channel", [Channel.TRACK, Channel.POSITION])
 async def test_a_position_in_a_drivers_booking_is_seen(channel: Channel) -> None:
     judge = JudgingBroker(asyncio.Event(), Random(1), core.running)

@@ -37,6 +37,7 @@ from protocol.errors import Code, refuse
 from protocol.messages import Accepted, Done, Outcome, Reply
 from protocol.telemetry import Channel
 from tests.simulation.disk import Disk, PowerFailed, at_once
+from tests.support.interface import watch
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -273,6 +274,7 @@ class Device:
 
     def _send(self, message: reporting.Message, acknowledged: Callable[[], None]) -> None:
         self._sending = True
+        watch.said(self.profile.module_id, message)
         self.world.auditor.published(message.channel, message.payload)
         self.world.trace(message.payload)
         life = self.life

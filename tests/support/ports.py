@@ -31,6 +31,7 @@ from firmware.pump import Pump
 from protocol.messages import Push, Reply, Request
 from tests.support.core import BEGINS_MS, PROFILE, STANDING
 from tests.support.credentials import HANDSHAKE, SIGNER, TRUST
+from tests.support.interface import watch
 from tests.support.phone import Phone, chaos
 
 LAST_FRAGMENT = 0x40
@@ -135,6 +136,7 @@ class MemoryBroker:
         await asyncio.Event().wait()
 
     def publish(self, publication: Publication) -> "asyncio.Future[None]":
+        watch.sent(publication)
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[None] = loop.create_future()
         self.under_way.append((publication, acknowledged))

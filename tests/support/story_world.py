@@ -32,12 +32,14 @@ from firmware.core.events import (
     TokenPresented,
     VehicleSampled,
 )
+from firmware.core.reporting import Message
 from firmware.core.reports import Record
 from firmware.core.state import Durable, Profile, State
 from protocol.errors import Code, Role
 from protocol.messages import Access, Body, Nonce, Operation, Permission, Push, Request
 from protocol.telemetry import Channel
 from protocol.tokens import Booking, EndReceipt, Order, OrderKind, RevocationList, TimeAttestation
+from tests.support.interface import watch
 
 BASE_MS = int(datetime(2026, 11, 2, tzinfo=UTC).timestamp() * 1000)
 MODULE_ID = bytes.fromhex("5b0e000000000001")
@@ -280,7 +282,7 @@ class World:
         while self.broker_up and self.powered and self.state.broker_connected:
             message = reporting.slot_message(self.state, self.mono)
             if message is not None:
-                self._publish(message.channel, message.payload)
+                self._publish(message)
                 self.retained = message.payload
                 version = self.state.durable.slot.version
                 self.tell(PositionSlotAcknowledged(version))
@@ -289,13 +291,14 @@ class World:
             if not sendable:
                 break
             self.outbox.remove(sendable[0])
-            record = reporting.record_message(self.state, sendable[0], self.mono)
-            self._publish(record.channel, record.payload)
+            self._publish(reporting.record_message(self.state, sendable[0], self.mono))
         if self.broker_up and self.powered and self.state.broker_connected:
             assert not (self.secret and self.retained), "a position is retained during a driver's booking"
 
-    def _publish(self, channel: Channel, payload: bytes) -> None:
-        self.published.append((self.now, channel, payload))
+    def _publish(self, message: Message) -> None:
+        watch.said(self.state.profile.module_id, message)
+        payload = message.payload
+        self.published.append((self.now, message.channel, payload))
         assert not (self.secret and b"atitude" in payload), f"a position left during a driver's booking: {payload!r}"
         assert not re.search(b"[Ss]peed|[Hh]eading|[Ss]treet|[Cc]ell", payload), f"a track can be rebuilt: {payload!r}"
 

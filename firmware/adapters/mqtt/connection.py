@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware.adapters.mqtt.settings import BrokerSettings, own_address
 from firmware.ports import Arrived, BrokerUnavailable, Publication
-from protocol.telemetry import QOS, Channel, Online, encode, topic
+from protocol.telemetry import CONTENT_TYPE, QOS, Channel, Online, encode, topic
 
 T = TypeVar("T")
 
@@ -105,7 +105,9 @@ class Connection(aiomqtt.Client):
                 encode(Online(online=False)),
                 QOS,
                 retain=True,
-                properties=_properties(PacketTypes.WILLMESSAGE, WillDelayInterval=settings.will_delay_s),
+                properties=_properties(
+                    PacketTypes.WILLMESSAGE, WillDelayInterval=settings.will_delay_s, ContentType=CONTENT_TYPE
+                ),
             ),
             max_inflight_messages=MAX_IN_FLIGHT,
             tls_context=tls,
@@ -127,7 +129,7 @@ class Connection(aiomqtt.Client):
             for reason in granted:
                 if isinstance(reason, ReasonCode) and reason.is_failure:
                     return _because(reason, "the broker does not let this module subscribe")
-            await self.send(Publication(self._online_topic, encode(Online(online=True)), retain=True))
+            await self.send(self._presence(online=True))
         except aiomqtt.MqttCodeError as error:
             return _because(error.rc, "the connection was not made")
         except (aiomqtt.MqttError, ValueError) as error:
@@ -185,11 +187,14 @@ class Connection(aiomqtt.Client):
         del self._acknowledgements[mid]
         self._hand_over()
 
+    def _presence(self, *, online: bool) -> Publication:
+        return Publication(self._online_topic, encode(Online(online)), retain=True, content_type=CONTENT_TYPE)
+
     async def say_goodbye(self) -> None:
         """Tell the others, then disconnect. When that takes too long, the last will tells them."""
         try:
             async with asyncio.timeout(GOODBYE_S):
-                await self.send(Publication(self._online_topic, encode(Online(online=False)), retain=True))
+                await self.send(self._presence(online=False))
                 self._client.disconnect()
                 await self.ended()
         except (TimeoutError, BrokerUnavailable):

@@ -330,7 +330,7 @@ def test_the_slot_is_sent_when_it_may_leave() -> None:
 @pytest.mark.req("PRV-3")
 def test_a_withdrawal_is_an_empty_retained_message_and_may_always_leave() -> None:
     withdrawn = durably(running(), slot=Slot(5, acknowledged=False))
-    assert reporting.slot_message(withdrawn, NOW) == Message(Channel.POSITION, b"", True)
+    assert reporting.slot_message(withdrawn, NOW) == Message(Channel.POSITION, b"", True, content_type="")
 
 
 # ---------------------------------------------------------------- sending

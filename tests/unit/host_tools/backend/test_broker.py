@@ -12,6 +12,8 @@ from host_tools.backend.ingest import Recorder
 from protocol.telemetry import Channel, topic
 from tests.support.mqtt_module import MODULE_ID, ROOT, RunningModule, told
 
+pytestmark = pytest.mark.made_up_messages
+
 real_time = pytest.mark.asyncio(loop_factories=["real"])
 
 MOSQUITTO = find_broker()

@@ -11,6 +11,8 @@ from protocol.telemetry import Channel, encode, topic
 from tests.support.mqtt_module import MODULE_ID, RunningModule, told
 from tests.support.reports import OTHER_ID, backlog, event, state
 
+pytestmark = pytest.mark.made_up_messages
+
 
 @pytest.fixture
 async def broker() -> AsyncIterator[Broker]:

@@ -7,6 +7,8 @@ from protocol.telemetry import Channel
 from tests.support.mqtt_module import RunningModule, told
 from tests.support.scripted_broker import Peer, ScriptedBroker
 
+pytestmark = pytest.mark.made_up_messages
+
 ANNOUNCEMENT = Publication("dashboard/config", b"{}", retain=True)
 
 

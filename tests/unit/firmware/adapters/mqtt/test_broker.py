@@ -12,6 +12,8 @@ from protocol.telemetry import Channel, topic
 from tests.support.mqtt_module import MODULE_ID, RunningModule, told
 from tests.support.scripted_broker import NOT_AUTHORIZED, Peer, ScriptedBroker
 
+pytestmark = pytest.mark.made_up_messages
+
 
 def closed_port() -> int:
     with socket.socket() as probe:

@@ -12,7 +12,7 @@ from protocol.telemetry import Channel, topic
 from tests.support.mqtt_module import MODULE_ID, RunningModule, told
 from tests.support.scripted_broker import CONNACK, Peer, ScriptedBroker
 
-pytestmark = pytest.mark.asyncio(loop_factories=["real"])
+pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.made_up_messages]
 
 ORDER_TOPIC = topic(MODULE_ID, Channel.ORDER).encode()
 
