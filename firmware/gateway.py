@@ -19,13 +19,14 @@ from firmware.core.events import (
     TokenPresented,
 )
 from firmware.ports import Entropy, LinkId
-from protocol import credential, framing, keys, messages, tokens
+from protocol import credential, framing, keys, messages, orders, telemetry, tokens
 from protocol.credential import Credential
 from protocol.edhoc import EdhocError, Responder
 from protocol.errors import Code, ProtocolError, Refusal, refuse
 from protocol.framing import FramingError, Reassembler
 from protocol.messages import MessageType, Operation, Push, Reply
 from protocol.session import SecureChannel, SessionError
+from protocol.telemetry import Channel
 from protocol.tokens import EndReceipt, Trust
 
 SEQUENCE_NUMBERS: Final = 64
@@ -227,15 +228,20 @@ class Gateway:
         """The signed end receipt (BKG-4)."""
         return tokens.mint_receipt(receipt, self._signing)
 
-    def order(self, payload: bytes) -> Event:
-        """What came on the order topic, as a fact: a verified order or list, or why it is none."""
+    def order(self, topic: str, payload: bytes, correlation: bytes) -> Event:
+        """What the broker delivered, as a fact: a verified order or list, or why it is none. Whatever it says on
+        another topic than that of this module's orders was not asked for."""
+        if len(correlation) > orders.MOST_CORRELATION_BYTES:
+            return OrderUnreadable(Code.MALFORMED)
+        if topic != telemetry.topic(self._trust.module_id, Channel.ORDER):
+            return OrderUnreadable(Code.MALFORMED, correlation)
         try:
             signed = tokens.verify_signed(payload, self._trust)
         except ProtocolError as error:
-            return OrderUnreadable(error.code)
+            return OrderUnreadable(error.code, correlation)
         if isinstance(signed, tokens.TimeAttestation):
-            return OrderUnreadable(Code.ORDER_UNSUPPORTED)
-        return OrderReceived(signed)
+            return OrderUnreadable(Code.ORDER_UNSUPPORTED, correlation)
+        return OrderReceived(signed, correlation)
 
     def _ephemeral(self) -> keys.PrivateKey:
         """A fresh key from this module's entropy."""

@@ -21,6 +21,7 @@ from firmware.core.effects import (
     HangUp,
     Persist,
     RefuseHandshake,
+    Say,
     Tell,
 )
 from firmware.core.events import (
@@ -179,8 +180,8 @@ class Pump:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Actuate():
-                doors = effect.action in (Action.UNLOCK, Action.LOCK)
-                (self._doors if doors else self._immobiliser).put_nowait(effect)
+                immobiliser = effect.action in (Action.RELEASE_IMMOBILISER, Action.ARM_IMMOBILISER)
+                (self._immobiliser if immobiliser else self._doors).put_nowait(effect)
             case Answer(link, reply):
                 self._send(link, self._gateway.answer(link, reply))
             case AnswerEnded(link, request_id, code, body, receipt):
@@ -194,6 +195,8 @@ class Pump:
                 self._send(link, self._gateway.refuse_handshake(link, refusal))
             case HangUp(link):
                 self._switchboard.hang_up(link)
+            case Say(record):
+                self._courier.say(record)
             case _:
                 pass
 
@@ -256,23 +259,28 @@ class Pump:
     def _broker_lost(self) -> None:
         self.post(BrokerLost())
 
-    def _broker_said(self, _topic: str, payload: bytes, _correlation: bytes) -> None:
+    def _broker_said(self, topic: str, payload: bytes, correlation: bytes) -> None:
         if self._crowded():
             log.warning("order dropped, too many at once")
             return
-        self.post(self._gateway.order(payload))
+        self.post(self._gateway.order(topic, payload, correlation))
 
 
-def _acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded]:
-    """Whether this tells a phone that something has been done: only true once it is durable. What is merely asked
-    for is answered whatever the disk says (ACC-10)."""
+def _acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded | Say]:
+    """Whether this tells a phone or the backend that something has been done: only true once it is durable. What is
+    merely asked for is answered whatever the disk says (ACC-10)."""
     if isinstance(effect, Answer):
         return isinstance(effect.reply.body, Done | Accepted | Outcome)
+    if isinstance(effect, Say):
+        return effect.record.reason == Code.OK.name
     return isinstance(effect, AnswerEnded)
 
 
-def _unacknowledged(effect: Answer | AnswerEnded) -> Answer:
+def _unacknowledged(effect: Answer | AnswerEnded | Say) -> Answer | Say:
     """The same answer while the disk refuses: it may have been done, and may be forgotten by a power cut."""
     refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+    if isinstance(effect, Say):
+        numbers = (("code", int(refusal.code)), ("pending", 0))
+        return Say(msgspec.structs.replace(effect.record, reason=refusal.code.name, numbers=numbers))
     request_id = effect.reply.id if isinstance(effect, Answer) else effect.request_id
     return Answer(effect.link, Reply(request_id, refusal.code, refusal))

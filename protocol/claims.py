@@ -3,8 +3,14 @@
 Decides nothing about what a claim means; that is `tokens`.
 """
 
+from typing import Final
+
 from protocol import cbor
 from protocol.errors import Code, ProtocolError
+
+MAX_TIME_S: Final = 2**32 - 1
+MODULE_ID_BYTES: Final = 8
+ID_BYTES: Final = 16
 
 Claims = dict[cbor.Value, cbor.Value]
 

@@ -65,6 +65,9 @@ class Code(IntEnum):
     MESSAGE_TOO_LARGE = 36
     FRAMING = 37
     SESSION_OVER = 38
+    SUBSCRIPTION_EXPIRED = 39
+    REMOTE_INACTIVE = 40
+    SUBSCRIPTION_OUTDATED = 41
     OVERDUE = 128
     OUTSIDE_HOME_AREA = 129
 
@@ -164,6 +167,9 @@ CATALOGUE: Final = MappingProxyType(
         Code.MESSAGE_TOO_LARGE: _Entry("BLE-1", False, "Update the app: it sent a message above the limit."),
         Code.FRAMING: _Entry("BLE-1", True, "Send the message again."),
         Code.SESSION_OVER: _Entry("SEC-2", True, "Connect again."),
+        Code.SUBSCRIPTION_EXPIRED: _Entry("SUB-2", False, "Ask the owner to renew or resume sharing."),
+        Code.REMOTE_INACTIVE: _Entry("SVC-3", False, "Ask the owner to renew the remote services."),
+        Code.SUBSCRIPTION_OUTDATED: _Entry("SUB-1", False, "Fetch the newest subscription."),
     }
 )
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from protocol import cose, keys, tokens
+from protocol import claims, cose, keys
 from protocol.errors import Code, ProtocolError, one_line
 
 PROVISIONING_FORMAT: Final = "sharebox-provisioning/1"
@@ -99,8 +99,8 @@ class _Reader:
 
     def module_id(self, text: str) -> bytes:
         found = self.hex("module_id", text)
-        if len(found) != tokens.MODULE_ID_BYTES:
-            raise _bad(self._kind, f"module_id has {len(found)} bytes, not {tokens.MODULE_ID_BYTES}")
+        if len(found) != claims.MODULE_ID_BYTES:
+            raise _bad(self._kind, f"module_id has {len(found)} bytes, not {claims.MODULE_ID_BYTES}")
         return found
 
     def public(self, field: str, text: str) -> bytes:

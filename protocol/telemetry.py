@@ -156,6 +156,12 @@ class OrderResult(msgspec.Struct, frozen=True):
     code: Annotated[Count, msgspec.Meta(description="0 when it was taken")]
     name: str
     pending: Annotated[bool, _described("takes effect once the car is parked")] = False
+    numbers: Annotated[
+        dict[str, int],
+        _described(
+            "what decided it, names end in their unit; `unanswered`: answers that were left out before this one"
+        ),
+    ] = {}
     stamp: Stamp | msgspec.UnsetType = msgspec.UNSET
 
 

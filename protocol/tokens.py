@@ -10,15 +10,13 @@ from typing import Final
 
 import msgspec
 
-from protocol import cbor, claims, cose, keys
+from protocol import cbor, claims, cose, keys, orders
 from protocol.errors import Code, ProtocolError, Role
+from protocol.orders import Order
 
 GRACE_S: Final = 1800
 """exp - end of a booking token: the 30 minutes of CUT-1."""
 MAX_LIST_BYTES: Final = 4096
-MAX_TIME_S: Final = 2**32 - 1
-MODULE_ID_BYTES: Final = 8
-_ID_BYTES: Final = 16
 
 _EXP, _NBF, _IAT, _CTI, _CNF, _OURS = 4, 5, 6, 7, 8, -70001  # RFC 8392, RFC 8747, and a private one
 _MODE_AT_ONCE: Final = 0
@@ -57,26 +55,6 @@ class Booking(msgspec.Struct, frozen=True, gc=False):
     delegation_depth: int
     device_generation: int
     holder: bytes
-    issuer: bytes = b""
-
-
-@unique
-class OrderKind(IntEnum):
-    """What a signed order tells the module to do."""
-
-    END_BOOKING = 1
-
-
-class Order(msgspec.Struct, frozen=True, gc=False):
-    """A signed order. `expires_s` ends its time to live; `booking_expires_s` is the exp of the booking."""
-
-    order_id: bytes
-    kind: OrderKind
-    module_id: bytes
-    issued_s: int
-    expires_s: int
-    booking_id: bytes
-    booking_expires_s: int
     issuer: bytes = b""
 
 
@@ -239,15 +217,15 @@ def _revoked(value: cbor.Value) -> tuple[bytes, int]:
     entry = claims.array(value)
     if len(entry) != 3 or claims.uint(entry[1], 1) != _MODE_AT_ONCE:
         raise claims.bad("an entry is not [token id, 0, exp]")
-    return claims.bstr(entry[0], _ID_BYTES), claims.uint(entry[2], MAX_TIME_S)
+    return claims.bstr(entry[0], claims.ID_BYTES), claims.uint(entry[2], claims.MAX_TIME_S)
 
 
 def _list(payload: bytes, issuer: bytes) -> RevocationList:
     found = claims.exactly(claims.decode(payload), 1, 2, 3, 4, 5)
     return RevocationList(
-        claims.bstr(found[1], MODULE_ID_BYTES),
+        claims.bstr(found[1], claims.MODULE_ID_BYTES),
         claims.uint(found[2], 2**32 - 1, 1),
-        claims.uint(found[3], MAX_TIME_S),
+        claims.uint(found[3], claims.MAX_TIME_S),
         claims.uint(found[4], 2**32 - 1),
         tuple(_revoked(entry) for entry in claims.array(found[5])),
         issuer,
@@ -257,33 +235,11 @@ def _list(payload: bytes, issuer: bytes) -> RevocationList:
 def _attestation(payload: bytes, issuer: bytes) -> TimeAttestation:
     found = claims.exactly(claims.decode(payload), 1, 2, 3)
     return TimeAttestation(
-        claims.bstr(found[1], MODULE_ID_BYTES),
-        claims.bstr(found[2], _ID_BYTES),
-        claims.uint(found[3], MAX_TIME_S),
+        claims.bstr(found[1], claims.MODULE_ID_BYTES),
+        claims.bstr(found[2], claims.ID_BYTES),
+        claims.uint(found[3], claims.MAX_TIME_S),
         issuer,
     )
-
-
-def _order(payload: bytes, issuer: bytes) -> Order:
-    found = claims.exactly(claims.decode(payload), _EXP, _IAT, _CTI, _OURS)
-    ours = claims.exactly(found[_OURS], 1, 2, 3)
-    kind = claims.uint(ours[2], 0xFFFF)
-    if kind != OrderKind.END_BOOKING:
-        raise ProtocolError(Code.ORDER_UNSUPPORTED, f"order kind {kind} is not known here")
-    details = claims.exactly(ours[3], 1, 2)
-    order = Order(
-        claims.bstr(found[_CTI], _ID_BYTES),
-        OrderKind.END_BOOKING,
-        claims.bstr(ours[1], MODULE_ID_BYTES),
-        claims.uint(found[_IAT], MAX_TIME_S),
-        claims.uint(found[_EXP], MAX_TIME_S),
-        claims.bstr(details[1], _ID_BYTES),
-        claims.uint(details[2], MAX_TIME_S),
-        issuer,
-    )
-    if order.issued_s > order.expires_s:
-        raise claims.bad("the order expires before it was issued")
-    return order
 
 
 def verify_signed(data: bytes, trust: Trust) -> Order | RevocationList | TimeAttestation:
@@ -299,7 +255,7 @@ def verify_signed(data: bytes, trust: Trust) -> Order | RevocationList | TimeAtt
     value: Order | RevocationList | TimeAttestation
     match parsed.typ:
         case Typ.ORDER:
-            value = _order(parsed.payload, parsed.key_id)
+            value = orders.read(parsed.payload, parsed.key_id)
         case Typ.REVOCATION_LIST:
             value = _list(parsed.payload, parsed.key_id)
         case Typ.TIME_ATTESTATION:
@@ -313,10 +269,7 @@ def verify_signed(data: bytes, trust: Trust) -> Order | RevocationList | TimeAtt
 
 def mint_order(order: Order, issuer: keys.PrivateKey) -> bytes:
     """The signed form of `order`. Checks nothing."""
-    details: claims.Claims = {1: order.booking_id, 2: order.booking_expires_s}
-    ours: claims.Claims = {1: order.module_id, 2: int(order.kind), 3: details}
-    found: claims.Claims = {_EXP: order.expires_s, _IAT: order.issued_s, _CTI: order.order_id, _OURS: ours}
-    return cose.sign1(cbor.encode(found), issuer, Typ.ORDER)
+    return cose.sign1(cbor.encode(orders.written(order)), issuer, Typ.ORDER)
 
 
 def mint_revocation_list(value: RevocationList, issuer: keys.PrivateKey) -> bytes:
@@ -350,9 +303,9 @@ def verify_receipt(data: bytes, public: keys.PublicKey) -> EndReceipt:
         raise ProtocolError(Code.UNKNOWN_ISSUER, "the receipt is of another module")
     found = claims.exactly(claims.decode(parsed.payload), 1, 2, 3, 4, 5)
     receipt = EndReceipt(
-        claims.bstr(found[1], MODULE_ID_BYTES),
-        claims.bstr(found[2], _ID_BYTES),
-        claims.uint(found[3], MAX_TIME_S),
+        claims.bstr(found[1], claims.MODULE_ID_BYTES),
+        claims.bstr(found[2], claims.ID_BYTES),
+        claims.uint(found[3], claims.MAX_TIME_S),
         claims.flag(found[4]),
         claims.flag(found[5]),
     )

@@ -43,7 +43,7 @@ def admit(state: State, booking: Booking, now: int) -> Admission | Refusal:
         if _same_user_anew(trip.booking, booking):
             return _dead(state, booking) or Admission.REBIND
         return _in_use(state, booking, now)
-    refusal = _dead(state, booking) or _outside_window(state, booking, now)
+    refusal = _dead(state, booking) or _outside_window(state, booking, now) or _sharing_over(state, booking, now)
     if refusal is not None:
         return refusal
     if not trip.running:
@@ -129,6 +129,21 @@ def _outside_window(state: State, booking: Booking, now: int) -> Refusal | None:
     if earliest < opens_ms or latest >= ends_ms:
         return refuse(Code.CLOCK_UNCERTAIN, role=booking.role, numbers=(("uncertainty_ms", latest - earliest),))
     return None
+
+
+def _sharing_over(state: State, booking: Booking, now: int) -> Refusal | None:
+    """SUB-2: no new booking once it is certain that the subscription is over, or while it is paused. A module that was
+    never told of one knows no end."""
+    subscription = state.durable.subscription
+    if subscription is None:
+        return None
+    if subscription.paused:
+        return refuse(Code.SUBSCRIPTION_EXPIRED, role=booking.role, numbers=(("paused", 1),))
+    earliest, _ = clock.interval(state.clock, now)
+    over_for_ms = earliest - subscription.sharing_until_s * 1000
+    if over_for_ms < 0:
+        return None
+    return refuse(Code.SUBSCRIPTION_EXPIRED, role=booking.role, numbers=(("over_for_ms", over_for_ms),))
 
 
 def _in_use(state: State, booking: Booking, now: int) -> Refusal:

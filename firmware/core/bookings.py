@@ -18,8 +18,9 @@ from firmware.core.trip import GRACE_MS, Facts, TripEvent
 from firmware.core.usage import Use
 from protocol.errors import Role
 from protocol.messages import NoticeKind, Phase
+from protocol.orders import Ending
 from protocol.telemetry import EventKind
-from protocol.tokens import Booking, Order, RevocationList
+from protocol.tokens import Booking, RevocationList
 
 replace = msgspec.structs.replace
 
@@ -168,14 +169,14 @@ def _alert_left_open(draft: Draft) -> None:
         reporting.event(draft, EventKind.LEFT_OPEN, booking)
 
 
-def end_by_order(draft: Draft, order: Order) -> bool:
-    """BKG-2: carry out an end order. True when it waits for the car to park. Idempotent; an order for a booking
-    that never began cancels it."""
+def end_by_order(draft: Draft, ending: Ending, issued_s: int) -> bool:
+    """BKG-2: carry out an end order issued at `issued_s`. True when it waits for the car to park. Idempotent; an order
+    for a booking that never began cancels it."""
     current = draft.durable.trip
-    if current.running and current.booking is not None and current.booking.booking_id == order.booking_id:
+    if current.running and current.booking is not None and current.booking.booking_id == ending.booking_id:
         request_end(draft, EndReason.ORDER)
         return not vehicle.parked(draft.state.vehicle, draft.now)
-    cancelled = DeadBooking(order.booking_id, EndReason.CANCELLED, order.booking_expires_s, order.issued_s)
+    cancelled = DeadBooking(ending.booking_id, EndReason.CANCELLED, ending.expires_s, issued_s)
     draft.keep(ledger.bury(draft.durable, cancelled, clock.floor(draft.state.clock, draft.now)))
     return False
 

@@ -80,6 +80,12 @@ class Report(Effect, frozen=True, gc=False):
     record: Record
 
 
+class Say(Effect, frozen=True, gc=False):
+    """Send an answer to the broker as it is, if there is a connection: it is kept nowhere. `record` has no number."""
+
+    record: Record
+
+
 class Log(Effect, frozen=True, gc=False):
     """Append an entry to the usage log (BKG-7)."""
 

@@ -9,8 +9,9 @@ import msgspec
 
 from protocol.errors import Code
 from protocol.messages import Request
+from protocol.orders import Order
 from protocol.telemetry import Channel
-from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
+from protocol.tokens import Booking, RevocationList, TimeAttestation
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -93,15 +94,17 @@ class LinkActive(Event, frozen=True, gc=False):
 
 
 class OrderReceived(Event, frozen=True, gc=False):
-    """A verified order or list came from the broker."""
+    """A verified order or list came from the broker; `correlation` goes back with the answer."""
 
     signed: Order | RevocationList
+    correlation: bytes = b""
 
 
 class OrderUnreadable(Event, frozen=True, gc=False):
-    """Something came on the order topic that did not verify; `code` says why."""
+    """Something came from the broker that did not verify; `code` says why, `correlation` goes back with the answer."""
 
     code: Code
+    correlation: bytes = b""
 
 
 @unique
@@ -112,6 +115,7 @@ class Action(Enum):
     LOCK = "lock"
     RELEASE_IMMOBILISER = "release immobiliser"
     ARM_IMMOBILISER = "arm immobiliser"
+    FLASH = "flash"
 
 
 class ActuationFinished(Event, frozen=True, gc=False):

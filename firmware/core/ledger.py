@@ -11,11 +11,13 @@ import msgspec
 
 from firmware.core.state import (
     DEAD_KEPT,
+    ORDERS_KEPT,
     OUTCOMES_KEPT,
     USERS_KEPT,
     DeadBooking,
     Durable,
     Executed,
+    Ordered,
 )
 from protocol.errors import Code
 from protocol.messages import Operation
@@ -74,6 +76,23 @@ def begin(durable: Durable, user: bytes, command_id: bytes, operation: Operation
 def finish(durable: Durable, user: bytes, command_id: bytes, operation: Operation, code: Code) -> Durable:
     """Remember how it ended."""
     return _remember(durable, Executed(command_id, user, operation, code))
+
+
+def ordered(durable: Durable, order_id: bytes) -> Ordered | None:
+    """What became of the order with this identifier, if it is among the last 64."""
+    return next((e for e in durable.orders if e.order_id == order_id), None)
+
+
+def note_order(durable: Durable, entry: Ordered) -> Durable:
+    """Remember what became of an order. When there are more than fit, the one issued first is covered by one date:
+    what was issued up to it may have been carried out before."""
+    kept = [*(e for e in durable.orders if e.order_id != entry.order_id), entry]
+    before = durable.orders_before_s
+    if len(kept) > ORDERS_KEPT:
+        oldest = min(kept, key=lambda e: e.issued_s)
+        kept.remove(oldest)
+        before = max(before, oldest.issued_s + 1)
+    return replace(durable, orders=tuple(kept), orders_before_s=before)
 
 
 def _remember(durable: Durable, entry: Executed) -> Durable:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import access, bookings, clock, geo, links, orders, reporting, requests, trip, vehicle
+from firmware.core import access, bookings, clock, geo, links, orders, remote, reporting, requests, trip, vehicle
 from firmware.core.clock import Clock
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Effect, Persist
@@ -69,6 +69,7 @@ def boot(
     draft = Draft(state, now)
     draft.order(Actuate(posture(known)))
     reporting.event(draft, EventKind.BOOTED)
+    remote.resumed(draft)
     if trouble is not None:
         reporting.event(draft, EventKind.STORE_TROUBLE, reason=trouble.value)
     if trouble in (Trouble.REBUILT, Trouble.ROLLED_BACK):
@@ -83,7 +84,7 @@ def _own(durable: Durable, profile: Profile) -> Durable:
     booking = durable.trip.booking
     if booking is None or booking.module_id == profile.module_id:
         return durable
-    return replace(durable, trip=Trip(), drive_enabled=False, slot=Slot(durable.slot.version + 1))
+    return replace(durable, trip=Trip(), drive_enabled=False, slot=Slot(durable.slot.version + 1), subscription=None)
 
 
 def _counted(durable: Durable) -> Durable:
@@ -153,11 +154,13 @@ def _happened(draft: Draft, event: Event) -> None:
             bookings.settle(draft)
             requests.received(draft, event)
         case ActuationFinished():
-            requests.actuation_finished(draft, event)
-        case OrderReceived(signed):
-            orders.received(draft, signed)
-        case OrderUnreadable(code):
-            orders.unreadable(draft, code)
+            if not remote.finished(draft, event):
+                requests.actuation_finished(draft, event)
+        case OrderReceived(signed, correlation):
+            bookings.settle(draft)
+            orders.received(draft, signed, correlation)
+        case OrderUnreadable(code, correlation):
+            orders.unreadable(draft, code, correlation)
         case TimeOffered(source, utc_ms):
             _time(draft, source, utc_ms)
         case BrokerConnected():
@@ -216,6 +219,8 @@ def _undone(draft: Draft, undone: Event) -> None:
     match undone:
         case RequestReceived():
             requests.undone(draft, undone)
+        case OrderReceived(signed, correlation):
+            orders.undone(draft, signed, correlation)
         case TokenPresented(link_id, booking):
             link = draft.state.link(link_id)
             if link is not None:

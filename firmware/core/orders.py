@@ -1,19 +1,26 @@
-"""Signed material from the backend: end orders, revocation lists, time attestations (BKG-2, ACC-5, CLK-2).
+"""Signed material from the backend: orders, revocation lists, time attestations (BKG-2, SUB-1, ACC-5, CLK-2).
 
-They were verified before; they come over the broker or are carried by any phone, and mean the same either way.
+They were verified before; they come over the broker or are carried by any phone, and mean the same either way. An
+order is carried out once: its identifier and outcome are remembered. What moves the car from afar: `remote`.
 """
+
+from typing import Final
 
 import msgspec
 
-from firmware.core import clock, reporting
+from firmware.core import clock, ledger, remote, reporting, results, subscription
 from firmware.core.bookings import apply_list, end_by_order
 from firmware.core.clock import AGREE_MS, NONCE_LASTS_MS, Quality
 from firmware.core.draft import Draft
-from firmware.core.state import State
+from firmware.core.state import Ordered, State
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Accepted, Request
+from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.telemetry import EventKind
-from protocol.tokens import Order, RevocationList, TimeAttestation
+from protocol.tokens import RevocationList, TimeAttestation
+
+CARRIED: Final = frozenset({OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION})
+"""What any phone may carry. The rest is for the broker: it is about a car that one does not stand beside."""
 
 replace = msgspec.structs.replace
 
@@ -22,8 +29,10 @@ def put(draft: Draft, link_id: int, request: Request, signed: Order | Revocation
     """A phone handed over what it carried."""
     body: Accepted | Refusal
     match signed:
-        case Order():
-            body = _order(draft, signed)
+        case Order() if signed.kind in CARRIED:
+            known = ledger.ordered(draft.durable, signed.order_id)
+            body = _order(draft, signed, known)
+            _note(draft, signed, body)
         case RevocationList():
             body = _list(draft, signed)
         case TimeAttestation():
@@ -33,19 +42,49 @@ def put(draft: Draft, link_id: int, request: Request, signed: Order | Revocation
     draft.answer(link_id, request.id, body)
 
 
-def received(draft: Draft, signed: Order | RevocationList) -> None:
-    """The broker delivered what the backend signed: the same, and the outcome goes back there."""
-    body = _order(draft, signed) if isinstance(signed, Order) else _list(draft, signed)
-    order_id = signed.order_id if isinstance(signed, Order) else b""
-    if isinstance(body, Refusal):
-        reporting.order_result(draft, order_id, int(body.code), body.code.name, pending=False)
+def received(draft: Draft, signed: Order | RevocationList, correlation: bytes) -> None:
+    """The broker delivered what the backend signed; the outcome goes back there. What is new is reported for certain,
+    what has been answered before is answered again, and moves nothing."""
+    if isinstance(signed, RevocationList):
+        newer = signed.number > draft.durable.list_number
+        body = _list(draft, signed)
+        _answer(draft, b"", body, correlation, for_certain=newer)
+        return
+    known = ledger.ordered(draft.durable, signed.order_id)
+    new = known is None and signed.issued_s >= draft.durable.orders_before_s
+    if signed.kind in CARRIED:
+        body = _order(draft, signed, known)
+        _note(draft, signed, body)
+        _answer(draft, signed.order_id, body, correlation, for_certain=new)
+        return
+    issued(draft, signed.issued_s)
+    if new:
+        remote.received(draft, signed, correlation)
+    elif known is None:
+        results.say(draft, signed.order_id, Code.ORDER_LATE, correlation)
     else:
-        reporting.order_result(draft, order_id, int(Code.OK), Code.OK.name, pending=body.pending)
+        results.say(draft, signed.order_id, Code.BUSY if known.code is None else known.code, correlation)
 
 
-def unreadable(draft: Draft, code: Code) -> None:
-    """Something on the order topic did not verify."""
-    reporting.order_result(draft, b"", int(code), code.name, pending=False)
+def unreadable(draft: Draft, code: Code, correlation: bytes) -> None:
+    """Something that the broker delivered did not verify: nothing of it is kept."""
+    results.say(draft, b"", code, correlation)
+
+
+def undone(draft: Draft, signed: Order | RevocationList, correlation: bytes) -> None:
+    """What an order wanted to move could not be made durable, so nothing moved (PWR-2)."""
+    order_id = signed.order_id if isinstance(signed, Order) else b""
+    results.say(draft, order_id, Code.STORAGE_FAILED, correlation)
+
+
+def _answer(draft: Draft, order_id: bytes, body: Accepted | Refusal, correlation: bytes, *, for_certain: bool) -> None:
+    refusal = body if isinstance(body, Refusal) else None
+    pending = isinstance(body, Accepted) and body.pending
+    if for_certain:
+        results.report(draft, order_id, refusal, correlation, pending=pending)
+    else:
+        code = Code.OK if refusal is None else refusal.code
+        results.say(draft, order_id, code, correlation, pending=pending)
 
 
 def alert(draft: Draft, kind: EventKind) -> None:
@@ -72,7 +111,11 @@ def _remember_from_now(draft: Draft) -> None:
     """A module that has forgotten who is dead refuses all that was signed before its first clock spoke (ACC-5)."""
     if draft.durable.forgetful and clock.quality(draft.state.clock, draft.now) is not Quality.FLOOR:
         utc_s = clock.utc(draft.state.clock, draft.now) // 1000
-        draft.keep(replace(draft.durable, forgetful=False, dead_before_s=max(draft.durable.dead_before_s, utc_s + 1)))
+        durable = draft.durable
+        dead_before_s, orders_before_s = (
+            max(at_s, utc_s + 1) for at_s in (durable.dead_before_s, durable.orders_before_s)
+        )
+        draft.keep(replace(durable, forgetful=False, dead_before_s=dead_before_s, orders_before_s=orders_before_s))
 
 
 def issued(draft: Draft, issued_s: int) -> None:
@@ -81,13 +124,27 @@ def issued(draft: Draft, issued_s: int) -> None:
     anchor(draft)
 
 
-def _order(draft: Draft, order: Order) -> Accepted | Refusal:
-    """BKG-2. Late orders are refused only when it is certain that they are late."""
+def _order(draft: Draft, order: Order, known: Ordered | None) -> Accepted | Refusal:
+    """BKG-2, SUB-1. Late orders are refused only when it is certain that they are late. What was taken stays taken;
+    what was refused is looked at again: nothing moves by these, and an end must not be lost."""
     issued(draft, order.issued_s)
-    earliest, _ = clock.interval(draft.state.clock, draft.now)
-    if earliest > order.expires_s * 1000:
-        return refuse(Code.ORDER_LATE, numbers=(("late_by_ms", earliest - order.expires_s * 1000),))
-    return Accepted(end_by_order(draft, order))
+    if known is not None and known.code is Code.OK:
+        return Accepted(known.pending)
+    refusal = remote.late(draft, order)
+    if refusal is not None:
+        return refusal
+    if isinstance(order.details, Subscription):
+        return subscription.take(draft, order.details)
+    assert isinstance(order.details, Ending)
+    return Accepted(end_by_order(draft, order.details, order.issued_s))
+
+
+def _note(draft: Draft, order: Order, body: Accepted | Refusal) -> None:
+    code = body.code if isinstance(body, Refusal) else Code.OK
+    pending = isinstance(body, Accepted) and body.pending
+    entry = Ordered(order.order_id, order.issued_s, code, pending)
+    if ledger.ordered(draft.durable, order.order_id) != entry:
+        draft.keep(ledger.note_order(draft.durable, entry))
 
 
 def _list(draft: Draft, listed: RevocationList) -> Accepted | Refusal:

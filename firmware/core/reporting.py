@@ -105,10 +105,17 @@ def use(draft: Draft, what: Use, booking: Booking | None = None, reason: str = "
 
 
 def order_result(
-    draft: Draft, order_id: bytes, code: int, name: str, *, pending: bool, correlation: bytes = b""
+    draft: Draft,
+    order_id: bytes,
+    code: int,
+    name: str,
+    *,
+    pending: bool,
+    correlation: bytes = b"",
+    numbers: tuple[tuple[str, int], ...] = (),
 ) -> None:
-    """Tell the backend what became of its order, which came with `correlation`."""
-    numbers = (("code", code), ("pending", int(pending)))
+    """Tell the backend what became of its order, which came with `correlation`; `numbers` decided it."""
+    numbers = (("code", code), ("pending", int(pending)), *numbers)
     _report(
         draft,
         Channel.ORDER_RESULT,
@@ -302,7 +309,8 @@ def _report_of(state: State, record: Record, now: int) -> bytes:
         return telemetry.encode(
             telemetry.EventReport(stamp, record.kind, record.booking, record.role, record.reason, numbers)
         )
-    result = telemetry.OrderResult(record.booking, numbers["code"], record.reason, bool(numbers["pending"]))
+    code, pending = numbers.pop("code"), bool(numbers.pop("pending"))
+    result = telemetry.OrderResult(record.booking, code, record.reason, pending, numbers)
     return telemetry.encode(replace(result, stamp=stamp) if record.number else result)
 
 

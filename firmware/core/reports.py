@@ -39,8 +39,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def urgent(self) -> bool:
-        """Whether this record overtakes those that are not."""
-        return self.channel is Channel.ALERT
+        """Whether this record overtakes those that are not: somebody waits for it."""
+        return self.channel in (Channel.ALERT, Channel.ORDER_RESULT)
 
     @property
     def reveals_position(self) -> bool:

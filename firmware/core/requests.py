@@ -207,7 +207,7 @@ def _obstacle(draft: Draft, operation: Operation) -> Refusal | None:
     state, now = draft.state, draft.now
     sample = vehicle.current(state.vehicle, now)
     parked = vehicle.parked(state.vehicle, now)
-    if state.pending is not None:
+    if state.busy:
         return refuse(Code.BUSY)
     if operation is Operation.LOCK and (sample.doors_open or sample.boot_open):
         numbers = (("doors_open", int(bool(sample.doors_open))), ("boot_open", int(bool(sample.boot_open))))

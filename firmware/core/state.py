@@ -14,12 +14,15 @@ from firmware.core.reports import Point
 from firmware.core.usage import Head
 from protocol.errors import Code, Refusal
 from protocol.messages import Operation, Phase
+from protocol.orders import Subscription
 from protocol.tokens import Booking
 
 OUTCOMES_KEPT: Final = 64
 """ACC-7."""
 DEAD_KEPT: Final = 256
 """Dead bookings remembered by name; older ones are covered by `Durable.dead_before_s`."""
+ORDERS_KEPT: Final = 64
+"""Orders whose outcome is remembered; older ones are covered by `Durable.orders_before_s`."""
 USERS_KEPT: Final = 64
 """Users whose newest device is remembered (10 drivers, an owner, and room for those who left)."""
 
@@ -99,6 +102,16 @@ class Executed(msgspec.Struct, frozen=True, gc=False):
     code: Code | None
 
 
+class Ordered(msgspec.Struct, frozen=True, gc=False):
+    """An order and what became of it. `code` None: it is being carried out, and `correlation` is kept until then."""
+
+    order_id: bytes
+    issued_s: int
+    code: Code | None
+    pending: bool = False
+    correlation: bytes = b""
+
+
 class Slot(msgspec.Struct, frozen=True, gc=False):
     """The retained position at the broker: what it should hold (`point`, or nothing) and whether it does."""
 
@@ -141,6 +154,9 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     log: Head = Head()
     forgetful: bool = False
     module_id: bytes = b""
+    orders: tuple[Ordered, ...] = ()
+    orders_before_s: int = 0
+    subscription: Subscription | None = None
 
 
 Gist = tuple[bool, Phase, Code | None]
@@ -170,6 +186,13 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     enabled_before: bool = False
 
 
+class Remote(msgspec.Struct, frozen=True, gc=False):
+    """The order that the car is carrying out. Its command goes by the order's own identifier."""
+
+    order_id: bytes
+    correlation: bytes
+
+
 class VehicleView(msgspec.Struct, frozen=True, gc=False):
     """The last sample, when it came, and since when the car has stood still with the ignition off."""
 
@@ -188,7 +211,9 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
 class State(msgspec.Struct, frozen=True, gc=False):
     """The module. `end_at_ms`: the booking's end on the monotonic clock (CLK-3); `anchored_on_floor`: it ran through
-    a reboot, and no trusted clock has fixed its end since. `rearmed_at_ms`: when arming was last tried again."""
+    a reboot, and no trusted clock has fixed its end since. `rearmed_at_ms`: when arming was last tried again.
+    `said_ms`: when the broker was last given answers that are kept nowhere; `said`: how many since power-up;
+    `unsaid`: how many were left out since the last."""
 
     profile: Profile
     durable: Durable
@@ -206,6 +231,15 @@ class State(msgspec.Struct, frozen=True, gc=False):
     saved_at_ms: int = 0
     rearmed_at_ms: int = 0
     booted_at_ms: int = 0
+    remote: Remote | None = None
+    said_ms: tuple[int, ...] = ()
+    said: int = 0
+    unsaid: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether the car is carrying out what somebody asked for."""
+        return self.pending is not None or self.remote is not None
 
     def link(self, link_id: int) -> Link | None:
         """The link with that number, or None."""

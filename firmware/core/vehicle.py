@@ -31,6 +31,8 @@ def acted(view: VehicleView, action: Action, *, confirmed: bool) -> VehicleView:
         case Action.UNLOCK | Action.LOCK:
             locked = action is Action.LOCK if confirmed else None
             sample = msgspec.structs.replace(view.sample, locked=locked)
+        case Action.FLASH:
+            return view
         case _:
             immobilised = action is Action.ARM_IMMOBILISER if confirmed else None
             sample = msgspec.structs.replace(view.sample, immobilised=immobilised)

@@ -9,6 +9,7 @@ import msgspec
 from firmware.core import ledger
 from firmware.core.state import USERS_KEPT, Counters, DeadBooking, Durable, EndReason, Profile, Slot, Trip
 from firmware.core.usage import Head
+from protocol.orders import Subscription
 from protocol.tokens import Booking
 
 replace = msgspec.structs.replace
@@ -30,6 +31,7 @@ class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
     log_digest: bytes
     forgetful: bool = False
     module_id: bytes = b""
+    subscription: Subscription | None = None
 
 
 def of(durable: Durable) -> Vital:
@@ -54,6 +56,7 @@ def of(durable: Durable) -> Vital:
         durable.log.digest,
         durable.forgetful,
         durable.module_id,
+        durable.subscription,
     )
 
 
@@ -72,6 +75,8 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
         known = ledger.bury(known, DeadBooking(booking_id, reason, expires_s, issued_s), floor_ms)
     if vital.list_number > known.list_number:
         known = replace(known, revoked=vital.revoked, list_number=vital.list_number)
+    # An order that is not remembered may have been carried out: only what is signed from now on counts.
+    orders_before_s = max(known.orders_before_s, floor_ms // 1000 + 1)
     log = known.log if known.log.length >= vital.log_length else Head(vital.log_length, vital.log_digest)
     booking = known.trip.booking
     if known.trip.running and booking is not None and _is_dead(known, booking, vital.key_epoch):
@@ -84,7 +89,13 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
         slot=replace(known.slot, version=max(known.slot.version, vital.slot_version)),
         log=log,
         forgetful=known.forgetful or vital.forgetful,
+        orders_before_s=orders_before_s,
+        subscription=_later(known.subscription, vital.subscription),
     )
+
+
+def _later(known: Subscription | None, noted: Subscription | None) -> Subscription | None:
+    return noted if known is None or (noted is not None and noted.number > known.number) else known
 
 
 def _is_dead(durable: Durable, booking: Booking, key_epoch: int) -> bool:

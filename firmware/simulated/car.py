@@ -50,7 +50,8 @@ class Door(IntEnum):
 class Car(msgspec.Struct, frozen=True):
     """Everything about the car at one instant. `travelled_m` counts along `route`, `odometer_m` for ever.
 
-    `immobilised`: a start without the key is refused. `parking`: the driver switches off at standstill.
+    `immobilised`: a start without the key is refused. `parking`: the driver switches off at standstill. `flashes`: how
+    often the indicators have flashed for whoever looks for the car.
     """
 
     locked: bool = True
@@ -66,6 +67,7 @@ class Car(msgspec.Struct, frozen=True):
     odometer_m: float = 12_345_678.0
     fuel_l: float = 40.0
     battery_mv: float = float(RESTING_MV)
+    flashes: int = 0
 
     @property
     def position(self) -> Waypoint:
@@ -146,6 +148,11 @@ def lock(car: Car) -> Car:
 def unlock(car: Car) -> Car:
     """Central locking, by the module or the key."""
     return msgspec.structs.replace(car, locked=False)
+
+
+def flash(car: Car) -> Car:
+    """The indicators, once."""
+    return msgspec.structs.replace(car, flashes=car.flashes + 1)
 
 
 def arm(car: Car) -> Car:

@@ -36,6 +36,7 @@ _ACTUATORS: Final[dict[Action, Callable[[Car], Car]]] = {
     Action.LOCK: model.lock,
     Action.RELEASE_IMMOBILISER: model.release,
     Action.ARM_IMMOBILISER: model.arm,
+    Action.FLASH: model.flash,
 }
 
 

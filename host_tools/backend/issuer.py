@@ -6,12 +6,15 @@ Pure: time and entropy are arguments. It keeps no calendar and asks nobody; what
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from protocol import keys, tokens
+from protocol import claims, keys, tokens
 from protocol.errors import Role
 from protocol.messages import Permission
+from protocol.orders import MOST_REMOTE_TTL_S, REMOTE, Ending, Order, OrderKind, Subscription
 
 ALL_PERMISSIONS: Final = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE)
 ORDER_TTL_S: Final = 24 * 3600
+SUBSCRIPTION_TTL_S: Final = 30 * 24 * 3600
+REMOTE_TTL_S: Final = 120
 Entropy = Callable[[int], bytes]
 """`n` random bytes."""
 
@@ -51,7 +54,7 @@ class Issuer:
     ) -> tokens.Booking:
         """The claims of a new booking from `starts_s` to `ends_s` (UTC seconds); its token expires 30 minutes
         after the end. Raises ValueError when the times are not in order."""
-        if not 0 <= starts_s < ends_s <= tokens.MAX_TIME_S - tokens.GRACE_S:
+        if not 0 <= starts_s < ends_s <= claims.MAX_TIME_S - tokens.GRACE_S:
             raise ValueError(f"a booking ends after it starts: {starts_s} to {ends_s}")
         return tokens.Booking(
             token_id=self._entropy(16),
@@ -77,16 +80,29 @@ class Issuer:
 
     def end_order(self, booking: tokens.Booking, *, now_s: int, ttl_s: int = ORDER_TTL_S) -> bytes:
         """A signed order that ends `booking`; a module that hears it later than `ttl_s` drops it."""
-        order = tokens.Order(
-            order_id=self._entropy(16),
-            kind=tokens.OrderKind.END_BOOKING,
-            module_id=booking.module_id,
-            issued_s=now_s,
-            expires_s=now_s + ttl_s,
-            booking_id=booking.booking_id,
-            booking_expires_s=booking.expires_s,
-            issuer=self.key_id,
-        )
+        ending = Ending(booking.booking_id, booking.expires_s)
+        return self._order(OrderKind.END_BOOKING, booking.module_id, now_s, ttl_s, ending)
+
+    def subscription_order(
+        self, subscription: Subscription, *, module_id: bytes, now_s: int, ttl_s: int = SUBSCRIPTION_TTL_S
+    ) -> bytes:
+        """A signed order that says what the owner has paid for; its number must rise from order to order."""
+        return self._order(OrderKind.SUBSCRIPTION, module_id, now_s, ttl_s, subscription)
+
+    def remote_order(self, kind: OrderKind, *, module_id: bytes, now_s: int, ttl_s: int = REMOTE_TTL_S) -> bytes:
+        """A signed order to unlock, lock or flash, or for the state of the car. Raises ValueError for another kind,
+        and when it would live longer than a module allows."""
+        if kind not in REMOTE and kind is not OrderKind.REQUEST_STATE:
+            raise ValueError(f"{kind.name} is no remote order")
+        if kind in REMOTE and not 0 <= ttl_s <= MOST_REMOTE_TTL_S:
+            raise ValueError(f"a remote order lives {MOST_REMOTE_TTL_S} s at most, not {ttl_s} s")
+        return self._order(kind, module_id, now_s, ttl_s)
+
+    def _order(
+        self, kind: OrderKind, module_id: bytes, now_s: int, ttl_s: int, details: Ending | Subscription | None = None
+    ) -> bytes:
+        order_id = self._entropy(16)
+        order = Order(order_id, kind, module_id, now_s, now_s + ttl_s, details, self.key_id)
         return tokens.mint_order(order, self._private)
 
     def revocation_list(

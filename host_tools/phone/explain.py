@@ -48,6 +48,9 @@ REASONS: Final[dict[Code, str]] = {
     Code.MESSAGE_TOO_LARGE: "the message is too long",
     Code.FRAMING: "the message was damaged on its way",
     Code.SESSION_OVER: "the session has ended",
+    Code.SUBSCRIPTION_EXPIRED: "the owner's subscription to sharing is over, or sharing is paused",
+    Code.REMOTE_INACTIVE: "the car has no remote services",
+    Code.SUBSCRIPTION_OUTDATED: "the module has a newer subscription",
     Code.OVERDUE: "the booking is over, and the car is still in use",
     Code.OUTSIDE_HOME_AREA: "the car is outside its home area",
 }

@@ -12,8 +12,9 @@ from firmware.core.reports import Record
 from firmware.core.state import Durable
 from protocol.errors import Code, Refusal, Role
 from protocol.messages import Accepted, Operation, Position
+from protocol.orders import Ending, Order
 from protocol.telemetry import Channel, EventKind
-from protocol.tokens import Order, RevocationList
+from protocol.tokens import RevocationList
 from tests.support.story_world import BASE_MS
 
 if TYPE_CHECKING:
@@ -293,8 +294,8 @@ class Auditor:
 
     def _ordered(self, life: "Life", signed: object) -> None:
         facts = self.facts
-        if isinstance(signed, Order):
-            same = {n for n, b in life.bookings.items() if b.booking_id == signed.booking_id}
+        if isinstance(signed, Order) and isinstance(signed.details, Ending):
+            same = {n for n, b in life.bookings.items() if b.booking_id == signed.details.booking_id}
             if facts.holder in same:
                 self.facts = facts._replace(doomed_since=life.now if facts.doomed_since is None else facts.doomed_since)
             else:

@@ -30,7 +30,8 @@ from firmware.core.events import (
 )
 from firmware.core.state import Durable, Profile, State
 from protocol.messages import Nonce, Operation, Request
-from protocol.tokens import Booking, Order, OrderKind, RevocationList, TimeAttestation
+from protocol.orders import Ending, Order, OrderKind
+from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.exploration.auditor import Auditor
 from tests.support.story_world import BASE_MS, FAR_AWAY, HOME, MODULE_ID, OPERATIONS, token_id_of
 
@@ -325,7 +326,12 @@ class Life:
                 booking, order_id = self.bookings[name], b"order-" + name.encode().ljust(10, b"o")
                 until = issued_s + 3600
                 return Order(
-                    order_id, OrderKind.END_BOOKING, MODULE_ID, issued_s, until, booking.booking_id, booking.expires_s
+                    order_id,
+                    OrderKind.END_BOOKING,
+                    MODULE_ID,
+                    issued_s,
+                    until,
+                    Ending(booking.booking_id, booking.expires_s),
                 )
             case ["list", number, "epoch", epoch, *names]:
                 revoked = tuple((token_id_of(name), self.bookings[name].expires_s) for name in names)

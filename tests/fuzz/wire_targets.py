@@ -17,6 +17,7 @@ from protocol.edhoc import EdhocError, Initiator, Responder
 from protocol.errors import Code, ProtocolError, refuse
 from protocol.framing import FramingError, Reassembler
 from protocol.messages import Operation, Request
+from protocol.orders import Order
 from protocol.schedule import extract, kdf, shared_secret, xor
 from protocol.session import SecureChannel, SessionError
 from protocol.telemetry import Channel
@@ -209,7 +210,7 @@ def _edhoc_phone_seeds() -> list[bytes]:
 _TYPS: Final = (Typ.BOOKING, Typ.ORDER, Typ.REVOCATION_LIST, Typ.TIME_ATTESTATION)
 _MINT: Final[dict[type, Callable[..., bytes]]] = {
     tokens.Booking: tokens.mint_booking,
-    tokens.Order: tokens.mint_order,
+    Order: tokens.mint_order,
     tokens.RevocationList: tokens.mint_revocation_list,
     tokens.TimeAttestation: tokens.mint_time_attestation,
     tokens.EndReceipt: tokens.mint_receipt,
@@ -341,6 +342,9 @@ def _answer_seeds() -> list[bytes]:
 
 
 # ---------------------------------------------------------------- MQTT
+TOPIC: Final = telemetry.topic(MODULE_ID, Channel.ORDER)
+
+
 @cache
 def _gateway() -> Gateway:
     return Gateway(HANDSHAKE, SIGNER, TRUST, chaos())
@@ -348,7 +352,7 @@ def _gateway() -> Gateway:
 
 def orders(data: bytes) -> None:
     """What comes on the order topic becomes a fact, a verified one only if it was signed; the core takes both."""
-    event = _gateway().order(data)
+    event = _gateway().order(TOPIC, data, b"")
     if isinstance(event, OrderReceived):
         assert data in SIGNED, "a forged order"
     else:

@@ -281,11 +281,11 @@ async def a_life_with_all_that_can_go_wrong(bench: Bench, rig: Rig, secrets: dic
         with pytest.raises(Refused):
             await phone.unlock()
         bench.disk.full = False
-        bench.broker.refusals = 3
         order = rig.issuer.end_order(booking, now_s=rig.now_s)
         with pytest.raises(Refused):
             await phone.put(order[:-1] + b"?")
         await bench.ordered(order[:-1] + b"!")
+        bench.broker.refusals = 3
         rig.vehicle.park()
         await asyncio.sleep(20)
         secrets["receipt"] = (await phone.end_booking()).receipt

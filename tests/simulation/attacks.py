@@ -9,7 +9,8 @@ import msgspec
 from firmware.core.events import HandshakeBegun, HandshakeFailed, LinkLost, OrderReceived, RequestReceived
 from protocol.errors import Role
 from protocol.messages import Operation, Request
-from protocol.tokens import Booking, Order, RevocationList
+from protocol.orders import Order
+from protocol.tokens import Booking, RevocationList
 from tests.simulation.air import Central
 from tests.simulation.phone import Phone
 

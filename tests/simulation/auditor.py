@@ -24,8 +24,9 @@ from firmware.core.state import Durable, State
 from firmware.ports import StoredRecord
 from protocol.errors import Code, Refusal, Role
 from protocol.messages import Accepted, Access, Done, Ended, Nonce, Operation, Outcome, Position, Push, Reply, Status
+from protocol.orders import Order
 from protocol.telemetry import EventKind
-from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
+from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.simulation.car import HOME
 from tests.simulation.clocks import Deadline, TrueClock
 from tests.simulation.ingest import place_of

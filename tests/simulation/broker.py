@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 from firmware.core.events import OrderReceived
 from firmware.core.reporting import Message
 from protocol.errors import Role
-from protocol.tokens import Booking, Order, OrderKind, RevocationList, TimeAttestation
+from protocol.orders import Ending, Order, OrderKind
+from protocol.tokens import Booking, RevocationList, TimeAttestation
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -117,8 +118,7 @@ class Backend:
             booking.module_id,
             now_s,
             now_s + 3600,
-            booking.booking_id,
-            booking.expires_s,
+            Ending(booking.booking_id, booking.expires_s),
         )
         self.orders.append(order)
         return order

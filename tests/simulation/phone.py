@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 from firmware.core.events import HandshakeBegun, RequestReceived, TokenPresented
 from protocol.errors import Code, Refusal
 from protocol.messages import COMMANDS, Nonce, Operation, Reply, Request
-from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
+from protocol.orders import Order
+from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.simulation.air import Central
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from typing import Final, NamedTuple
 
 from firmware.core.state import Durable
-from protocol.tokens import Booking, Order, RevocationList
+from protocol.orders import Ending, Order
+from protocol.tokens import Booking, RevocationList
 from tests.simulation.clocks import Deadline, TrueClock
 
 RUNNING: Final = (1, 2, 3)
@@ -57,9 +58,10 @@ def follow(old: Tenure, durable: Durable, signed: Signed, clock: TrueClock) -> T
         tokens = frozenset(token for token, _ in signed.revoked)
         old = old._replace(revoked=tokens, list_number=signed.number)
     new = taken(old, booking, clock)
-    if isinstance(signed, Order) and _in_time(signed, clock) and not names(signed, booking):
+    named_id = _named(signed)
+    if isinstance(signed, Order) and named_id and _in_time(signed, clock) and not names(signed, booking):
         # Whatever it names is over, or must never begin (ACC-5).
-        new = new._replace(dead=new.dead | {signed.booking_id})
+        new = new._replace(dead=new.dead | {named_id})
     if new.ordered_at < 0 and orders(signed, new.booking, old, clock) and not _another(old, booking):
         new = new._replace(ordered_at=clock.world.heap.now)
     named = new.named or (not _another(old, booking) and names(signed, booking))
@@ -95,7 +97,7 @@ def orders(signed: Signed, booking: Booking | None, known: Tenure, clock: TrueCl
     if booking is None or signed is None:
         return False
     if isinstance(signed, Order):
-        return signed.booking_id == booking.booking_id and _in_time(signed, clock)
+        return names(signed, booking) and _in_time(signed, clock)
     newest = signed.number >= known.list_number
     return newest and booking.token_id in {token for token, _ in signed.revoked}
 
@@ -107,4 +109,9 @@ def _in_time(order: Order, clock: TrueClock) -> bool:
 
 def names(signed: Signed, booking: Booking | None) -> bool:
     """Whether this names the booking, late or not: the module need not know that it is late."""
-    return isinstance(signed, Order) and booking is not None and signed.booking_id == booking.booking_id
+    return booking is not None and _named(signed) == booking.booking_id
+
+
+def _named(signed: Signed) -> bytes:
+    """The booking that an order is to end; empty when it is none."""
+    return signed.details.booking_id if isinstance(signed, Order) and isinstance(signed.details, Ending) else b""

@@ -16,8 +16,9 @@ from firmware.core.reports import Record
 from firmware.core.state import Durable, Link, Profile, State, Trip, VehicleView
 from protocol.errors import Code, Refusal
 from protocol.messages import Body, Operation, Phase, Request
+from protocol.orders import Order
 from protocol.telemetry import Channel, EventKind
-from protocol.tokens import Booking, Order, RevocationList, TimeAttestation
+from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.support.credentials import BOOKING, MODULE_ID
 
 E = TypeVar("E", bound=Effect)

@@ -7,6 +7,7 @@ import msgspec
 
 from protocol import keys, tokens
 from protocol.errors import Role
+from protocol.orders import REMOTE, Ending, Order, OrderKind, Subscription
 
 
 def key(name: str) -> keys.PrivateKey:
@@ -40,16 +41,28 @@ BOOKING: Final = tokens.Booking(
     holder=keys.public_to_bytes(HOLDER.public_key()),
     issuer=keys.key_id(ISSUER.public_key()),
 )
-ORDER: Final = tokens.Order(
+ORDER: Final = Order(
     order_id=bytes(range(32, 48)),
-    kind=tokens.OrderKind.END_BOOKING,
+    kind=OrderKind.END_BOOKING,
     module_id=MODULE_ID,
     issued_s=1_790_001_000,
     expires_s=1_790_001_600,
-    booking_id=BOOKING.booking_id,
-    booking_expires_s=BOOKING.expires_s,
+    details=Ending(BOOKING.booking_id, BOOKING.expires_s),
     issuer=BOOKING.issuer,
 )
+SUBSCRIPTION: Final = Subscription(number=4, sharing_until_s=1_820_000_000, remote_until_s=1_800_000_000, paused=False)
+SUBSCRIBED: Final = msgspec.structs.replace(
+    ORDER, order_id=bytes(range(80, 96)), kind=OrderKind.SUBSCRIPTION, details=SUBSCRIPTION
+)
+REQUESTED: Final = msgspec.structs.replace(
+    ORDER, order_id=bytes(range(96, 112)), kind=OrderKind.REQUEST_STATE, details=None
+)
+REMOTES: Final = tuple(
+    msgspec.structs.replace(ORDER, order_id=bytes([112 + kind]) * 16, kind=kind, details=None)
+    for kind in sorted(REMOTE)
+)
+"""Unlock, lock, flash."""
+ORDERS: Final = (ORDER, SUBSCRIBED, REQUESTED, *REMOTES)
 REVOCATION_LIST: Final = tokens.RevocationList(
     module_id=MODULE_ID,
     number=7,

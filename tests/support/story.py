@@ -19,7 +19,8 @@ import re
 from firmware.core.events import BrokerConnected, BrokerLost, HandshakeFailed, OrderReceived, TimeOffered, TimeSource
 from protocol.errors import Role
 from protocol.messages import Operation
-from protocol.tokens import Order, RevocationList, TimeAttestation
+from protocol.orders import Order
+from protocol.tokens import RevocationList, TimeAttestation
 from tests.support.story_claims import Line, check
 from tests.support.story_world import (
     BASE_MS,

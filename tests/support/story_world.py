@@ -13,7 +13,7 @@ import msgspec
 
 from firmware.core import clock, module, reporting
 from firmware.core.access import access
-from firmware.core.effects import Actuate, Answer, AnswerEnded, Effect, HangUp, Persist, Report, Tell
+from firmware.core.effects import Actuate, Answer, AnswerEnded, Effect, HangUp, Persist, Report, Say, Tell
 from firmware.core.events import (
     Action,
     ActuationFinished,
@@ -37,8 +37,9 @@ from firmware.core.reports import Record
 from firmware.core.state import Durable, Profile, State
 from protocol.errors import Code, Role
 from protocol.messages import Access, Body, Nonce, Operation, Permission, Push, Request
+from protocol.orders import Ending, Order, OrderKind
 from protocol.telemetry import Channel
-from protocol.tokens import Booking, EndReceipt, Order, OrderKind, RevocationList, TimeAttestation
+from protocol.tokens import Booking, EndReceipt, RevocationList, TimeAttestation
 from tests.support.interface import watch
 
 BASE_MS = int(datetime(2026, 11, 2, tzinfo=UTC).timestamp() * 1000)
@@ -125,6 +126,7 @@ class Car:
         """Or "dead": nothing moves; "slow": it moves, and nobody hears of it; "mute": it moves and says it did not."""
         self.place: tuple[int, int] | None = HOME
         self.fix_age_ms = 0
+        self.flashes = 0
 
     @property
     def moving(self) -> bool:
@@ -241,6 +243,8 @@ class World:
                     self.outbox.append(record)
                     if record.kind is not None:
                         self.events.append(record.kind.value)
+                case Say(record) if self.broker_up:
+                    self._publish(reporting.record_message(state, record, self.mono))
                 case Actuate(action, command_id):
                     finished = ActuationFinished(action, self._actuate(action), command_id)
                     (self.unanswered if self.car.actuators == "slow" else done).append(finished)
@@ -275,6 +279,8 @@ class World:
                 self.car.immobilised = False
             case Action.ARM_IMMOBILISER:
                 self.car.immobilised = True
+            case Action.FLASH:
+                self.car.flashes += 1
         return self.car.actuators != "mute"
 
     def _deliver(self) -> None:
@@ -413,6 +419,5 @@ class World:
             MODULE_ID,
             issued_s,
             issued_s + 3600,
-            booking.booking_id,
-            booking.expires_s,
+            Ending(booking.booking_id, booking.expires_s),
         )

@@ -38,10 +38,11 @@ def test_the_core_gets_its_profile_from_the_provisioning_file() -> None:
 
 def test_the_gateway_trusts_the_issuers_of_the_file_and_signs_with_its_keys() -> None:
     gateway = app.make_gateway(PROVISIONING)
+    topic = "sharebox/0011223344556677/order"
     order = tokens.mint_order(credentials.ORDER, credentials.ISSUER)
-    assert gateway.order(order) == OrderReceived(credentials.ORDER)
+    assert gateway.order(topic, order, b"") == OrderReceived(credentials.ORDER)
     stranger = tokens.mint_order(credentials.ORDER, credentials.key("a stranger"))
-    assert gateway.order(stranger) == OrderUnreadable(Code.UNKNOWN_ISSUER)
+    assert gateway.order(topic, stranger, b"") == OrderUnreadable(Code.UNKNOWN_ISSUER)
     signed = gateway.receipt(credentials.RECEIPT)
     assert tokens.verify_receipt(signed, credentials.SIGNER.public_key()) == credentials.RECEIPT
 

@@ -1,6 +1,7 @@
 """Bytes of the links <-> events and answers."""
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 import pytest
@@ -25,6 +26,8 @@ from tests.support.phone import Phone, chaos
 LINK = 1
 STATUS = Request(7, Operation.STATUS)
 DONE = Reply(7, Code.OK, Done())
+
+TOPIC: Final = "sharebox/0011223344556677/order"
 
 
 def a_gateway(entropy: Callable[[int], bytes] | None = None) -> Gateway:
@@ -397,14 +400,32 @@ def test_a_receipt_is_signed_with_the_modules_signing_key() -> None:
 @pytest.mark.req("BKG-2", "ACC-5")
 def test_what_comes_from_the_broker_is_a_fact_only_when_it_verifies() -> None:
     gateway = a_gateway()
-    assert gateway.order(tokens.mint_order(ORDER, ISSUER)) == OrderReceived(ORDER)
+    assert gateway.order(TOPIC, tokens.mint_order(ORDER, ISSUER), b"") == OrderReceived(ORDER)
     listed = credentials.REVOCATION_LIST
-    assert gateway.order(tokens.mint_revocation_list(listed, ISSUER)) == OrderReceived(listed)
-    assert gateway.order(tokens.mint_order(ORDER, STRANGER)) == OrderUnreadable(Code.UNKNOWN_ISSUER)
-    assert gateway.order(b"") == OrderUnreadable(Code.TOKEN_MALFORMED)
+    assert gateway.order(TOPIC, tokens.mint_revocation_list(listed, ISSUER), b"x") == OrderReceived(listed, b"x")
+    foreign = tokens.mint_order(ORDER, STRANGER)
+    assert gateway.order(TOPIC, foreign, b"x") == OrderUnreadable(Code.UNKNOWN_ISSUER, b"x")
+    assert gateway.order(TOPIC, b"", b"") == OrderUnreadable(Code.TOKEN_MALFORMED)
+
+
+@pytest.mark.req("SVC-3", "SEC-1")
+def test_what_goes_back_with_the_answer_has_64_bytes_at_most() -> None:
+    gateway, order = a_gateway(), tokens.mint_order(ORDER, ISSUER)
+    assert gateway.order(TOPIC, order, bytes(64)) == OrderReceived(ORDER, bytes(64))
+    assert gateway.order(TOPIC, order, bytes(65)) == OrderUnreadable(Code.MALFORMED, b"")
+
+
+@pytest.mark.req("SEC-2", "TEL-8")
+@pytest.mark.parametrize(
+    "topic",
+    ["", "order", TOPIC + "/", TOPIC + "/result", "sharebox/0011223344556678/order", TOPIC.upper(), "sharebox/+/order"],
+)
+def test_what_the_broker_says_on_another_topic_was_not_asked_for(topic: str) -> None:
+    order = tokens.mint_order(ORDER, ISSUER)
+    assert a_gateway().order(topic, order, b"x") == OrderUnreadable(Code.MALFORMED, b"x")
 
 
 @pytest.mark.req("CLK-2")
 def test_a_time_attestation_makes_no_sense_on_the_order_topic() -> None:
     attested = tokens.mint_time_attestation(credentials.ATTESTATION, ISSUER)
-    assert a_gateway().order(attested) == OrderUnreadable(Code.ORDER_UNSUPPORTED)
+    assert a_gateway().order(TOPIC, attested, b"") == OrderUnreadable(Code.ORDER_UNSUPPORTED)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Final
 
 import msgspec
 import pytest
@@ -11,25 +12,33 @@ from firmware.core.events import (
     ActuationFinished,
     BrokerLost,
     LinkActive,
-    OrderUnreadable,
+    OrderReceived,
     Ticked,
 )
 from firmware.ports import RadioUnavailable
 from protocol import tokens
 from protocol.errors import Code, Refusal
 from protocol.messages import Done, Ended, Notice, NoticeKind, Operation, Phase, Push, PushKind, Reply, Request, Status
+from protocol.orders import Order, OrderKind, Subscription
 from protocol.telemetry import EventKind
+from protocol.tokens import RevocationList
 from tests.support import credentials
 from tests.support.core import BEGINS_MS, ENDS_MS, events
-from tests.support.credentials import BOOKING, ISSUER, ORDER, SIGNER, STRANGER
+from tests.support.credentials import BOOKING, ISSUER, MODULE_ID, ORDER, SIGNER, STRANGER
 from tests.support.phone import Phone
 from tests.support.ports import Bench, MemoryDisk, OnAir
 
 STATUS = Request(1, Operation.STATUS)
+TOPIC: Final = f"sharebox/{MODULE_ID.hex()}/order"
 
 
 def command(operation: Operation, number: int = 1) -> Request:
     return Request(number, operation, number.to_bytes(8, "big"))
+
+
+def a_list(number: int) -> OrderReceived:
+    """Something that leaves a record behind, once a number."""
+    return OrderReceived(RevocationList(MODULE_ID, number, BEGINS_MS // 1000 - 9, 0, ()))
 
 
 def refused(reply: Reply, code: Code) -> Refusal:
@@ -119,8 +128,8 @@ async def test_what_the_outbox_gave_up_is_reported() -> None:
     bench = Bench(networked=False)
     bench.disk = MemoryDisk(capacity_records=3)
     async with bench.at_work() as pump:
-        for _ in range(4):
-            pump.post(OrderUnreadable(Code.TOKEN_MALFORMED))
+        for number in range(1, 5):
+            pump.post(a_list(number))
         await bench.until(lambda: EventKind.RECORDS_DROPPED in reported(bench))
 
 
@@ -242,7 +251,7 @@ async def test_a_disk_that_refused_is_tried_again_after_ten_seconds() -> None:
         await asyncio.sleep(5)
         bench.disk.full = True
         bench.disk.commits.clear()
-        pump.post(OrderUnreadable(Code.TOKEN_MALFORMED))
+        pump.post(a_list(1))
         await asyncio.sleep(1)
         bench.disk.full = False
         await bench.until(lambda: bool(bench.disk.commits))
@@ -256,8 +265,8 @@ async def test_records_that_wait_for_the_disk_are_bounded_and_the_oldest_are_los
         await asyncio.sleep(1.5)
         before = await bench.disk.pending_count()
         bench.disk.full = True
-        for _ in range(300):
-            pump.post(OrderUnreadable(Code.TOKEN_MALFORMED))
+        for number in range(1, 301):
+            pump.post(a_list(number))
         await asyncio.sleep(0.1)
         bench.disk.full = False
         await asyncio.sleep(20)
@@ -387,14 +396,12 @@ async def test_an_order_from_the_broker_ends_the_booking_of_a_parked_car() -> No
         bench.broker.connect()
         await asyncio.sleep(10)
         order = msgspec.structs.replace(ORDER, issued_s=BEGINS_MS // 1000, expires_s=BEGINS_MS // 1000 + 3_600)
-        bench.broker.deliver("the order topic", tokens.mint_order(order, ISSUER), b"")
-        bench.broker.deliver("the order topic", b"garbage", b"")
+        bench.broker.deliver(TOPIC, tokens.mint_order(order, ISSUER), b"")
+        bench.broker.deliver(TOPIC, b"garbage", b"")
         await bench.until(lambda: len(bench.broker.on("order/result")) == 2)
         results = [json.loads(payload) for payload in bench.broker.on("order/result")]
-        assert [(result["name"], result["pending"]) for result in results] == [
-            ("OK", False),
-            ("TOKEN_MALFORMED", False),
-        ]
+        told = {result["name"]: result["pending"] for result in results}
+        assert told == {"OK": False, "TOKEN_MALFORMED": False}
         assert pump.state.durable.trip.phase is Phase.ENDED
         await bench.until(lambda: bool(bench.broker.retained.get("position")))
         assert json.loads(bench.broker.retained["position"])["parking"] is True
@@ -403,6 +410,72 @@ async def test_an_order_from_the_broker_ends_the_booking_of_a_parked_car() -> No
         assert notice.body == Notice(
             NoticeKind.ENDED_BY_ORDER, notice.body.left_ms if isinstance(notice.body, Notice) else 0
         )
+
+
+BEGINS_S: Final = BEGINS_MS // 1000
+UNLOCK: Final = Order(b"the order number", OrderKind.UNLOCK, MODULE_ID, BEGINS_S, BEGINS_S + 300)
+SUBSCRIBE: Final = msgspec.structs.replace(
+    UNLOCK,
+    order_id=b"another order no",
+    kind=OrderKind.SUBSCRIPTION,
+    details=Subscription(1, BEGINS_S + 9_000, BEGINS_S + 9_000),
+)
+
+
+def answers(bench: Bench) -> list[tuple[str, bytes]]:
+    """Name and correlation of what became of orders."""
+    told = [each for each in bench.broker.published if each.topic == f"{TOPIC}/result"]
+    return [(json.loads(each.payload)["name"], each.correlation) for each in told]
+
+
+@pytest.mark.req("SVC-3", "PWR-1")
+async def test_an_order_from_afar_moves_the_car_once_and_is_answered_with_its_correlation() -> None:
+    bench = Bench()
+    async with bench.at_work():
+        bench.broker.connect()
+        await asyncio.sleep(10)
+        bench.broker.deliver(TOPIC, tokens.mint_order(SUBSCRIBE, ISSUER), b"one")
+        bench.broker.deliver(TOPIC, tokens.mint_order(UNLOCK, ISSUER), b"two")
+        await bench.until(lambda: len(answers(bench)) == 2)
+        bench.broker.deliver(TOPIC, tokens.mint_order(UNLOCK, ISSUER), b"three")
+        await bench.until(lambda: len(answers(bench)) == 3)
+        assert answers(bench) == [("OK", b"one"), ("OK", b"two"), ("OK", b"three")]
+        assert bench.vehicle.done.count(Action.UNLOCK) == 1
+
+
+@pytest.mark.req("SVC-3", "PWR-2")
+async def test_a_full_disk_lets_no_order_move_the_car_and_confirms_none() -> None:
+    bench = Bench()
+    async with bench.at_work():
+        bench.broker.connect()
+        await asyncio.sleep(10)
+        bench.broker.deliver(TOPIC, tokens.mint_order(SUBSCRIBE, ISSUER), b"one")
+        await bench.until(lambda: len(answers(bench)) == 1)
+        bench.disk.full = True
+        bench.broker.deliver(TOPIC, tokens.mint_order(UNLOCK, ISSUER), b"two")
+        bench.broker.deliver(TOPIC, tokens.mint_order(SUBSCRIBE, ISSUER), b"three")
+        await bench.until(lambda: len(answers(bench)) == 3)
+        assert ("STORAGE_FAILED", b"two") in answers(bench)
+        assert Action.UNLOCK not in bench.vehicle.done
+        bench.disk.full = False
+        await asyncio.sleep(15)
+        bench.broker.deliver(TOPIC, tokens.mint_order(UNLOCK, ISSUER), b"four")
+        await bench.until(lambda: ("OK", b"four") in answers(bench))
+
+
+@pytest.mark.req("SVC-3", "PWR-2")
+async def test_an_answer_that_is_not_durable_yet_is_no_confirmation() -> None:
+    bench = Bench()
+    async with bench.at_work():
+        bench.broker.connect()
+        await asyncio.sleep(10)
+        bench.disk.full = True
+        bench.broker.deliver(TOPIC, tokens.mint_order(SUBSCRIBE, ISSUER), b"one")
+        bench.broker.deliver(TOPIC, tokens.mint_order(SUBSCRIBE, ISSUER), b"two")
+        await bench.until(lambda: len(answers(bench)) == 1)
+        assert answers(bench) == [("STORAGE_FAILED", b"two")]
+        bench.disk.full = False
+        await bench.until(lambda: ("OK", b"one") in answers(bench))
 
 
 @pytest.mark.req("ACC-6")

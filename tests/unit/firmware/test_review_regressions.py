@@ -9,6 +9,7 @@ from firmware.core.events import (
     ActuationFinished,
     HandshakeBegun,
     LinkLost,
+    OrderReceived,
     OrderUnreadable,
     VehicleSampled,
 )
@@ -17,7 +18,9 @@ from firmware.switchboard import Switchboard
 from protocol import framing
 from protocol.errors import Code
 from protocol.messages import Done, MessageType, Operation, Phase, Reply, Request
+from protocol.tokens import RevocationList
 from tests.support.core import ENDS_MS
+from tests.support.credentials import MODULE_ID
 from tests.support.phone import Phone
 from tests.support.ports import Bench, MemoryRadio, OnAir
 
@@ -61,7 +64,7 @@ async def test_samples_and_orders_take_no_more_than_half_of_the_queue() -> None:
     async with bench.at_work() as pump:
         await asyncio.sleep(0.5)
         bench.disk.slow_s = 1.1
-        pump.post(OrderUnreadable(Code.MALFORMED))
+        pump.post(OrderReceived(RevocationList(MODULE_ID, 1, 0, 0, ())))
         await asyncio.sleep(0.6)
         for _ in range(MOST_EVENTS):
             bench.broker.deliver("order", b"nonsense", b"")
@@ -95,7 +98,7 @@ async def test_while_the_disk_is_full_a_car_that_reports_a_lot_loses_no_event() 
         await asyncio.sleep(1.5)
         before = await bench.disk.pending_count()
         bench.disk.full = True
-        pump.post(OrderUnreadable(Code.TOKEN_MALFORMED))
+        pump.post(OrderReceived(RevocationList(MODULE_ID, 1, 0, 0, ())))
         for _ in range(300):
             bench.vehicle.set(doors_open=not bench.vehicle.sample.doors_open)
             await asyncio.sleep(1)

@@ -78,7 +78,8 @@ def test_a_position_has_the_names_of_the_signal_specification() -> None:
 
 
 def test_an_answer_that_is_no_record_has_no_stamp() -> None:
-    assert telemetry.encode(OrderResult("ab", 0, "OK")) == b'{"order":"ab","code":0,"name":"OK","pending":false}'
+    expected = b'{"order":"ab","code":0,"name":"OK","pending":false,"numbers":{}}'
+    assert telemetry.encode(OrderResult("ab", 0, "OK")) == expected
 
 
 def test_alerts_have_a_channel_of_their_own() -> None:

@@ -135,7 +135,8 @@ def test_the_twin_of_a_token_has_the_same_identifier() -> None:
 
 # ---------------------------------------------------------------- orders, lists, time
 def test_orders_lists_and_attestations_come_back() -> None:
-    assert tokens.verify_signed(tokens.mint_order(ORDER, ISSUER), TRUST) == ORDER
+    for order in credentials.ORDERS:
+        assert tokens.verify_signed(tokens.mint_order(order, ISSUER), TRUST) == order
     assert tokens.verify_signed(tokens.mint_revocation_list(REVOCATION_LIST, ISSUER), TRUST) == REVOCATION_LIST
     assert tokens.verify_signed(tokens.mint_time_attestation(ATTESTATION, ISSUER), TRUST) == ATTESTATION
 
@@ -160,18 +161,6 @@ def test_what_another_signed_or_is_for_another_car_is_refused() -> None:
     assert refusal(lambda: tokens.verify_signed(elsewhere, TRUST)) is Code.WRONG_VEHICLE
     forged = tokens.mint_order(ORDER, ISSUER)[:-1] + b"\x00"
     assert refusal(lambda: tokens.verify_signed(forged, TRUST)) is Code.SIGNATURE_INVALID
-
-
-def test_an_order_of_a_later_version_is_told_apart() -> None:
-    ours: dict[cbor.Value, cbor.Value] = {1: ORDER.module_id, 2: 9, 3: {1: "anything"}}
-    payload = cbor.encode({4: 2, 6: 1, 7: bytes(16), -70001: ours})
-    order = cose.sign1(payload, ISSUER, tokens.Typ.ORDER)
-    assert refusal(lambda: tokens.verify_signed(order, TRUST)) is Code.ORDER_UNSUPPORTED
-
-
-def test_an_order_does_not_expire_before_it_was_issued() -> None:
-    backwards = tokens.mint_order(msgspec.structs.replace(ORDER, expires_s=ORDER.issued_s - 1), ISSUER)
-    assert refusal(lambda: tokens.verify_signed(backwards, TRUST)) is Code.TOKEN_MALFORMED
 
 
 @pytest.mark.parametrize("entry", [[bytes(16), 1, 5], [bytes(16), 0], [bytes(15), 0, 5], 7])
@@ -215,14 +204,6 @@ def test_claims_signed_as_something_else_are_not_what_they_look_like() -> None:
     assert refusal(lambda: tokens.verify_receipt(forged, SIGNER.public_key())) is Code.TOKEN_MALFORMED
 
 
-@pytest.mark.parametrize("field", ["issued_s", "expires_s", "booking_expires_s"])
-def test_the_times_of_an_order_have_32_bits(field: str) -> None:
-    latest = msgspec.structs.replace(ORDER, expires_s=2**32 - 1, booking_expires_s=2**32 - 1, issued_s=2**32 - 1)
-    assert tokens.verify_signed(tokens.mint_order(latest, ISSUER), TRUST) == latest
-    late = tokens.mint_order(msgspec.structs.replace(latest, **{field: 2**32}), ISSUER)
-    assert refusal(lambda: tokens.verify_signed(late, TRUST)) is Code.TOKEN_MALFORMED
-
-
 @pytest.mark.parametrize(
     ("field", "most"), [("number", 2**32 - 1), ("issued_s", 2**32 - 1), ("min_key_epoch", 2**32 - 1)]
 )
@@ -236,18 +217,6 @@ def test_the_numbers_of_a_list_have_32_bits(field: str, most: int) -> None:
 def test_the_first_list_has_the_number_one_and_the_first_epoch_is_nought() -> None:
     first = msgspec.structs.replace(REVOCATION_LIST, number=1, min_key_epoch=0)
     assert tokens.verify_signed(tokens.mint_revocation_list(first, ISSUER), TRUST) == first
-
-
-def test_kinds_of_orders_have_16_bits() -> None:
-    unknown = tokens.mint_order(msgspec.structs.replace(ORDER, kind=65535), ISSUER)
-    assert refusal(lambda: tokens.verify_signed(unknown, TRUST)) is Code.ORDER_UNSUPPORTED
-    nonsense = tokens.mint_order(msgspec.structs.replace(ORDER, kind=65536), ISSUER)
-    assert refusal(lambda: tokens.verify_signed(nonsense, TRUST)) is Code.TOKEN_MALFORMED
-
-
-def test_an_order_may_expire_in_the_second_of_its_issue() -> None:
-    short = msgspec.structs.replace(ORDER, expires_s=ORDER.issued_s)
-    assert tokens.verify_signed(tokens.mint_order(short, ISSUER), TRUST) == short
 
 
 def test_what_is_no_list_may_be_as_long_as_a_token_and_not_longer() -> None:

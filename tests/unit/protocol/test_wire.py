@@ -66,7 +66,7 @@ def request(operation: Operation) -> bytes:
 
 ITEMS: list[tuple[str, bytes]] = [
     ("booking-token", credentials.token()),
-    ("order", tokens.mint_order(credentials.ORDER, credentials.ISSUER)),
+    *(("order", tokens.mint_order(order, credentials.ISSUER)) for order in credentials.ORDERS),
     ("revocation-list", tokens.mint_revocation_list(credentials.REVOCATION_LIST, credentials.ISSUER)),
     ("time-attestation", tokens.mint_time_attestation(credentials.ATTESTATION, credentials.ISSUER)),
     ("end-receipt", tokens.mint_receipt(credentials.RECEIPT, credentials.SIGNER)),

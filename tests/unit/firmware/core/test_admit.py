@@ -9,6 +9,7 @@ from firmware.core.clock import Clock
 from firmware.core.state import DeadBooking, EndReason, State
 from protocol.errors import Code, Refusal, Role, refuse
 from protocol.messages import Phase
+from protocol.orders import Subscription
 from protocol.tokens import Booking
 from tests.support.core import (
     BEGINS_MS,
@@ -271,3 +272,60 @@ def test_after_a_cutoff_each_role_is_told_its_own_way_to_a_new_booking(role: Rol
     verdict = refused(durably(a_state(), dead=(gone,)), replace(BOOKING, role=role))
     assert verdict.code is Code.BOOKING_CUT_OFF
     assert says in verdict.remedy
+
+
+# ---------------------------------------------------------------- the subscription
+UNTIL_S = 1_790_003_600
+
+
+def subscribed(state: State, *, paused: bool = False) -> State:
+    return durably(state, subscription=Subscription(1, UNTIL_S, 0, paused))
+
+
+@pytest.mark.req("SUB-2")
+@pytest.mark.parametrize(("after_ms", "good"), [(-1, True), (0, False), (1, False)])
+def test_no_booking_begins_once_the_subscription_is_over(after_ms: int, good: bool) -> None:
+    state = subscribed(a_state(UNTIL_S * 1000 + after_ms))
+    if good:
+        assert admit.admit(state, BOOKING, NOW) is Admission.NEW
+        return
+    verdict = refused(state)
+    assert (verdict.code, verdict.rule, verdict.temporary) == (Code.SUBSCRIPTION_EXPIRED, "SUB-2", False)
+    assert verdict.numbers == (("over_for_ms", after_ms),)
+
+
+@pytest.mark.req("SUB-2", "CLK-2")
+def test_a_subscription_is_over_only_when_that_is_certain() -> None:
+    unsure = Clock(FLOOR_MS, NOW, UNTIL_S * 1000 + 1_000, NOW, 1_001)
+    assert admit.admit(subscribed(replace(a_state(), clock=unsure)), BOOKING, NOW) is Admission.NEW
+    sure = replace(unsure, uncertainty_ms=1_000)
+    assert code(subscribed(replace(a_state(), clock=sure))) is Code.SUBSCRIPTION_EXPIRED
+
+
+@pytest.mark.req("SUB-1", "SUB-2")
+def test_no_booking_begins_while_sharing_is_paused() -> None:
+    verdict = refused(subscribed(a_state(), paused=True))
+    assert (verdict.code, verdict.numbers) == (Code.SUBSCRIPTION_EXPIRED, (("paused", 1),))
+
+
+@pytest.mark.req("SUB-2")
+def test_a_running_booking_is_completed_and_moves_to_a_newer_device() -> None:
+    late = subscribed(running(phase=Phase.OVERDUE, overdue_ms=60_000), paused=True)
+    assert admit.admit(late, BOOKING, NOW) is Admission.RUNNING
+    newer = replace(BOOKING, token_id=b"a newer token id", device_generation=2)
+    assert admit.admit(late, newer, NOW) is Admission.REBIND
+
+
+@pytest.mark.req("SUB-2", "ACC-4")
+def test_nobody_takes_over_once_the_subscription_is_over() -> None:
+    next_one = replace(OTHER, not_before_s=UNTIL_S, ends_at_s=OTHER.ends_at_s + 7_200)
+    late = running(phase=Phase.OVERDUE, overdue_ms=60_000)
+    assert admit.admit(late, next_one, NOW) is Admission.TAKEOVER
+    assert code(subscribed(late), next_one) is Code.SUBSCRIPTION_EXPIRED
+
+
+@pytest.mark.req("SUB-2", "ACC-5")
+def test_a_dead_booking_and_a_window_that_is_over_are_told_first() -> None:
+    dead = subscribed(a_state(dead=(DeadBooking(BOOKING.booking_id, EndReason.CUT_OFF, 0, 0),)), paused=True)
+    assert code(dead) is Code.BOOKING_CUT_OFF
+    assert code(subscribed(a_state(ENDS_MS), paused=True)) is Code.BOOKING_OVER

@@ -13,8 +13,9 @@ from firmware.core.state import DeadBooking, EndReason, Slot, State, VehicleView
 from firmware.core.usage import Use
 from protocol.errors import Role
 from protocol.messages import Notice, NoticeKind, Phase
+from protocol.orders import Ending
 from protocol.telemetry import EventKind
-from protocol.tokens import Order, OrderKind, RevocationList
+from protocol.tokens import RevocationList
 from tests.support.core import (
     BEGINS_MS,
     DRIVING,
@@ -226,21 +227,21 @@ def test_what_was_left_open_raises_an_alert_and_is_never_locked(
 
 
 # ---------------------------------------------------------------- orders and lists
-def end_order(booking_id: bytes = BOOKING.booking_id) -> Order:
-    return Order(b"o" * 16, OrderKind.END_BOOKING, MODULE_ID, 1_790_000_000, 1_790_000_600, booking_id, 1_790_009_000)
+def ending(booking_id: bytes = BOOKING.booking_id) -> Ending:
+    return Ending(booking_id, 1_790_009_000)
 
 
 @pytest.mark.req("BKG-2", "CUT-3")
 def test_an_end_order_takes_effect_at_once_when_parked_and_waits_otherwise() -> None:
     parked = draft(linked(running(), BOOKING))
-    assert not bookings.end_by_order(parked, end_order())
+    assert not bookings.end_by_order(parked, ending(), 1_790_000_000)
     bookings.settle(parked)
     assert parked.durable.trip.phase is Phase.ENDED
     assert [dead.reason for dead in parked.durable.dead] == [EndReason.ORDER]
     assert notices(parked) == [(1, NoticeKind.ENDED_BY_ORDER, 0)]
     assert events(parked.effects) == [EventKind.BOOKING_ENDED]
     moving = draft(running(vehicle=seen(DRIVING)))
-    assert bookings.end_by_order(moving, end_order())
+    assert bookings.end_by_order(moving, ending(), 1_790_000_000)
     bookings.settle(moving)
     assert moving.durable.trip.phase is Phase.ACTIVE
 
@@ -256,7 +257,7 @@ def test_an_ordered_end_leaves_an_alert_about_an_open_car_too() -> None:
 def test_an_order_for_another_booking_cancels_that_one_and_leaves_the_running_one() -> None:
     for state in (running(), running(phase=Phase.ENDED), a_state()):
         step = draft(state)
-        assert not bookings.end_by_order(step, end_order(OTHER.booking_id))
+        assert not bookings.end_by_order(step, ending(OTHER.booking_id), 1_790_000_000)
         assert step.durable.dead == (DeadBooking(OTHER.booking_id, EndReason.CANCELLED, 1_790_009_000, 1_790_000_000),)
         assert step.durable.trip == state.durable.trip
 
@@ -355,7 +356,7 @@ def test_an_order_or_a_list_for_a_booking_that_has_ended_changes_nothing_of_its_
     listed = RevocationList(MODULE_ID, 7, 1, 0, ((BOOKING.token_id, 2),))
     for vehicle in (seen(), seen(DRIVING)):
         ordered = draft(running(phase=Phase.ENDED, vehicle=vehicle))
-        assert not bookings.end_by_order(ordered, end_order())
+        assert not bookings.end_by_order(ordered, ending(), 1_790_000_000)
         revoked = draft(running(phase=Phase.ENDED, vehicle=vehicle))
         assert not bookings.apply_list(revoked, listed)
         assert ordered.durable.trip.end_requested is revoked.durable.trip.end_requested is None
@@ -364,7 +365,7 @@ def test_an_order_or_a_list_for_a_booking_that_has_ended_changes_nothing_of_its_
 @pytest.mark.req("BKG-2")
 def test_nothing_waits_for_a_moving_car_when_another_booking_is_meant() -> None:
     moving = running(vehicle=seen(DRIVING))
-    assert not bookings.end_by_order(draft(moving), end_order(OTHER.booking_id))
+    assert not bookings.end_by_order(draft(moving), ending(OTHER.booking_id), 1_790_000_000)
     assert not bookings.apply_list(draft(moving), RevocationList(MODULE_ID, 7, 1, 0, ((OTHER.token_id, 2),)))
 
 

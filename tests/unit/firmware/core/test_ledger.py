@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from firmware.core import ledger
-from firmware.core.state import DeadBooking, Durable, EndReason, Executed
+from firmware.core.state import DeadBooking, Durable, EndReason, Executed, Ordered
 from protocol.errors import Code
 from protocol.messages import Operation
 from protocol.tokens import RevocationList
@@ -127,3 +127,36 @@ def test_while_there_is_room_no_expired_booking_is_forgotten() -> None:
     for number in range(3):
         durable = ledger.bury(durable, dead(number, expires_s=1), FLOOR)
     assert durable.dead == tuple(dead(number, expires_s=1) for number in range(3))
+
+
+# ---------------------------------------------------------------- orders
+def ordered(number: int, issued_s: int, code: Code | None = Code.OK) -> Ordered:
+    return Ordered(number.to_bytes(16, "big"), issued_s, code)
+
+
+@pytest.mark.req("BKG-2", "SVC-3")
+def test_an_order_is_found_by_its_identifier_and_has_one_outcome() -> None:
+    durable = ledger.note_order(NOTHING, ordered(1, 50, None))
+    durable = ledger.note_order(durable, ordered(2, 50))
+    assert ledger.ordered(durable, (1).to_bytes(16, "big")) == ordered(1, 50, None)
+    assert ledger.ordered(durable, (3).to_bytes(16, "big")) is None
+    durable = ledger.note_order(durable, ordered(1, 50))
+    assert durable.orders == (ordered(2, 50), ordered(1, 50))
+    assert durable.orders_before_s == 0
+
+
+@pytest.mark.req("SVC-3", "SEC-2")
+def test_the_last_64_orders_are_remembered_and_older_ones_are_covered_by_one_date() -> None:
+    durable = NOTHING
+    for number in range(64):
+        durable = ledger.note_order(durable, ordered(number, 1_000 + number))
+    assert (len(durable.orders), durable.orders_before_s) == (64, 0)
+    again = ledger.note_order(durable, ordered(7, 1_007))
+    assert (len(again.orders), again.orders_before_s) == (64, 0)
+    newer = ledger.note_order(durable, ordered(64, 2_000))
+    assert (len(newer.orders), newer.orders_before_s) == (64, 1_001)
+    assert ledger.ordered(newer, bytes(16)) is None
+    assert ledger.ordered(newer, (1).to_bytes(16, "big")) is not None
+    oldest = ledger.note_order(newer, ordered(65, 999))
+    assert oldest.orders == newer.orders, "issued before all of them: not remembered, but covered"
+    assert oldest.orders_before_s == 1_001

@@ -5,7 +5,7 @@ import pytest
 
 from firmware.core import module
 from firmware.core.clock import Clock
-from firmware.core.effects import Actuate, Answer, Effect, HangUp, Log, Persist, Report, Tell
+from firmware.core.effects import Actuate, Answer, Effect, HangUp, Log, Persist, Report, Say, Tell
 from firmware.core.events import (
     Action,
     ActuationFinished,
@@ -34,7 +34,9 @@ from firmware.core.reports import Point
 from firmware.core.state import Durable, EndReason, Link, Pending, Slot, State, Trip
 from protocol.errors import Code, refuse
 from protocol.messages import Operation, Phase
+from protocol.orders import Order, OrderKind, Subscription
 from protocol.telemetry import Channel, EventKind
+from protocol.tokens import RevocationList
 from tests.support.core import (
     BEGINS_MS,
     COMMAND,
@@ -59,10 +61,11 @@ from tests.support.core import (
     running,
     seen,
 )
-from tests.support.credentials import BOOKING, ORDER
+from tests.support.credentials import BOOKING, MODULE_ID, ORDER
 
 replace = msgspec.structs.replace
 
+BEGINS_S = BEGINS_MS // 1000
 END = replace(ORDER, issued_s=BEGINS_MS // 1000, expires_s=ENDS_MS // 1000)
 
 
@@ -310,7 +313,47 @@ def test_an_order_ends_a_booking_in_the_same_step() -> None:
 
 def test_what_did_not_verify_is_reported() -> None:
     _, effects = after(a_state(), OrderUnreadable(Code.UNKNOWN_ISSUER))
-    assert records(effects, Channel.ORDER_RESULT)[0].reason == "UNKNOWN_ISSUER"
+    assert records(effects, Channel.ORDER_RESULT) == []
+    assert [effect.record.reason for effect in only(Say, effects)] == ["UNKNOWN_ISSUER"]
+
+
+@pytest.mark.req("SVC-3")
+def test_an_order_from_afar_is_carried_out_and_its_outcome_told() -> None:
+    unlock = Order(b"the order number", OrderKind.UNLOCK, MODULE_ID, BEGINS_S, BEGINS_S + 60)
+    paid = Subscription(1, BEGINS_S + 60, BEGINS_S + 60)
+    state, effects = after(a_state(subscription=paid), OrderReceived(unlock, b"ours"))
+    assert only(Actuate, effects) == [Actuate(Action.UNLOCK, unlock.order_id)]
+    assert only(Persist, effects) == [Persist(True)]
+    cut, _ = module.boot(state.durable, PROFILE, 0)
+    state, effects = after(state, ActuationFinished(Action.UNLOCK, True, unlock.order_id))
+    assert [record.reason for record in records(effects, Channel.ORDER_RESULT)] == ["OK"]
+    assert state.vehicle.sample.locked is False
+    assert [entry.code for entry in cut.durable.orders] == [Code.VEHICLE_NO_RESPONSE]
+
+
+@pytest.mark.req("SVC-3", "PWR-2")
+def test_an_order_that_cannot_be_remembered_moves_nothing() -> None:
+    unlock = Order(b"the order number", OrderKind.UNLOCK, MODULE_ID, BEGINS_S, BEGINS_S + 60)
+    state = a_state(subscription=Subscription(1, BEGINS_S + 60, BEGINS_S + 60))
+    for signed, order_id in ((unlock, unlock.order_id.hex()), (RevocationList(MODULE_ID, 1, BEGINS_S, 0, ()), "")):
+        undone, effects = after(state, StorageFailed(OrderReceived(signed, b"ours")))
+        (said,) = only(Say, effects)
+        told = said.record
+        assert (told.reason, told.booking, told.correlation) == ("STORAGE_FAILED", order_id, b"ours")
+        assert only(Actuate, effects) == []
+        assert undone.durable == state.durable
+
+
+@pytest.mark.req("CUT-2", "SVC-3")
+def test_a_booking_whose_time_is_up_is_no_hindrance_to_an_order() -> None:
+    over = running(phase=Phase.OVERDUE, overdue_ms=1_800_001)
+    until_s = 2 * BEGINS_S
+    over = durably(over, subscription=Subscription(1, until_s, until_s))
+    issued_s = 1_790_009_000
+    flash = Order(b"the order number", OrderKind.FLASH, MODULE_ID, issued_s, issued_s + 60)
+    state, effects = after(over, OrderReceived(flash))
+    assert state.durable.trip.phase is Phase.CUT_OFF
+    assert Actuate(Action.FLASH, flash.order_id) in effects
 
 
 def test_the_car_answers_the_command_that_is_under_way() -> None:
@@ -397,7 +440,7 @@ def test_elapsed_time_is_written_down_every_minute() -> None:
 
 
 def test_reports_come_before_the_order_to_write_them_down() -> None:
-    _, effects = after(a_state(), OrderUnreadable(Code.TOKEN_MALFORMED))
+    _, effects = after(a_state(), BrokerConnected())
     kinds = [type(effect) for effect in effects]
     assert kinds == [Report, Persist]
 

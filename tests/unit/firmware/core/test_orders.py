@@ -6,12 +6,13 @@ import pytest
 from firmware.core import orders
 from firmware.core.clock import Claim, Clock
 from firmware.core.draft import Draft
-from firmware.core.effects import Answer
-from firmware.core.state import DeadBooking, EndReason, State
+from firmware.core.effects import Actuate, Answer, Say
+from firmware.core.state import DeadBooking, EndReason, Ordered, State
 from protocol.errors import Code, Refusal
 from protocol.messages import Accepted, Operation, Request
+from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.telemetry import Channel, EventKind
-from protocol.tokens import Order, OrderKind, RevocationList, TimeAttestation
+from protocol.tokens import RevocationList, TimeAttestation
 from tests.support.core import (
     BEGINS_MS,
     DRIVING,
@@ -23,6 +24,7 @@ from tests.support.core import (
     durably,
     events,
     linked,
+    only,
     records,
     running,
     seen,
@@ -35,7 +37,12 @@ replace = msgspec.structs.replace
 BEGINS_S = 1_790_000_000
 PUT = Request(7, Operation.PUT, body=b"signed")
 END = Order(
-    b"the order number", OrderKind.END_BOOKING, MODULE_ID, BEGINS_S, BEGINS_S + 7_200, BOOKING.booking_id, 1_790_009_000
+    b"the order number",
+    OrderKind.END_BOOKING,
+    MODULE_ID,
+    BEGINS_S,
+    BEGINS_S + 7_200,
+    Ending(BOOKING.booking_id, 1_790_009_000),
 )
 LIST = RevocationList(MODULE_ID, 7, BEGINS_S, 0, ((BOOKING.token_id, 1_790_009_000),))
 NONCE = b"sixteen of chaos"
@@ -56,6 +63,8 @@ def refused(body: object) -> Refusal:
 
 
 def result(step: Draft) -> dict[str, object]:
+    """What is told for certain."""
+    assert only(Say, step.effects) == []
     (record,) = records(step.effects, Channel.ORDER_RESULT)
     return {"order": record.booking, "name": record.reason, **dict(record.numbers)}
 
@@ -121,26 +130,37 @@ def test_nothing_that_can_be_read_is_an_unsupported_order() -> None:
 
 
 # ---------------------------------------------------------------- over the broker
+def answer(step: Draft) -> dict[str, object]:
+    """What is told now or never."""
+    assert records(step.effects, Channel.ORDER_RESULT) == []
+    (said,) = only(Say, step.effects)
+    return {"order": said.record.booking, "name": said.record.reason, **dict(said.record.numbers)}
+
+
 @pytest.mark.req("BKG-2")
 def test_the_outcome_of_what_came_over_the_broker_goes_back_there() -> None:
     step = draft(running(vehicle=seen(DRIVING)))
-    orders.received(step, END)
+    orders.received(step, END, b"")
     assert result(step) == {"order": "746865206f72646572206e756d626572", "name": "OK", "code": 0, "pending": 1}
     late = draft(a_state(BEGINS_MS + 7_300_000))
-    orders.received(late, END)
-    assert result(late) == {"order": END.order_id.hex(), "name": "ORDER_LATE", "code": 33, "pending": 0}
+    orders.received(late, END, b"")
+    expected = {"order": END.order_id.hex(), "name": "ORDER_LATE", "code": 33, "pending": 0, "late_by_ms": 100_000}
+    assert result(late) == expected
     listed = draft(a_state())
-    orders.received(listed, LIST)
+    orders.received(listed, LIST, b"")
     assert result(listed) == {"order": "", "name": "OK", "code": 0, "pending": 0}
     outdated = draft(a_state(list_number=8))
-    orders.received(outdated, LIST)
-    assert result(outdated) == {"order": "", "name": "LIST_OUTDATED", "code": 35, "pending": 0}
+    orders.received(outdated, LIST, b"")
+    assert answer(outdated) == {"order": "", "name": "LIST_OUTDATED", "code": 35, "pending": 0}
+    again = draft(a_state(list_number=7))
+    orders.received(again, LIST, b"")
+    assert answer(again) == {"order": "", "name": "OK", "code": 0, "pending": 0}
 
 
 def test_what_did_not_verify_is_answered_with_its_code() -> None:
     step = draft(a_state())
-    orders.unreadable(step, Code.UNKNOWN_ISSUER)
-    assert result(step) == {"order": "", "name": "UNKNOWN_ISSUER", "code": 5, "pending": 0}
+    orders.unreadable(step, Code.UNKNOWN_ISSUER, b"")
+    assert answer(step) == {"order": "", "name": "UNKNOWN_ISSUER", "code": 5, "pending": 0}
 
 
 def test_an_alert_names_the_booking() -> None:
@@ -290,3 +310,128 @@ def test_an_attestation_against_a_clock_that_was_trusted_before_is_refused_when_
 def test_a_module_that_has_given_no_nonce_takes_no_empty_one() -> None:
     state = replace(a_state(), nonce_at_ms=NOW)
     assert refused(put(state, TimeAttestation(MODULE_ID, b"", BEGINS_S))[1]).code is Code.NONCE_UNKNOWN
+
+
+# ---------------------------------------------------------------- once
+TOLD = Subscription(4, BEGINS_S + 1_000_000, BEGINS_S + 500)
+SUBSCRIBE = replace(END, order_id=b"another order no", kind=OrderKind.SUBSCRIPTION, details=TOLD)
+FLASH = replace(END, kind=OrderKind.FLASH, details=None, expires_s=BEGINS_S + 60)
+TAKEN = Ordered(END.order_id, BEGINS_S, Code.OK)
+
+
+def heard(state: State, signed: Order | RevocationList, now: int = NOW) -> Draft:
+    step = draft(state, now)
+    orders.received(step, signed, b"ours")
+    return step
+
+
+@pytest.mark.req("BKG-2")
+def test_an_end_that_was_taken_is_answered_again_and_ends_nothing_anew() -> None:
+    step = heard(running(vehicle=seen(DRIVING)), END)
+    assert step.durable.orders == (replace(TAKEN, pending=True),)
+    (record,) = records(step.effects, Channel.ORDER_RESULT)
+    assert record.correlation == b"ours"
+    undone = durably(running(vehicle=seen(DRIVING)), orders=step.durable.orders)
+    again = heard(undone, END)
+    assert answer(again) == {"order": END.order_id.hex(), "name": "OK", "code": 0, "pending": 1}
+    assert again.durable == undone.durable
+    _, body = put(undone, END)
+    assert body == Accepted(pending=True)
+
+
+@pytest.mark.req("BKG-2", "SEC-2")
+def test_a_late_end_is_told_for_certain_once_and_looked_at_again() -> None:
+    late = a_state(BEGINS_MS + 7_200_001)
+    step = heard(late, END)
+    assert result(step)["name"] == "ORDER_LATE"
+    assert step.durable.orders == (replace(TAKEN, code=Code.ORDER_LATE),)
+    again = heard(step.state, END)
+    assert answer(again)["name"] == "ORDER_LATE"
+    assert again.durable is step.durable
+    in_time = heard(durably(a_state(), orders=step.durable.orders), END)
+    assert answer(in_time)["name"] == "OK", "the clock had been wrong"
+    assert in_time.durable.orders == (TAKEN,)
+    assert [dead.booking_id for dead in in_time.durable.dead] == [BOOKING.booking_id]
+
+
+@pytest.mark.req("SUB-1")
+def test_a_subscription_is_taken_whoever_carries_it() -> None:
+    step = heard(a_state(), SUBSCRIBE)
+    assert step.durable.subscription == TOLD
+    assert result(step)["name"] == "OK"
+    assert step.durable.orders == (Ordered(SUBSCRIBE.order_id, BEGINS_S, Code.OK),)
+    carried, body = put(a_state(), SUBSCRIBE)
+    assert body == Accepted()
+    assert carried.durable == replace(step.durable, counters=carried.durable.counters)
+    newest = a_state(subscription=replace(TOLD, number=5))
+    assert result(heard(newest, SUBSCRIBE))["name"] == "SUBSCRIPTION_OUTDATED"
+    assert refused(put(newest, SUBSCRIBE)[1]).numbers == (("number", 4), ("known_number", 5))
+    assert result(heard(a_state(BEGINS_MS + 7_200_001), SUBSCRIBE))["name"] == "ORDER_LATE"
+
+
+@pytest.mark.req("SVC-3")
+@pytest.mark.parametrize("kind", sorted(set(OrderKind) - {OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION}))
+def test_what_is_for_the_broker_no_phone_carries(kind: OrderKind) -> None:
+    step, body = put(a_state(subscription=TOLD), replace(FLASH, kind=kind))
+    assert refused(body).code is Code.ORDER_UNSUPPORTED
+    assert step.durable.orders == ()
+    assert step.durable == a_state(subscription=TOLD).durable
+
+
+@pytest.mark.req("CLK-1", "SVC-3")
+def test_every_order_raises_the_floor_also_one_that_comes_again() -> None:
+    fresh = replace(a_state(subscription=TOLD), clock=Clock(FLOOR_MS, NOW))
+    for signed in (END, SUBSCRIBE, FLASH):
+        step = heard(fresh, signed)
+        assert step.state.clock.floor_ms == BEGINS_MS
+        again = heard(durably(fresh, orders=step.durable.orders), signed)
+        assert again.state.clock.floor_ms == BEGINS_MS
+
+
+@pytest.mark.req("SVC-3", "SEC-2")
+def test_what_was_issued_before_all_that_is_remembered_moves_nothing_and_leaves_no_record() -> None:
+    for before_s, moved in ((BEGINS_S, 1), (BEGINS_S + 1, 0)):
+        state = a_state(subscription=TOLD, orders_before_s=before_s)
+        step = heard(state, FLASH)
+        assert len(only(Actuate, step.effects)) == moved
+        if not moved:
+            assert answer(step) == {"order": FLASH.order_id.hex(), "name": "ORDER_LATE", "code": 33, "pending": 0}
+            assert step.durable == state.durable
+
+
+@pytest.mark.req("BKG-2")
+def test_an_end_counts_however_old_it_is_but_is_told_for_certain_only_when_it_is_new() -> None:
+    for before_s, certain in ((BEGINS_S, True), (BEGINS_S + 1, False)):
+        step = heard(a_state(orders_before_s=before_s), END)
+        assert [dead.booking_id for dead in step.durable.dead] == [BOOKING.booking_id]
+        assert (result if certain else answer)(step)["name"] == "OK"
+
+
+@pytest.mark.req("SEC-2")
+def test_what_does_not_verify_leaves_nothing_behind() -> None:
+    state = a_state()
+    step = draft(state)
+    orders.unreadable(step, Code.SIGNATURE_INVALID, b"theirs")
+    assert step.durable is state.durable
+    (said,) = only(Say, step.effects)
+    assert (said.record.reason, said.record.correlation) == ("SIGNATURE_INVALID", b"theirs")
+
+
+@pytest.mark.req("PWR-2")
+def test_what_could_not_be_remembered_is_said() -> None:
+    step = draft(a_state())
+    orders.undone(step, FLASH, b"ours")
+    orders.undone(step, LIST, b"")
+    said = [(each.record.booking, each.record.reason, each.record.correlation) for each in only(Say, step.effects)]
+    assert said == [(FLASH.order_id.hex(), "STORAGE_FAILED", b"ours"), ("", "STORAGE_FAILED", b"")]
+
+
+@pytest.mark.req("SVC-3", "PWR-1")
+def test_a_module_that_forgot_carries_out_nothing_that_was_ordered_before_its_first_clock_spoke() -> None:
+    blank = replace(durably(a_state(), forgetful=True), clock=sure_clock())
+    step = draft(blank)
+    orders.anchor(step)
+    assert step.durable.orders_before_s == BEGINS_S + 1
+    step = draft(durably(blank, orders_before_s=BEGINS_S + 9))
+    orders.anchor(step)
+    assert step.durable.orders_before_s == BEGINS_S + 9

@@ -372,7 +372,7 @@ def test_the_outcome_of_an_order_goes_out_under_its_identifier() -> None:
     assert message.channel is Channel.ORDER_RESULT
     answer = json.loads(message.payload)
     assert answer.pop("stamp")["seq"] == 1
-    assert answer == {"order": "0a0b", "code": 0, "name": "OK", "pending": True}
+    assert answer == {"order": "0a0b", "code": 0, "name": "OK", "pending": True, "numbers": {}}
     assert (message.correlation, message.expiry_s, message.retain) == (b"\0asked", None, False)
     assert message.attributes[1:4:2] == (("id", "0-order/result-1"), ("type", "sharebox.order.result"))
 
@@ -381,7 +381,8 @@ def test_an_answer_that_is_no_record_is_not_counted_and_is_soon_worth_nothing() 
     numbers = (("code", 6), ("pending", 0))
     said = Record(0, Channel.ORDER_RESULT, 12, BEGINS_MS, reason="SIGNATURE_INVALID", numbers=numbers, boot=5)
     message = reporting.record_message(a_state(), said, NOW)
-    assert json.loads(message.payload) == {"order": "", "code": 6, "name": "SIGNATURE_INVALID", "pending": False}
+    answer = json.loads(message.payload)
+    assert answer == {"order": "", "code": 6, "name": "SIGNATURE_INVALID", "pending": False, "numbers": {}}
     assert (message.expiry_s, message.attributes[1]) == (300, ("id", "5-order/result-said-12"))
 
 

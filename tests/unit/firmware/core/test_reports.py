@@ -12,8 +12,9 @@ def test_only_a_record_with_a_position_reveals_one() -> None:
     assert not Record(kind=EventKind.BOOTED).reveals_position
 
 
-def test_an_alert_overtakes_and_nothing_else_does() -> None:
-    assert [channel for channel in Channel if Record(channel=channel).urgent] == [Channel.ALERT]
+def test_an_alert_and_the_outcome_of_an_order_overtake_and_nothing_else_does() -> None:
+    urgent = [channel for channel in Channel if Record(channel=channel).urgent]
+    assert urgent == [Channel.ALERT, Channel.ORDER_RESULT]
 
 
 def test_a_record_that_nobody_has_stamped_has_no_numbers() -> None:

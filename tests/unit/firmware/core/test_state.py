@@ -11,14 +11,17 @@ from firmware.core.state import (
     Durable,
     EndReason,
     Executed,
+    Ordered,
     Pending,
     Profile,
+    Remote,
     Slot,
     State,
     Trip,
 )
 from protocol.errors import Code
 from protocol.messages import Operation, Phase
+from protocol.orders import Subscription
 from tests.support.core import a_state, linked
 from tests.support.credentials import BOOKING
 
@@ -84,6 +87,9 @@ def test_what_survives_a_power_cut_reads_back_as_it_was_written() -> None:
         (Executed(b"command1", b"a driver", Operation.LOCK, None),),
         Slot(10, Point(-1, -2, 3), True, False),
         Counters(1, 2, 3, 4, 5, 6, 7),
+        orders=(Ordered(b"o" * 16, 11, None, True, b"ours"), Ordered(b"p" * 16, 12, Code.ORDER_LATE)),
+        orders_before_s=13,
+        subscription=Subscription(14, 15, 16, True),
     )
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(full), type=Durable) == full
 
@@ -97,4 +103,13 @@ def test_what_has_just_been_made_has_counted_nothing() -> None:
     fresh = State(Profile(b"12345678"), Durable(5, 0), Clock(5))
     assert (fresh.end_at_ms, fresh.nonce_at_ms, fresh.saved_at_ms, fresh.rearmed_at_ms) == (0, 0, 0, 0)
     assert fresh.booted_at_ms == 0
+    assert (fresh.remote, fresh.said_ms, fresh.said, fresh.unsaid) == (None, (), 0, 0)
+    assert (fresh.durable.orders, fresh.durable.orders_before_s, fresh.durable.subscription) == ((), 0, None)
     assert (Slot().version, Slot().acknowledged) == (0, True)
+
+
+def test_a_car_is_busy_with_the_command_of_a_phone_or_an_order_from_afar() -> None:
+    fresh = State(Profile(b"12345678"), Durable(5, 0), Clock(5))
+    assert not fresh.busy
+    assert msgspec.structs.replace(fresh, pending=Pending(1, 2, b"", Operation.UNLOCK)).busy
+    assert msgspec.structs.replace(fresh, remote=Remote(b"o" * 16, b"")).busy

@@ -99,6 +99,8 @@ def test_a_fuel_level_that_is_no_number_is_unknown(broken: float) -> None:
         (Action.RELEASE_IMMOBILISER, True, True, False),
         (Action.ARM_IMMOBILISER, True, True, True),
         (Action.ARM_IMMOBILISER, False, True, None),
+        (Action.FLASH, True, True, False),
+        (Action.FLASH, False, True, False),
     ],
 )
 def test_what_the_module_did_itself_is_known_at_once_and_what_nobody_saw_is_not(

@@ -5,10 +5,12 @@ import pytest
 
 from firmware.core import vital
 from firmware.core.reports import Point
-from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Slot, Trip
+from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Ordered, Slot, Trip
 from firmware.core.usage import Head
 from firmware.core.vital import Vital
+from protocol.errors import Code
 from protocol.messages import Phase
+from protocol.orders import Subscription
 from tests.support.core import BEGINS_MS, EPOCH, FLOOR_MS, PROFILE
 from tests.support.credentials import BOOKING
 
@@ -29,6 +31,9 @@ FULL = Durable(
     slot=Slot(4, POINT, parking=True),
     counters=Counters(50, 40, 30, 20, 10, 9, 4),
     log=Head(9, b"d" * 32),
+    orders=(Ordered(b"the order number", 1_790_000_000, Code.OK),),
+    orders_before_s=1_780_000_000,
+    subscription=Subscription(4, 1_820_000_000, 1_800_000_000),
 )
 NOTED = vital.of(FULL)
 
@@ -51,6 +56,8 @@ def test_a_lost_state_is_rebuilt_without_a_booking_and_with_everything_dead() ->
         drive_enabled=False,
         dead=(replace(DEAD, numbers=()),),
         slot=Slot(5, None, acknowledged=True),
+        orders=(),
+        orders_before_s=1_790_000_001,
     )
 
 
@@ -106,7 +113,33 @@ def test_a_booking_whose_end_is_ordered_counts_as_dead() -> None:
 def test_what_is_newer_in_the_state_than_in_the_record_stays() -> None:
     ended = replace(FULL, trip=Trip(Phase.ENDED, BOOKING))
     older = vital.of(replace(FULL, list_number=6, log=Head(3, b"a" * 32), slot=Slot(2), floor_ms=FLOOR_MS))
-    assert vital.restored(ended, older, PROFILE) == ended
+    assert vital.restored(ended, older, PROFILE) == replace(ended, orders_before_s=1_790_000_001)
+
+
+@pytest.mark.req("SVC-3", "PWR-1")
+def test_what_was_ordered_before_the_state_was_lost_is_not_carried_out_again() -> None:
+    """Each order that was carried out has raised the floor to its issue, and the floor is never forgotten."""
+    before_s = vital.restored(None, replace(NOTED, floor_ms=BEGINS_MS + 999), PROFILE).orders_before_s
+    assert before_s == 1_790_000_001
+    assert vital.restored(None, replace(NOTED, floor_ms=BEGINS_MS + 1_000), PROFILE).orders_before_s == 1_790_000_002
+    later = vital.restored(replace(FULL, orders_before_s=1_790_000_009), NOTED, PROFILE)
+    assert later.orders_before_s == 1_790_000_009
+    assert later.orders == FULL.orders
+
+
+@pytest.mark.req("SUB-1", "SVC-3", "PWR-1")
+def test_an_older_card_brings_no_older_subscription_along() -> None:
+    paused = Subscription(5, 1_820_000_000, 0, paused=True)
+    noted = vital.of(replace(FULL, subscription=paused))
+    assert vital.restored(FULL, noted, PROFILE).subscription == paused
+    assert vital.restored(None, noted, PROFILE).subscription == paused
+    newer = replace(FULL, subscription=replace(paused, number=6))
+    assert vital.restored(newer, noted, PROFILE).subscription == newer.subscription
+    same = replace(FULL, subscription=replace(paused, remote_until_s=9))
+    assert vital.restored(same, noted, PROFILE).subscription == same.subscription
+    untold = replace(NOTED, subscription=None)
+    assert vital.restored(FULL, untold, PROFILE).subscription == FULL.subscription
+    assert vital.restored(None, untold, PROFILE).subscription is None
 
 
 @pytest.mark.req("ACC-5")

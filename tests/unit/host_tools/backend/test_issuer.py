@@ -6,16 +6,8 @@ from host_tools.backend.issuer import ALL_PERMISSIONS, Issuer
 from host_tools.phone.handshake import fresh_key
 from protocol import keys
 from protocol.errors import Role
-from protocol.tokens import (
-    Booking,
-    Order,
-    OrderKind,
-    RevocationList,
-    TimeAttestation,
-    trust_of,
-    verify_booking,
-    verify_signed,
-)
+from protocol.orders import Ending, Order, OrderKind
+from protocol.tokens import Booking, RevocationList, TimeAttestation, trust_of, verify_booking, verify_signed
 from tests.support.module_peer import seeded
 
 MODULE = bytes(range(8))
@@ -82,7 +74,7 @@ def test_an_end_order_names_its_booking_and_has_a_time_to_live() -> None:
     order = verify_signed(signer.end_order(claims, now_s=NOW_S, ttl_s=60), trust_of(MODULE, (signer.public,)))
     assert isinstance(order, Order)
     assert order.kind is OrderKind.END_BOOKING
-    assert (order.booking_id, order.booking_expires_s) == (claims.booking_id, claims.expires_s)
+    assert order.details == Ending(claims.booking_id, claims.expires_s)
     assert (order.issued_s, order.expires_s) == (NOW_S, NOW_S + 60)
 
 

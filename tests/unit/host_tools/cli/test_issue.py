@@ -9,16 +9,8 @@ from host_tools.cli.exits import Exit
 from host_tools.phone.keyring import read_booking, read_key
 from protocol import keys
 from protocol.errors import Role
-from protocol.tokens import (
-    Booking,
-    Order,
-    RevocationList,
-    TimeAttestation,
-    Trust,
-    trust_of,
-    verify_booking,
-    verify_signed,
-)
+from protocol.orders import Ending, Order
+from protocol.tokens import Booking, RevocationList, TimeAttestation, Trust, trust_of, verify_booking, verify_signed
 from tests.support.command import Ran, shareboxctl
 
 Run = Callable[..., Ran]
@@ -92,7 +84,7 @@ def test_an_end_order_is_for_the_booking_in_the_file(bench: Run) -> None:
     assert ran.out.startswith("end-order.cose: end order, ")
     order = verify_signed(Path("end-order.cose").read_bytes(), trust())
     assert isinstance(order, Order)
-    assert order.booking_id == claims().booking_id
+    assert order.details == Ending(claims().booking_id, claims().expires_s)
     assert order.expires_s - order.issued_s == 600
 
 
