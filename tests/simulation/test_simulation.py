@@ -73,6 +73,18 @@ def test_a_booking_that_comes_and_goes_in_one_step_has_had_the_car() -> None:
         assert play(8, 0.1, operations).violation[0] == "usage_log_lies"
 
 
+def test_a_link_that_was_hung_up_before_the_cutoff_is_not_one_that_was_kept() -> None:
+    """Its phone had come again over another link, and the first one was not lost yet."""
+    operations = [
+        Operation(0, 0, "settings", (0, 10_000, 0, 0, 0, 2_000)),
+        Operation(3, 8_456_990, "booking", (2, 1_200_000, 0, -600_000, "driver", 0)),
+        Operation(7, 24_456_666, "booking", (2, 1_200_000, 2, 1_200_000, "order", 0)),
+        Operation(12, 44_866_405, "trap", ("started", 1, "rtc_wrong", 40)),
+        Operation(14, 51_395_971, "booking", (2, 1_200_000, 3, 0, "order", 50)),
+    ]
+    assert play(1167, 0.7, operations).violation == ("", "")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_defect_can_be_planted_and_taken_out_again(name: str) -> None:
     before = play(1, 0.2).trace
