@@ -19,6 +19,8 @@ from firmware.core.events import Event, OrderReceived, OrderUnreadable, TimeOffe
 from firmware.core.state import Profile, State
 from firmware.ports import RadioUnavailable, StoreFailed
 from firmware.simulated.car import Car
+from host_tools.backend.broker import Broker
+from host_tools.backend.ingest import Recorder
 from host_tools.radio.air import VirtualAir
 from host_tools.radio.hub import Hub
 from protocol import tokens
@@ -125,6 +127,18 @@ def test_a_module_announces_itself_when_the_file_says_so() -> None:
     assert app.announced(BrokerTable("127.0.0.1"), credentials.MODULE_ID) == ()
     (publication,) = app.announced(BrokerTable("127.0.0.1", home_assistant=True), credentials.MODULE_ID)
     assert json.loads(publication.payload)["dev"]["sw"] == VERSION
+
+
+@real
+async def test_a_module_appears_on_a_dashboard_when_the_file_says_so(tmp_path: Path) -> None:
+    topic = f"homeassistant/device/sharebox/{PROVISIONING.module_id.hex()}/config"
+    async with Broker() as broker, Recorder(broker.host, broker.port) as recorder:
+        table = f'[broker]\nhost = "{broker.host}"\nport = {broker.port}\nhome_assistant = true\n'
+        running = asyncio.create_task(app.run(config(tmp_path, f"[ble]\nhub_port = 0\n{table}")))
+        announced = await recorder.wait_for(lambda raw: raw.topic == topic, 20)
+        running.cancel()
+        await asyncio.wait({running})
+    assert json.loads(announced.payload)["dev"]["sw"] == VERSION
 
 
 def test_the_version_is_that_of_the_package() -> None:
