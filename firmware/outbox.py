@@ -25,6 +25,7 @@ from firmware.core.state import State
 from firmware.page import Page
 from firmware.ports import BrokerPort, BrokerUnavailable, Publication, StoredRecord, StoreFailed
 from protocol import telemetry
+from protocol.telemetry import StoreCondition
 
 WINDOW: Final = 8
 """Publications under way without acknowledgement. On one connection they arrive in the order of their numbers."""
@@ -41,13 +42,24 @@ log = structlog.get_logger("sharebox")
 
 
 class Shelf(Protocol):
-    """Where the records wait: the keeper, or a store."""
+    """Where the records wait: the keeper."""
+
+    @property
+    def condition(self) -> StoreCondition:
+        """What the store is capable of."""
+
+    @property
+    def dropped(self) -> int:
+        """How many records were ever given up."""
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
         """As `StorePort.pending`."""
 
     async def remove(self, *numbers: int) -> None:
         """As `StorePort.remove`."""
+
+    async def pending_count(self) -> int:
+        """How many records wait. Does not raise."""
 
 
 class _Flight(NamedTuple):
@@ -60,7 +72,8 @@ class _Flight(NamedTuple):
 
 
 class Courier:
-    """`look`: the module's state and monotonic time at this moment. `post`: tells the core what was acknowledged."""
+    """`look`: the module's state and monotonic time at this moment. `post`: tells the core what was acknowledged.
+    `version` is the firmware's."""
 
     def __init__(
         self,
@@ -68,6 +81,8 @@ class Courier:
         broker: BrokerPort | None,
         look: Callable[[], tuple[State, int]],
         post: Callable[[Event], None],
+        *,
+        version: str,
     ) -> None:
         self._shelf = shelf
         self._broker = broker
@@ -79,6 +94,9 @@ class Courier:
         self._acknowledged: list[int] = []
         self._said: deque[Record] = deque(maxlen=MOST_SAID)
         self._slot_told: tuple[int, float] = (-1, 0.0)
+        self._version = version
+        self._health_told: StoreCondition | None = None
+        self._health_due_s = 0.0
         self._send_after_s = self._read_after_s = self._forget_after_s = 0.0
 
     # ------------------------------------------------------------ what the pump says
@@ -94,6 +112,7 @@ class Courier:
             # The next connection is a new beginning; pauses are for this one.
             self._send_after_s = 0.0
             self._said.clear()
+            self._health_told = None
         if self._broker is None or reporting.may_leave(state, reveals_position=True):
             return
         self._reap()
@@ -124,6 +143,9 @@ class Courier:
         while self._may_send() and len(self._flights) < WINDOW:
             if self._launch_ahead():
                 continue
+            if self._health_told is not self._shelf.condition or _now_s() >= self._health_due_s:
+                await self._launch_health()
+                continue
             if self._page.wanting:
                 if not await self._read():
                     return
@@ -134,7 +156,13 @@ class Courier:
     async def _rest(self) -> None:
         """Until woken, or until a pause is over."""
         now_s = _now_s()
-        pauses = (self._send_after_s, self._read_after_s, self._forget_after_s, self._slot_told[1])
+        pauses = (
+            self._send_after_s,
+            self._read_after_s,
+            self._forget_after_s,
+            self._health_due_s,
+            self._slot_told[1],
+        )
         try:
             async with asyncio.timeout_at(min((end for end in pauses if now_s < end < math.inf), default=None)):
                 await self._woken.wait()
@@ -195,6 +223,20 @@ class Courier:
             self._hand_over(reporting.record_message(state, self._said.popleft(), now), False)
             return True
         return False
+
+    async def _launch_health(self) -> None:
+        """Tell how the module is: on connection, regularly, and when the store's trouble changes."""
+        condition, dropped = self._shelf.condition, self._shelf.dropped
+        queued = await self._shelf.pending_count()
+        self._reap()
+        if not self._may_send():
+            return
+        self._health_told, self._health_due_s = condition, _now_s() + reporting.HEALTH_EVERY_MS / 1000
+        state, now = self._look()
+        message = reporting.health_message(
+            state, now, queued=queued, dropped=dropped, store=condition, version=self._version
+        )
+        self._hand_over(message, False)
 
     def _launch_records(self) -> bool:
         """Hand over the next records. False: none is left."""

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed, StorePort, VoidFrom
+from firmware.ports import Dropped, Loaded, StoredRecord, StoreFailed, StorePort, VoidFrom
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Patience:
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         """See `StorePort`. What a commit that failed may have left is void with the next one that works."""
         void = _lower(self._void_from, void_from)
         try:

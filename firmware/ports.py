@@ -11,6 +11,7 @@ import msgspec
 
 from firmware.core.events import Action, Trouble, VehicleSampled
 from firmware.core.usage import Chained
+from protocol.telemetry import StoreCondition
 
 LinkId = int
 """Number of a central's connection, never reused while the process lives."""
@@ -108,14 +109,19 @@ class BrokerPort(Protocol):
 
 
 class StoreFailed(Exception):
-    """A commit did not happen (disk full, read-only, broken): nothing of it is stored."""
+    """A commit did not happen (disk full, read-only, broken): nothing of it is stored. `condition`: what the store is
+    capable of, as far as this failure tells."""
+
+    def __init__(self, why: str, condition: StoreCondition = StoreCondition.FAILING) -> None:
+        super().__init__(why)
+        self.condition = condition
 
 
 class StoredRecord(msgspec.Struct, frozen=True):
     """One record of the outbox. `body` is what `firmware.core.reporting` made, opaque to the store.
 
     `thinnable`: one of many (a position, a vehicle state), given up before any event when the outbox is full.
-    `urgent`: it overtakes what is not.
+    `urgent`: it overtakes what is not. `channel`: what it is counted under when it is given up.
     """
 
     number: int
@@ -123,6 +129,14 @@ class StoredRecord(msgspec.Struct, frozen=True):
     body: bytes
     thinnable: bool = False
     urgent: bool = False
+    channel: str = ""
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """How many records the store has given up for lack of room since it is new: in all, and by channel (TEL-4)."""
+
+    total: int = 0
+    channels: tuple[tuple[str, int], ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -159,7 +173,7 @@ class StorePort(Protocol):
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         """Remove the records and entries with these numbers and higher ones, replace the state (None: keep it), append
         records and usage entries, atomically; then keep `vital` (None: as before) a second time. Returns how many
         records were ever given up for lack of room. Raises StoreFailed."""

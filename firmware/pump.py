@@ -11,6 +11,7 @@ from typing import Final, TypeGuard
 import msgspec
 import structlog
 
+from firmware import VERSION
 from firmware.core import module
 from firmware.core.effects import (
     Actuate,
@@ -84,7 +85,13 @@ class Pump:
         self._switchboard = Switchboard(radio)
         self._store = Patience(store, lambda: module.patience_ms(self.state, self._now()), lambda: self.post(Ticked()))
         self._keeper = Keeper(self._store, monotonic_ms, self.post)
-        self._courier = Courier(self._store, broker, lambda: (self.state, self._now()), self.post)
+        self._courier = Courier(
+            self._keeper,
+            broker,
+            lambda: (self.state, self._now()),
+            self.post,
+            version=VERSION,
+        )
         self.state: State
         self.started = asyncio.Event()
 

@@ -113,7 +113,7 @@ class JudgingBroker(MemoryBroker):
     """Loses its connection before or after a publication has arrived. Judges what arrives.
 
     `excused`: what may come again although it was acknowledged, by channel and number: what was not forgotten yet at a
-    power cut. `forgotten`: how many may never come: those that waited for a full disk at a power cut.
+    power cut. `forgotten`: what may never come: what waited for a full disk at a power cut.
     """
 
     def __init__(self, changed: asyncio.Event, rng: Random, look: Callable[[], State]) -> None:
@@ -126,7 +126,7 @@ class JudgingBroker(MemoryBroker):
         self.up = False
         self.acknowledged: dict[Channel, list[int]] = {channel: [] for channel in COUNTED}
         self.excused: set[tuple[Channel, int]] = set()
-        self.forgotten = 0
+        self.forgotten: set[tuple[Channel, int]] = set()
 
     async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         self.up = False
@@ -190,9 +190,8 @@ class JudgingBroker(MemoryBroker):
             if (channel, number) not in self.excused:
                 raise Broken(f"{channel.value} {number} was published again after it had been acknowledged")
             return
-        missing = number - (before[-1] if before else 0) - 1
-        self.forgotten -= missing
-        if self.forgotten < 0:
+        missing = {(channel, each) for each in range((before[-1] if before else 0) + 1, number)}
+        if not missing <= self.forgotten:
             raise Broken(f"{channel.value} {number} follows {before[-1:]}: a record was lost")
         before.append(number)
 

@@ -116,12 +116,22 @@ class World(Bench):
 
     def _cut_power(self) -> None:
         if self.chaos and self.working is not None:
-            # Acknowledged and not forgotten yet: it may come again.
-            records = (decode_record(stored.body) for stored in self.disk._records.values())
-            self.broker.excused |= {(record.channel, record.seq) for record in records}
-            # What a full disk has refused waits in memory only; the gap shows it.
-            self.broker.forgotten += len(self.pump._keeper._records)
+            self._excuse()
             self.working.cancel()
+
+    def _excuse(self) -> None:
+        """What a power cut may bring back, and what it may take."""
+        records = [decode_record(stored.body) for stored in self.disk._records.values()]
+        kept = {(record.channel, record.seq) for record in records}
+        # Acknowledged and not forgotten yet: it may come again.
+        self.broker.excused |= kept
+        known = self.on_disk()
+        for channel, acknowledged in self.broker.acknowledged.items():
+            counter = 1 if known is None else getattr(known.counters, channel.name.lower())
+            # What a full disk has refused waits in memory only; the gap shows it.
+            self.broker.forgotten |= {(channel, number) for number in range(1, counter)} - kept
+            # Told although no disk took its number: the number is used again.
+            self.broker.excused |= {(channel, number) for number in acknowledged if number >= counter}
 
     async def shut_down(self) -> None:
         """It ends, whatever it is doing."""

@@ -1,5 +1,6 @@
 """The module's disk: one atomic commit, or none, or the power fails beside it. A `StorePort` that never waits."""
 
+from collections import Counter
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -7,7 +8,7 @@ from firmware.adapters.store.thinning import victims
 from firmware.core.events import Trouble
 from firmware.core.state import Durable
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
+from firmware.ports import Dropped, Loaded, StoredRecord, StoreFailed, VoidFrom
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -45,7 +46,7 @@ class Disk:
         self.durable: Durable | None = None
         self.records: dict[int, StoredRecord] = {}
         self.usage: list[Chained] = []
-        self.dropped = 0
+        self.dropped: Counter[str] = Counter()
         self.full = False
         self.fuse = ""
         self.card = ""
@@ -80,7 +81,7 @@ class Disk:
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         """All of it or nothing, so nothing is ever void. Raises StoreFailed, or PowerFailed before or after it."""
         if self.full:
             raise StoreFailed("the disk is full")
@@ -102,13 +103,13 @@ class Disk:
         self.world.auditor.committed(self.durable, records, lost)
         if fuse == "after":
             raise PowerFailed
-        return self.dropped
+        return Dropped(self.dropped.total(), tuple(self.dropped.items()))
 
     def _make_room(self) -> list[StoredRecord]:
         self.records = dict(sorted(self.records.items()))
         entries = [(r.number, r.reveals_position, r.thinnable) for r in self.records.values()]
         lost = [self.records.pop(number) for number in victims(entries, self.capacity)]
-        self.dropped += len(lost)
+        self.dropped.update(record.channel for record in lost)
         return lost
 
     def oldest(self, *, harmless_only: bool) -> StoredRecord | None:

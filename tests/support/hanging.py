@@ -3,7 +3,7 @@
 import asyncio
 
 from firmware.core.usage import Chained
-from firmware.ports import StoredRecord, StoreFailed, VoidFrom
+from firmware.ports import Dropped, StoredRecord, StoreFailed, VoidFrom
 from tests.support.ports import MemoryDisk
 
 
@@ -48,7 +48,7 @@ class HangingDisk(MemoryDisk):
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         async with self._turn:
             await self._answered()
             return await super().commit(state, records, vital=vital, usage=usage, void_from=void_from)

@@ -20,6 +20,7 @@ from firmware.gateway import Gateway
 from firmware.ports import (
     Arrived,
     BrokerUnavailable,
+    Dropped,
     LinkListener,
     Publication,
     RadioUnavailable,
@@ -29,6 +30,7 @@ from firmware.ports import (
 )
 from firmware.pump import Pump
 from protocol.messages import Push, Reply, Request
+from protocol.telemetry import StoreCondition
 from tests.support.core import BEGINS_MS, PROFILE, STANDING
 from tests.support.credentials import HANDSHAKE, SIGNER, TRUST
 from tests.support.interface import watch
@@ -195,6 +197,7 @@ class MemoryDisk(MemoryStore):
         super().__init__(capacity_records=capacity_records)
         self.full = False
         self.full_for_records = False
+        self.refuses_as = StoreCondition.FULL
         self.slow_s = 0.0
         self.unreadable = 0
         self.commits: list[float] = []
@@ -207,10 +210,10 @@ class MemoryDisk(MemoryStore):
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         await asyncio.sleep(self.slow_s)
         if self.full or (self.full_for_records and records):
-            raise StoreFailed("the disk is full")
+            raise StoreFailed("the disk is full", self.refuses_as)
         dropped = await super().commit(state, records, vital=vital, usage=usage, void_from=void_from)
         self.commits.append(asyncio.get_running_loop().time())
         return dropped

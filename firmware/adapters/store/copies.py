@@ -16,9 +16,11 @@ from firmware.adapters.store.critical import Critical
 from firmware.adapters.store.database import Damaged, Database, connect, damaged, explain
 from firmware.adapters.store.files import DiskFiles, Files
 from firmware.core.usage import Chained
-from firmware.ports import StoreFailed
+from firmware.ports import Dropped, StoreFailed
 
 TRIES: Final = 20
+DROPPED: Final = "dropped"
+"""The tally of all records that were given up; those of one channel are "dropped CHANNEL"."""
 _FIRST: Final = "SELECT body, checksum, 0 FROM state"  # schema 1
 _NEWEST: Final = "SELECT body, checksum, generation FROM state"
 
@@ -93,6 +95,8 @@ def read_usage(database: Database) -> tuple[Chained, ...]:
     return tuple(Chained(number, bytes(body), bytes(digest)) for number, body, digest in rows)
 
 
-def read_tally(database: Database, name: str) -> int:
-    """One of the store's own numbers."""
-    return int(database.execute("SELECT count FROM tally WHERE name = ?", (name,)).fetchone()[0])
+def read_dropped(database: Database) -> Dropped:
+    """What was ever given up for lack of room."""
+    counts = {str(name): int(count) for name, count in database.execute("SELECT name, count FROM tally ORDER BY name")}
+    channels = ((name.removeprefix(f"{DROPPED} "), n) for name, n in counts.items() if name.startswith(f"{DROPPED} "))
+    return Dropped(counts[DROPPED], tuple(channels))

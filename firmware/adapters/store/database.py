@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from firmware.ports import StoreFailed
+from protocol.telemetry import StoreCondition
 
 LOCK_WAIT_S: Final = 1.0
 """A module that is just ending may hold the file this long."""
@@ -39,6 +40,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """,
     """
     ALTER TABLE record ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE record ADD COLUMN channel TEXT NOT NULL DEFAULT '';
     CREATE INDEX urgent_record ON record (number) WHERE urgent = 1;
     """,
 )
@@ -147,6 +149,17 @@ def explain(error: sqlite3.Error, path: Path) -> str:
             return f"the state file {path} is in use by another process: stop the other module"
         case _:
             return f"the state file {path} cannot be read or written ({error}): check its disk"
+
+
+def condition(error: sqlite3.Error) -> StoreCondition:
+    """What the store is capable of after this error."""
+    match primary_code(error):
+        case sqlite3.SQLITE_FULL:
+            return StoreCondition.FULL
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return StoreCondition.READ_ONLY
+        case _:
+            return StoreCondition.FAILING
 
 
 def damaged(path: Path, detail: str) -> str:

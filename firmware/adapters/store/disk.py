@@ -11,7 +11,7 @@ were acknowledged, by a card that lied or somebody who put an old copy back.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from firmware.adapters.store.database import (
     Connect,
     Damaged,
     Database,
+    condition,
     connect,
     explain,
     prepare,
@@ -34,16 +35,17 @@ from firmware.adapters.store.reserve import RESERVE_BYTES, Reserve
 from firmware.adapters.store.thinning import victims
 from firmware.core.events import Trouble
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
+from firmware.ports import Dropped, Loaded, StoredRecord, StoreFailed, VoidFrom
+from protocol.telemetry import StoreCondition
 
 DAMAGED_KEPT: Final = 3
 """Files moved aside; beyond it the oldest goes."""
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _WAITING: Final = (
-    "SELECT number, reveals_position, body, thinnable, urgent FROM record "
+    "SELECT number, reveals_position, body, thinnable, urgent, channel FROM record "
     "WHERE urgent = 1 AND (?1 IS NULL OR reveals_position = ?1) ORDER BY number LIMIT ?2",
-    "SELECT number, reveals_position, body, thinnable, urgent FROM record "
+    "SELECT number, reveals_position, body, thinnable, urgent, channel FROM record "
     "WHERE urgent = 0 AND (?1 IS NULL OR reveals_position = ?1) ORDER BY number LIMIT ?2",
 )
 """Urgent ones first. Two questions with an index each: sorting 20 000 records would read them all."""
@@ -85,6 +87,10 @@ class Disk:
         """Of the database, as `load` or the last commit left it; None: not loaded, or not known what it holds."""
         self._attempted: int | None = None
         """A commit that failed may have happened all the same."""
+        self._copy: Database | None = None
+        self._copied = contextlib.ExitStack()
+        """A read-only file is read from a copy, and what was delivered is forgotten there."""
+        self._gone: set[int] = set()
         self._unknown = ""
         """Why it is not known what the database holds: then nothing may be written over it."""
 
@@ -182,7 +188,7 @@ class Disk:
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         """See `StorePort.commit`."""
         self._be_loaded()
         try:
@@ -211,7 +217,7 @@ class Disk:
         records: tuple[StoredRecord, ...],
         usage: tuple[Chained, ...],
         void_from: VoidFrom | None,
-    ) -> int:
+    ) -> Dropped:
         database = self._open()
         generation = max(self._generation or 0, self._kept.generation if self._kept else 0) + 1
         expected, self._attempted = (self._generation, self._attempted), generation
@@ -229,12 +235,20 @@ class Disk:
                 database.execute("REPLACE INTO usage VALUES (?, ?, ?)", (entry.number, entry.body, entry.digest))
             for record in records:
                 database.execute(
-                    "REPLACE INTO record VALUES (?, ?, ?, ?, ?)",
-                    (record.number, record.reveals_position, record.thinnable, record.body, record.urgent),
+                    "REPLACE INTO record (number, reveals_position, thinnable, body, urgent, channel) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        record.number,
+                        record.reveals_position,
+                        record.thinnable,
+                        record.body,
+                        record.urgent,
+                        record.channel,
+                    ),
                 )
             if records:
                 self._make_room(database)
-            dropped = self._count("dropped")
+            dropped = copies.read_dropped(database)
         if state is not None:
             self._generation = generation
         return dropped
@@ -255,43 +269,53 @@ class Disk:
         rows = database.execute("SELECT number, reveals_position, thinnable FROM record ORDER BY number")
         dropped = victims([(number, bool(a), bool(b)) for number, a, b in rows], self._capacity)
         for number in dropped:
-            database.execute("DELETE FROM record WHERE number = ?", (number,))
-        database.execute("UPDATE tally SET count = count + ? WHERE name = 'dropped'", (len(dropped),))
+            row = database.execute("DELETE FROM record WHERE number = ? RETURNING channel", (number,)).fetchone()
+            for name in (copies.DROPPED, f"{copies.DROPPED} {row[0]}"):
+                database.execute(
+                    "INSERT INTO tally VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET count = count + 1", (name,)
+                )
 
     def remove(self, *numbers: int) -> None:
         """See `StorePort.remove`."""
         self._be_loaded()
-        database = self._open()
+        try:
+            self._remove(numbers)
+        except sqlite3.Error as error:
+            if primary_code(error) != sqlite3.SQLITE_FULL:
+                raise
+            self._reserve.release()
+            self._remove(numbers)
+
+    def _remove(self, numbers: Iterable[int]) -> None:
+        database = self._readable()
         with transaction(database):
             for number in numbers:
                 database.execute("DELETE FROM record WHERE number = ?", (number,))
+        if database is self._copy:
+            self._gone.update(numbers)
 
     # ------------------------------------------------------------ reading
     def pending(self, reveals_position: bool | None, limit: int) -> tuple[StoredRecord, ...]:
         """See `StorePort.pending`."""
         self._be_loaded()
-        database = self._open()
+        database = self._readable()
         found: list[StoredRecord] = []
         for question in _WAITING:
             rows = database.execute(question, (reveals_position, limit - len(found)))
-            found += [StoredRecord(n, bool(a), bytes(body), bool(b), bool(c)) for n, a, body, b, c in rows]
+            found += [StoredRecord(n, bool(a), bytes(body), bool(b), bool(c), name) for n, a, body, b, c, name in rows]
         return tuple(found)
 
     def pending_count(self) -> int:
         """See `StorePort.pending_count`."""
-        return int(self._open().execute("SELECT count(*) FROM record").fetchone()[0])
+        return int(self._readable().execute("SELECT count(*) FROM record").fetchone()[0])
 
     def dropped_count(self) -> int:
         """See `SqliteStore.dropped_count`."""
-        self._open()
-        return self._count("dropped")
+        return copies.read_dropped(self._open()).total
 
     def usage(self) -> tuple[Chained, ...]:
         """The usage log, as it is kept."""
         return copies.read_usage(self._open())
-
-    def _count(self, name: str) -> int:
-        return copies.read_tally(self._open(), name)
 
     # ------------------------------------------------------------ the file
     def _open(self) -> Database:
@@ -306,10 +330,30 @@ class Disk:
                 database.close()
                 raise
             self._database = database
+            if self._copy is not None:
+                self._drop_copy()
+                self._remove(self._gone)
+                self._gone.clear()
         return self._database
+
+    def _readable(self) -> Database:
+        """The file, or a copy while it is read-only."""
+        try:
+            return self._open()
+        except sqlite3.Error as error:
+            if condition(error) is not StoreCondition.READ_ONLY:
+                raise
+        if self._copy is None:
+            self._copy = self._copied.enter_context(copies.copied(self._files, self._path))
+        return self._copy
+
+    def _drop_copy(self) -> None:
+        self._copy = None
+        self._copied.close()
 
     def close(self) -> None:
         """Release the files."""
+        self._drop_copy()
         database, self._database = self._database, None
         if database is not None:
             with contextlib.suppress(sqlite3.Error):

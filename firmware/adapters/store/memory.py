@@ -3,12 +3,13 @@
 Decides nothing that `disk` does not decide: both give up the same records when the outbox is full.
 """
 
+from collections import Counter
 from itertools import chain, islice
 
 from firmware.adapters.store.thinning import victims
 from firmware.core.events import Trouble
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
+from firmware.ports import Dropped, Loaded, StoredRecord, StoreFailed, VoidFrom
 
 
 class MemoryStore:
@@ -22,7 +23,7 @@ class MemoryStore:
         self._vital: bytes | None = None
         self._records: dict[int, StoredRecord] = {}
         self._usage: dict[int, Chained] = {}
-        self._dropped = 0
+        self._dropped: Counter[str] = Counter()
         self._failures: list[str] = []
 
     def fail_next_commit(self, reason: str = "the disk is full") -> None:
@@ -48,7 +49,7 @@ class MemoryStore:
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         """As `SqliteStore.commit`."""
         if self._failures:
             raise StoreFailed(self._failures.pop(0))
@@ -68,10 +69,8 @@ class MemoryStore:
         if len(self._records) > self._capacity:
             entries = [(r.number, r.reveals_position, r.thinnable) for r in self._records.values()]
             dropped = victims(entries, self._capacity)
-            for number in dropped:
-                del self._records[number]
-            self._dropped += len(dropped)
-        return self._dropped
+            self._dropped.update(self._records.pop(number).channel for number in dropped)
+        return Dropped(self._dropped.total(), tuple(sorted(self._dropped.items())))
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
         """As `SqliteStore.pending`."""
@@ -90,7 +89,7 @@ class MemoryStore:
 
     async def dropped_count(self) -> int:
         """As `SqliteStore.dropped_count`."""
-        return self._dropped
+        return self._dropped.total()
 
     async def usage(self) -> tuple[Chained, ...]:
         """As `SqliteStore.usage`."""

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from firmware.adapters.store.database import explain
+from firmware.adapters.store.database import condition, explain
 from firmware.adapters.store.disk import Disk
 from firmware.core.usage import Chained
-from firmware.ports import Loaded, StoredRecord, StoreFailed, VoidFrom
+from firmware.ports import Dropped, Loaded, StoredRecord, StoreFailed, VoidFrom
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,11 +48,10 @@ class SqliteStore:
         vital: bytes | None = None,
         usage: tuple[Chained, ...] = (),
         void_from: VoidFrom | None = None,
-    ) -> int:
+    ) -> Dropped:
         """Remove records and entries from these numbers on, replace the state (None: keep it), append records and
-        entries of the usage log, atomically; then keep `vital` (None: as before) in the critical record. Returns how
-        many records were ever given up because the outbox was full (TEL-4). Raises StoreFailed: nothing of it
-        is stored."""
+        entries of the usage log, atomically; then keep `vital` (None: as before) in the critical record. Returns what
+        was ever given up because the outbox was full (TEL-4). Raises StoreFailed: nothing of it is stored."""
         return await self._call(self._disk.commit, state, records, vital, usage, void_from)
 
     async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
@@ -88,7 +87,7 @@ class SqliteStore:
             try:
                 return work(*args, **kwargs)
             except sqlite3.Error as error:
-                raise StoreFailed(explain(error, self._path)) from error
+                raise StoreFailed(explain(error, self._path), condition(error)) from error
             except OSError as error:
                 reason = error.strerror or str(error)
                 raise StoreFailed(f"beside {self._path} nothing can be written ({reason}): check its disk") from error

@@ -11,12 +11,12 @@ from firmware.core import module, vital
 from firmware.core.effects import Effect, Log, Persist, Report
 from firmware.core.events import RecordsDropped, Trouble
 from firmware.core.reports import Point, Record
-from firmware.core.state import DeadBooking, Durable, EndReason, Trip
+from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Slot, Trip
 from firmware.core.usage import Chained
 from firmware.keeper import Keeper, decode_durable, encode, recalled
 from firmware.ports import Loaded, StoredRecord, StoreFailed
 from protocol.messages import Phase
-from protocol.telemetry import Channel, EventKind
+from protocol.telemetry import Channel, EventKind, StoreCondition
 from tests.support.core import EPOCH, FLOOR_MS, PROFILE, a_state
 from tests.support.credentials import BOOKING
 from tests.support.ports import MemoryDisk
@@ -35,8 +35,16 @@ def seen_at(number: int) -> Report:
     return Report(Record(number=number, channel=Channel.TRACK, point=Point(1, 2, 3)))
 
 
+def alarm(number: int) -> Report:
+    return Report(Record(number=number, channel=Channel.ALERT, kind=EventKind.LEFT_OPEN))
+
+
 def entry(number: int) -> Log:
     return Log(Chained(number, b"entry", bytes(32)))
+
+
+def told_of(events: int) -> RecordsDropped:
+    return RecordsDropped(events, ((Channel.EVENT, events),))
 
 
 class Desk:
@@ -125,13 +133,158 @@ async def test_what_the_store_gave_up_is_told_at_most_every_ten_minutes() -> Non
     assert desk.posted == []
     await desk.save(told(3))
     await desk.save(told(4))
-    assert desk.posted == [RecordsDropped(1)]
+    assert desk.posted == [told_of(1)]
     await asyncio.sleep(600)
     await desk.save()
-    assert desk.posted == [RecordsDropped(1), RecordsDropped(2)]
+    assert desk.posted == [told_of(1), told_of(2)]
     await asyncio.sleep(600)
     await desk.save()
     assert len(desk.posted) == 2, "nothing new was given up"
+
+
+@pytest.mark.req("TEL-4")
+async def test_a_boot_tells_what_was_given_up_before_and_not_told_then() -> None:
+    store = MemoryStore(capacity_records=1)
+    await Desk(store).save(told(1), told(2), told(3))
+    again = Desk(store)
+    await again.save()
+    assert again.posted == [told_of(2)]
+
+
+@pytest.mark.req("TEL-4", "PWR-2")
+async def test_what_never_reached_the_disk_is_counted_with_the_rest() -> None:
+    desk, disk = a_disk()
+    disk.full = True
+    for number in range(1, 301):
+        await desk.save(told(number) if number % 2 else seen_at(number))
+    assert desk.keeper.dropped == 44
+    disk.full = False
+    await desk.save()
+    assert desk.posted == [RecordsDropped(44, ((Channel.TRACK, 44),))]
+
+
+# ---------------------------------------------------------------- positions
+MOVING = msgspec.structs.replace(KNOWN, slot=Slot(1, Point(1, 2, 3)))
+
+
+async def drive(desk: Desk, number: int, **changes: object) -> bool:
+    """A step of a car that has moved, and nothing else."""
+    moved = msgspec.structs.replace(MOVING, counters=Counters(number), slot=Slot(number, Point(number, 2, 3)))
+    state = msgspec.structs.replace(STATE, durable=msgspec.structs.replace(moved, **changes))
+    return await desk.keeper.save(state, (seen_at(number), PERSIST))
+
+
+async def moving() -> tuple[Desk, MemoryDisk]:
+    """A car that moves, with its first position on the disk."""
+    desk, disk = a_disk()
+    assert await drive(desk, 1)
+    assert len(disk.commits) == 1
+    return desk, disk
+
+
+@pytest.mark.req("TEL-3")
+async def test_positions_wait_for_each_other_five_seconds_at_most() -> None:
+    desk, disk = await moving()
+    for number in range(2, 5):
+        assert await drive(desk, number)
+        await asyncio.sleep(1)
+    assert (desk.keeper.due_at_ms, desk.keeper.is_due, len(disk.commits)) == (5_000, False, 1)
+    assert await desk.keeper.pending(limit=9) == await disk.pending(limit=9), "not told before it is kept"
+    assert (await desk.keeper.pending_count(), desk.keeper.condition) == (4, StoreCondition.OK)
+    await asyncio.sleep(2)
+    assert desk.keeper.is_due
+    assert await drive(desk, 5)
+    assert (await desk.numbers(), len(disk.commits)) == ([1, 2, 3, 4, 5], 2)
+    assert desk.keeper.due_at_ms is None
+
+
+@pytest.mark.req("TEL-3")
+async def test_ten_positions_are_written_at_once() -> None:
+    desk, disk = await moving()
+    for number in range(2, 12):
+        assert len(disk.commits) == 1
+        await drive(desk, number)
+    assert (await desk.numbers(), len(disk.commits)) == (list(range(1, 12)), 2)
+
+
+@pytest.mark.req("PWR-1", "PRV-2", "PRV-3", "BKG-7")
+@pytest.mark.parametrize(
+    ("changes", "effects"),
+    [
+        pytest.param({}, (told(9),), id="an event"),
+        pytest.param({}, (entry(1),), id="an entry of the log"),
+        pytest.param({}, (Persist(required=True),), id="what is permitted"),
+        pytest.param({"floor_ms": FLOOR_MS + 1}, (), id="the time"),
+        pytest.param({"slot": Slot(9)}, (), id="a withdrawal"),
+        pytest.param({"slot": Slot(9, Point(1, 2, 3), parking=True)}, (), id="a parking position"),
+    ],
+)
+async def test_anything_else_is_written_at_once_and_takes_the_positions_along(
+    changes: dict[str, object], effects: tuple[Effect, ...]
+) -> None:
+    desk, disk = await moving()
+    await drive(desk, 2)
+    state = msgspec.structs.replace(STATE, durable=msgspec.structs.replace(MOVING, **changes))
+    assert await desk.keeper.save(state, (*effects, PERSIST))
+    assert len(disk.commits) == 2
+    assert (await desk.numbers())[:2] == [1, 2]
+
+
+# ---------------------------------------------------------------- the shelf
+@pytest.mark.req("PWR-2")
+async def test_what_a_full_disk_refuses_is_told_from_memory_in_its_place() -> None:
+    desk, disk = a_disk()
+    await desk.save(told(1))
+    disk.full_for_records = True
+    await desk.save(told(2), seen_at(3))
+    await desk.save(alarm(4))
+    assert [record.number for record in await desk.keeper.pending(limit=9)] == [4, 1, 2, 3]
+    assert [record.number for record in await desk.keeper.pending(reveals_position=False, limit=2)] == [4, 1]
+    assert await desk.keeper.pending_count() == 4
+    await desk.keeper.remove(4, 1, 2)
+    assert [record.number for record in await desk.keeper.pending(limit=9)] == [3]
+    disk.full_for_records = False
+    await asyncio.sleep(10)
+    await desk.save()
+    assert await desk.numbers() == [3]
+    assert desk.keeper.condition is StoreCondition.OK
+
+
+@pytest.mark.req("PWR-2")
+async def test_when_not_even_numbers_can_be_kept_what_waits_is_told_after_one_more_try() -> None:
+    desk, disk = a_disk()
+    disk.full, disk.refuses_as = True, StoreCondition.READ_ONLY
+    await desk.save(alarm(1), told(3))
+    assert desk.keeper.condition is StoreCondition.READ_ONLY
+    disk.unreadable = 9
+    with pytest.raises(StoreFailed):
+        await desk.keeper.pending(limit=9)
+    await asyncio.sleep(10)
+    await desk.save()
+    assert [record.number for record in await desk.keeper.pending(limit=9)] == [1]
+    await desk.keeper.remove(1)
+    assert await desk.keeper.pending(limit=9) == (), "the rest must not overtake what lies in the store"
+    disk.unreadable = 0
+    assert [record.number for record in await desk.keeper.pending(limit=9)] == [3]
+    disk.full = False
+    await desk.save(told(4))
+    assert await desk.numbers() == [3, 4]
+
+
+@pytest.mark.req("TEL-5")
+async def test_what_is_forgotten_while_it_is_being_written_does_not_come_back() -> None:
+    desk, disk = a_disk()
+    disk.full_for_records = True
+    await desk.save(told(1))
+    await desk.save(told(2))
+    for works in (False, True):
+        disk.full_for_records, disk.slow_s = not works, 1.0
+        saving = asyncio.create_task(desk.save(told(3)))
+        await asyncio.sleep(0.5)
+        await desk.keeper.remove(2 if works else 1)
+        assert await saving
+        disk.slow_s = 0
+    assert await desk.numbers() == [3]
 
 
 # ---------------------------------------------------------------- recalling

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from firmware.core.effects import Persist
 from firmware.core.events import Event, PositionSlotAcknowledged
 from firmware.core.reports import Point, Record
-from firmware.core.state import Slot, State
+from firmware.core.state import Counters, Slot, State
+from firmware.keeper import Keeper
 from firmware.outbox import GROUP_RECORDS, MOST_SAID, WINDOW, Courier
 from firmware.ports import Publication, StoredRecord, StoreFailed
 from protocol.errors import Role
@@ -39,23 +41,48 @@ def stored(record: Record) -> StoredRecord:
     return StoredRecord(record.number, record.reveals_position, msgspec.msgpack.encode(record), urgent=record.urgent)
 
 
+def booted(state: State) -> State:
+    """After the first boot."""
+    return durably(state, counters=Counters(boot=1))
+
+
+class Letters(MemoryBroker):
+    """Keeps reports of health apart."""
+
+    def __init__(self, changed: asyncio.Event) -> None:
+        super().__init__(changed)
+        self.health: list[dict[str, object]] = []
+
+    def arrived(self, publication: Publication) -> None:
+        if publication.topic.endswith("/health"):
+            assert publication.retain
+            self.health.append(json.loads(publication.payload))
+        else:
+            super().arrived(publication)
+
+
 class Office:
     """A courier with its surroundings; the core answers an acknowledged slot as the real one does."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
-        self.broker = MemoryBroker(self.changed)
+        self.broker = Letters(self.changed)
         self.disk = MemoryDisk(10_000)
         self.now = 0
-        self.state: State = replace(a_state(), broker_connected=True)
+        self.state: State = booted(replace(a_state(), broker_connected=True))
         self.posted: list[Event] = []
         self.forgets = False
-        self.courier = Courier(self.disk, self.broker, lambda: (self.state, self.now), self._post)
-        self.task = asyncio.create_task(self.courier.run())
+        self.courier, self.task = self.hire(self.disk)
+
+    def hire(self, disk: MemoryDisk) -> tuple[Courier, asyncio.Task[None]]:
+        """A courier of its own for a disk."""
+        self.keeper = Keeper(disk, lambda: self.now, self._post)
+        courier = Courier(self.keeper, self.broker, lambda: (self.state, self.now), self._post, version="1.2.3")
+        return courier, asyncio.create_task(courier.run())
 
     def become(self, state: State, *, connected: bool = True) -> None:
         """The module is now in another state."""
-        self.state = replace(state, broker_connected=connected)
+        self.state = booted(replace(state, broker_connected=connected))
         self.courier.guard()
         self.courier.wake()
 
@@ -105,6 +132,8 @@ class Office:
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
     office = Office()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
     yield office
     office.task.cancel()
     await asyncio.gather(office.task, return_exceptions=True)
@@ -180,8 +209,7 @@ async def test_a_booking_that_starts_while_the_store_is_read_is_in_time(office: 
 
     disk = Late()
     await disk.commit(None, (position(1),))
-    courier = Courier(disk, office.broker, lambda: (office.state, 0), office._post)
-    task = asyncio.create_task(courier.run())
+    _, task = office.hire(disk)
     await office.quiet()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -297,8 +325,7 @@ async def test_what_was_acknowledged_is_forgotten_in_groups(office: Office) -> N
 
     disk = Counting(10_000)
     await disk.commit(None, tuple(event(number) for number in range(1, 2_001)))
-    courier = Courier(disk, office.broker, lambda: (office.state, 0), office._post)
-    task = asyncio.create_task(courier.run())
+    _, task = office.hire(disk)
     await office.quiet()
     task.cancel()
     assert sum(groups) == 2_000
@@ -318,8 +345,7 @@ async def test_a_store_that_can_not_forget_does_not_send_twice_nor_stop(office: 
 
     disk = Stuck()
     await disk.commit(None, (event(1), event(2)))
-    courier = Courier(disk, office.broker, lambda: (office.state, 0), office._post)
-    task = asyncio.create_task(courier.run())
+    courier, task = office.hire(disk)
     await office.quiet()
     await disk.commit(None, (event(3),))
     courier.wake()
@@ -339,6 +365,42 @@ async def test_the_retained_position_goes_out_although_the_store_can_not_be_read
     office.become(a_state(slot=Slot(5, POINT, True, acknowledged=False)))
     assert await office.sent(1) == ["position"]
     assert asyncio.get_running_loop().time() == 0
+
+
+# ---------------------------------------------------------------- health
+@pytest.mark.req("TEL-1", "TEL-4")
+async def test_health_is_told_on_connection_regularly_and_when_the_stores_trouble_changes(office: Office) -> None:
+    await office.quiet()
+    assert len(office.broker.health) == 1
+    told = office.broker.health[0]
+    assert (told["queued"], told["dropped"], told["store"], told["version"]) == (0, 0, "ok", "1.2.3")
+    await asyncio.sleep(300)
+    assert len(office.broker.health) == 2
+    office.become(a_state(), connected=False)
+    await office.keep(event(1), event(2))
+    office.become(a_state())
+    await office.quiet()
+    assert [health["queued"] for health in office.broker.health] == [0, 0, 2]
+    office.disk.full = True
+    await office.keeper.save(office.state, (Persist(required=False),))
+    office.courier.wake()
+    await office.quiet()
+    assert [health["store"] for health in office.broker.health] == ["ok", "ok", "ok", "full"]
+
+
+@pytest.mark.req("PWR-2")
+async def test_a_connection_that_is_lost_while_records_are_counted_is_told_nothing(office: Office) -> None:
+    class Slow(MemoryDisk):
+        async def pending_count(self) -> int:
+            office.become(a_state(), connected=False)
+            return await super().pending_count()
+
+    office.task.cancel()
+    _, task = office.hire(Slow())
+    told = len(office.broker.health)
+    await office.quiet()
+    assert len(office.broker.health) == told
+    task.cancel()
 
 
 # ---------------------------------------------------------------- what is taken back
@@ -434,6 +496,7 @@ async def test_a_broker_that_fails_in_another_way_is_a_bug() -> None:
     disk = MemoryDisk()
     await disk.commit(None, (event(1),))
     state = replace(a_state(), broker_connected=True)
-    courier = Courier(disk, Broken(asyncio.Event()), lambda: (state, 0), lambda _: None)
+    keeper = Keeper(disk, lambda: 0, lambda _: None)
+    courier = Courier(keeper, Broken(asyncio.Event()), lambda: (state, 0), lambda _: None, version="1.2.3")
     with pytest.raises(ZeroDivisionError):
         await courier.run()

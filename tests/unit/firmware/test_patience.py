@@ -6,7 +6,7 @@ import pytest
 
 from firmware.core.usage import Chained
 from firmware.patience import NEVER, Patience
-from firmware.ports import StoredRecord, StoreFailed
+from firmware.ports import Dropped, StoredRecord, StoreFailed
 from tests.support.hanging import HangingDisk
 
 WITHIN_MS = 500
@@ -56,7 +56,7 @@ async def test_a_commit_that_hangs_is_given_up_in_time_and_the_next_ones_at_once
 async def test_a_commit_that_is_just_in_time_is_as_good_as_any() -> None:
     desk = Waiting()
     desk.disk.slow_s = WITHIN_MS / 1000 - 0.001
-    assert await desk.patience.commit(b"state", (record(1),)) == 0
+    assert await desk.patience.commit(b"state", (record(1),)) == Dropped()
     assert [each.number for each in await desk.patience.pending()] == [1]
     assert await desk.patience.pending_count() == 1
     await desk.patience.remove(1)
@@ -77,7 +77,7 @@ async def test_what_a_lost_commit_has_left_is_gone_with_the_next_one(works: bool
     await asyncio.sleep(1)
     assert desk.returned_at == [1.5]
     assert (await desk.disk.load()).state == (b"undone" if works else b"before")
-    assert await desk.patience.commit(b"after", (record(3, b"other"),), usage=(entry(2, b"other"),)) == 0
+    assert await desk.patience.commit(b"after", (record(3, b"other"),), usage=(entry(2, b"other"),)) == Dropped()
     assert (await desk.disk.load()).state == b"after"
     assert await desk.bodies() == [(1, b""), (2, b""), (3, b"other")]
     assert await desk.entries() == [(1, b""), (2, b"other")]

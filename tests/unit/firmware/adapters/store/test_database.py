@@ -89,7 +89,7 @@ def test_broken_pages_are_noticed_when_the_file_is_opened(tmp_path: Path) -> Non
     with closing(connect(path)) as database:
         prepare(database, path, MIGRATIONS)
         for number in range(200):
-            database.execute("INSERT INTO record VALUES (?, 0, 0, ?, 0)", (number, bytes(500)))
+            database.execute("INSERT INTO record VALUES (?, 0, 0, ?, 0, '')", (number, bytes(500)))
     content = path.read_bytes()
     path.write_bytes(content[:8192] + b"\xa5" * (len(content) - 8192))
     with closing(connect(path)) as database, pytest.raises(Damaged, match="is damaged"):

@@ -284,6 +284,29 @@ def test_a_read_only_disk_is_read_and_nothing_is_written(path: Path) -> None:
     assert found_at(copy / "m.db") == Loaded(b"state 5")
 
 
+@pytest.mark.req("PWR-2", "TEL-5")
+def test_what_waits_on_a_read_only_disk_is_delivered_and_forgotten_once_it_can_be(path: Path) -> None:
+    tape = Tape()
+    disk = on(tape, path)
+    disk.commit(b"state", tuple(event(number) for number in range(1, 6)))
+    disk.close()
+    tape.read_only = True
+    disk = on(tape, path)
+    assert disk.load().trouble is Trouble.READ_ONLY
+    assert [record.number for record in disk.pending(None, 9)] == [1, 2, 3, 4, 5]
+    disk.remove(1, 2)
+    assert ([record.number for record in disk.pending(None, 9)], disk.pending_count()) == ([3, 4, 5], 3)
+    with pytest.raises(sqlite3.Error, match="readonly"):
+        disk.commit(b"anew", ())
+    tape.read_only = False
+    disk.commit(b"anew", (event(6),))
+    assert [record.number for record in disk.pending(None, 9)] == [3, 4, 5, 6]
+    disk.close()
+    disk = on(tape, path)
+    assert (disk.load().state, disk.pending_count()) == (b"anew", 4)
+    disk.close()
+
+
 @pytest.mark.req("PWR-2", "ACC-5")
 def test_a_read_only_disk_that_is_damaged_is_never_written_over_in_this_life(path: Path) -> None:
     path.write_bytes(b"junk" * 1000)

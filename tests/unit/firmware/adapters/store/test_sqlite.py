@@ -12,7 +12,7 @@ from firmware.adapters.store import MemoryStore, SqliteStore
 from firmware.core.events import Trouble
 from firmware.core.usage import Chained
 from firmware.patience import NEVER
-from firmware.ports import Loaded, StoredRecord, StoreFailed, StorePort, VoidFrom
+from firmware.ports import Dropped, Loaded, StoredRecord, StoreFailed, StorePort, VoidFrom
 
 CAPACITY = 100
 ROOT = Path(__file__).parents[5]
@@ -194,7 +194,7 @@ async def test_a_state_that_makes_no_sense_is_set_aside_and_what_is_vital_stays(
     assert (found.state, found.vital, found.trouble) == (None, b"vital", Trouble.REBUILT)
     assert found.why.startswith("it makes no sense")
     assert (await empty.pending(), await empty.usage()) == ((), ())
-    assert await empty.commit(b"anew", ()) == 0
+    assert await empty.commit(b"anew", ()) == Dropped()
     reopened = await after_a_reboot(empty, tmp_path / "state.sqlite")
     assert await reopened.load() == Loaded(b"anew")
     await reopened.close()
@@ -202,16 +202,16 @@ async def test_a_state_that_makes_no_sense_is_set_aside_and_what_is_vital_stays(
 
 @pytest.mark.req("TEL-4")
 async def test_a_commit_says_how_many_records_were_ever_given_up(empty: Store) -> None:
-    assert await empty.commit(b"", tuple(event(n) for n in range(1, 101))) == 0
-    assert await empty.commit(b"", (event(101), event(102))) == 2
-    assert await empty.commit(b"", ()) == 2
+    assert await empty.commit(b"", tuple(event(n) for n in range(1, 101))) == Dropped()
+    assert await empty.commit(b"", (event(101), event(102))) == Dropped(2, (("", 2),))
+    assert await empty.commit(b"", ()) == Dropped(2, (("", 2),))
 
 
 # ---------------------------------------------------------------- only on disk
 WRITER = """
 import asyncio, sys
 from firmware.adapters.store import SqliteStore
-from firmware.ports import StoredRecord
+from firmware.ports import Dropped, StoredRecord
 
 async def main():
     store = SqliteStore(sys.argv[1], capacity_records=100000)
