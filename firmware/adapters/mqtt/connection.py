@@ -240,6 +240,8 @@ class Connection(aiomqtt.Client):
                 elif self._connected.exception() is None:
                     task.cancel()
                 await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()  # looked at, or asyncio would complain that nobody did
         if task.cancelled():
             raise BrokerUnavailable
         return task.result()

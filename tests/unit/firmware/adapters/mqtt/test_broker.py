@@ -1,6 +1,7 @@
 """The module's client around its connections: pauses, callbacks, and what it says of itself."""
 
 import asyncio
+import gc
 import os
 import socket
 
@@ -54,6 +55,22 @@ async def test_an_hour_without_a_broker_costs_few_attempts() -> None:
             await broker.run(lambda: None, lambda: None, lambda _, __, ___: None)
     assert [round(pause, 1) for pause in pauses_s[:7]] == [1.5, 2.5, 4.5, 8.5, 16.6, 30.6, 30.6]
     assert 100 < len(pauses_s) < 130
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_a_module_that_is_stopped_while_it_connects_leaves_no_complaint() -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    settings = BrokerSettings(host="127.0.0.1", port=closed_port())
+    for steps in range(30):
+        broker = MqttBroker(settings, MODULE_ID, entropy=os.urandom)
+        running = asyncio.create_task(broker.run(lambda: None, lambda: None, lambda _, __, ___: None))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait({running})
+    gc.collect()
+    assert complaints == []
 
 
 @pytest.mark.req("TEL-6")
