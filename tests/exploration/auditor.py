@@ -12,7 +12,7 @@ from firmware.core.reports import Record
 from firmware.core.state import Durable
 from protocol.errors import Code, Refusal, Role
 from protocol.messages import Accepted, Operation, Position
-from protocol.orders import Ending, Order
+from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.telemetry import Channel, EventKind
 from protocol.tokens import RevocationList
 from tests.support.story_world import BASE_MS
@@ -30,12 +30,13 @@ CLOCK_LAG_MS: Final = 2_000
 IDLE_MS: Final = 600_000
 UNLOCK, DRIVE, LOCK, LOCATE = 1, 2, 4, 8
 
+_AFAR: Final = {OrderKind.UNLOCK: Action.UNLOCK, OrderKind.LOCK: Action.LOCK, OrderKind.FLASH: Action.FLASH}
 _NEEDS: Final = {Action.UNLOCK: UNLOCK, Action.LOCK: LOCK, Action.RELEASE_IMMOBILISER: DRIVE}
 _NEVER_TO_THE_HOLDER: Final = frozenset(
     {
         Code.BOOKING_ENDED, Code.BOOKING_CUT_OFF, Code.BOOKING_CANCELLED, Code.BOOKING_SUPERSEDED, Code.BOOKING_OVER,
         Code.NOT_YET_VALID, Code.NOT_ADMITTED, Code.VEHICLE_IN_USE, Code.CLOCK_UNCERTAIN, Code.TOKEN_REVOKED,
-        Code.WRONG_KEY_EPOCH, Code.WRONG_VEHICLE,
+        Code.WRONG_KEY_EPOCH, Code.WRONG_VEHICLE, Code.SUBSCRIPTION_EXPIRED,
     }
 )  # fmt: skip
 
@@ -79,6 +80,10 @@ class Facts(NamedTuple):
     """Phones that were served: an older phone of the same user is out for ever."""
     done: frozenset[bytes] = frozenset()
     """Named commands that moved something."""
+    ordered: frozenset[bytes] = frozenset()
+    """Orders from afar that did."""
+    subscription: Subscription | None = None
+    """What the backend said last, with the highest number."""
 
 
 def _must(condition: bool, what: str) -> None:
@@ -218,6 +223,10 @@ class Auditor:
         _must(name not in facts.revoked, "a revoked booking starts")
         _must(facts.holder is None, "two bookings have the car")
         self._no_newer(life, name)
+        told = facts.subscription
+        if told is not None:
+            over = life.now >= told.sharing_until_s * 1000 - BASE_MS + self.unsure_ms + CLOCK_LAG_MS
+            _must(not told.paused and (self.lied or not over), "starts without a subscription")
         begins, ends = booking.not_before_s * 1000 - BASE_MS, booking.ends_at_s * 1000 - BASE_MS
         _must(self.lied or begins <= life.now < ends, "starts outside its window")
         stay = facts.stay if booking.role is Role.OWNER else (life.now, 2**62)
@@ -255,6 +264,9 @@ class Auditor:
             _must(facts.holder is not None and facts.may_drive, "released at boot without a booking")
             self.released = True
             return
+        if isinstance(event, OrderReceived) and isinstance(event.signed, Order):
+            self._from_afar(life, event.signed, effect)
+            return
         if action is Action.LOCK and not effect.command_id:
             _must(asking is not None and asking in facts.dead, "locks by itself")
             return
@@ -270,6 +282,22 @@ class Auditor:
         else:
             facts = facts._replace(closing=action is Action.LOCK)
         self.facts = facts
+
+    def _from_afar(self, life: "Life", order: Order, effect: Actuate) -> None:
+        """SVC-3: the order's own action, once, in time, paid for, of a parked car that no driver has."""
+        facts = self.facts
+        told = facts.subscription
+        _must(
+            _AFAR.get(order.kind) is effect.action and effect.command_id == order.order_id, "another action from afar"
+        )
+        _must(order.order_id not in facts.ordered, "an order moves something twice")
+        _must(not self._secret(life), "moved from afar while a driver has the car")
+        _must(self.lied or life.now <= order.expires_s * 1000 - BASE_MS, "a late order moves something")
+        paid = told is not None and life.now < told.remote_until_s * 1000 - BASE_MS
+        _must(told is not None and (self.lied or paid), "moved from afar, and nobody has paid for it")
+        _must(self.parked_since(life) is not None, "moved from afar, and not surely parked")
+        _must(effect.action is not Action.LOCK or not life.doors_open, "locked from afar with open doors")
+        self.facts = facts._replace(ordered=facts.ordered | {order.order_id})
 
     def _admitted(self, life: "Life", name: str | None, needed: int, what: str) -> None:
         """Exactly the phone whose booking has the car, with this permission."""
@@ -300,6 +328,9 @@ class Auditor:
                 self.facts = facts._replace(doomed_since=life.now if facts.doomed_since is None else facts.doomed_since)
             else:
                 self.facts = facts._replace(dead=facts.dead | same)
+        if isinstance(signed, Order) and isinstance(signed.details, Subscription):
+            newer = facts.subscription is None or signed.details.number > facts.subscription.number
+            self.facts = facts._replace(subscription=signed.details if newer else facts.subscription)
         if isinstance(signed, RevocationList) and signed.number > facts.list_number:
             tokens = {token_id for token_id, _ in signed.revoked}
             hit = frozenset(
@@ -337,6 +368,7 @@ class Auditor:
                 )
         durable = state.durable
         _must(len(state.links) <= 3, "too many links")
+        _must(len(durable.orders) <= 64 and len(state.said_ms) <= 10, "the memory is not bounded")
         _must(len(durable.dead) <= 256 and len(durable.executed) <= 64, "the memory is not bounded")
         _must(len(durable.devices) <= 64 and len(state.failed_handshakes_ms) <= 64, "the memory is not bounded")
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from firmware.core import clock
 from firmware.core.state import Durable, Link, State
+from protocol.orders import Order
 from tests.exploration.life import Life
 from tests.exploration.scenes import LAST
 from tests.support.story_world import BASE_MS
@@ -35,6 +36,7 @@ def canonical(life: Life, landmarks: tuple[int, ...]) -> Hashable:
         (passed, near, life.state is None, life.disk_full, life.unsaved, life.broker, bool(life.retained), life.held),
         (life.ignition, life.speed, life.locked, life.doors_open, life.immobilised, life.silent, life.actuators),
         (life.place is None, tuple(sorted(name for name, _ in life.links)), len(life.late), life.nonce == bytes(16)),
+        _written(life),
         (audit.released, _age(audit.still_since, life.now, _STANDING), _age(audit.heard_at, life.now, _SAMPLES)),
         (
             audit.lied,
@@ -52,6 +54,14 @@ def canonical(life: Life, landmarks: tuple[int, ...]) -> Hashable:
     )
 
 
+def _written(life: Life) -> Hashable:
+    """What can be sent again, and whether it is late by now."""
+    signed = life.written
+    if not isinstance(signed, Order):
+        return None
+    return signed.order_id, BASE_MS + life.now > signed.expires_s * 1000
+
+
 def _state(life: Life, state: State) -> Hashable:
     now = life.mono
     true_ms = BASE_MS + life.now
@@ -65,6 +75,7 @@ def _state(life: Life, state: State) -> Hashable:
         (view.sample.ignition_on, view.sample.speed_kmh, view.sample.locked, view.sample.immobilised),
         (view.sample.fix is None, _age(view.at_ms, now, _SAMPLES), _age(view.still_since_ms, now, _STANDING)),
         tuple(sorted(_link(life, link, now) for link in state.links)),
+        state.remote,
         None if state.pending is None else (state.pending.operation, state.pending.enabled_before),
         (_minutes(end_off) if booking is not None and durable.trip.running else 0, state.anchored_on_floor),
         (_age(state.nonce_at_ms, now, _NONCES) if state.nonce else None, len(state.failed_handshakes_ms)),
@@ -92,6 +103,7 @@ def _durable(durable: Durable | None) -> Hashable:
         (durable.revoked, tuple(sorted(durable.devices))),
         tuple((e.command_id, e.operation, e.code) for e in durable.executed if e.command_id.startswith(b"c")),
         (slot.point is None, slot.parking, slot.acknowledged, slot.version > 0),
+        (tuple(sorted((e.order_id, e.code or 0) for e in durable.orders)), durable.subscription),
     )
 
 

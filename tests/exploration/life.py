@@ -33,6 +33,7 @@ from protocol.messages import Nonce, Operation, Request
 from protocol.orders import Ending, Order, OrderKind
 from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.exploration.auditor import Auditor
+from tests.support.ordering import remote, subscription
 from tests.support.story_world import BASE_MS, FAR_AWAY, HOME, MODULE_ID, OPERATIONS, token_id_of
 
 PROFILE: Final = Profile(MODULE_ID, 1, HOME, BASE_MS - 86_400_000)
@@ -63,6 +64,8 @@ class Life:
         self.links: tuple[tuple[str, int], ...] = ()
         self.next_link = 1
         self.next_request = 1
+        self.written: Signed = remote("state", "r0", now)
+        """What the backend signed last for the broker."""
         self.nonce = bytes(16)
         self.nonce_at = now
         self.late: tuple[ActuationFinished, ...] = ()
@@ -159,6 +162,8 @@ class Life:
         match action:
             case Action.UNLOCK | Action.LOCK:
                 self.locked = action is Action.LOCK
+            case Action.FLASH:
+                pass
             case _:
                 self.immobilised = action is Action.ARM_IMMOBILISER
         return self.actuators != "mute"
@@ -239,9 +244,10 @@ class Life:
             case ["time", source, wrong]:
                 self.audit.told_time(int(wrong))
                 self.tell(TimeOffered(TimeSource(source), BASE_MS + self.now + int(wrong) * 1000))
-            case ["order" | "list", *_] as words:
+            case ["order" | "list" | "subscription", *_] as words:
                 signed = self._signed(words)
                 assert isinstance(signed, Order | RevocationList)
+                self.written = signed
                 self.tell(OrderReceived(signed))
             case [name, "presents"]:
                 self.present(name)
@@ -269,6 +275,8 @@ class Life:
                 self.ignition = None
             case ["doors", state]:
                 self.doors_open = state == "open"
+            case ["key", state]:
+                self.locked = state == "locks"
             case ["silent"]:
                 self.silent = True
                 return
@@ -322,6 +330,12 @@ class Life:
     def _signed(self, words: list[str]) -> Signed:
         issued_s = (BASE_MS + self.now) // 1000
         match words:
+            case ["order", "again"]:
+                return self.written
+            case ["order", verb, "as", name]:
+                return remote(verb, name, self.now)
+            case ["subscription", number, "sharing", sharing, "remote", remote_until, *paused]:
+                return subscription(number, sharing, remote_until, self.now, paused=bool(paused))
             case ["order", "end", name]:
                 booking, order_id = self.bookings[name], b"order-" + name.encode().ljust(10, b"o")
                 until = issued_s + 3600

@@ -6,6 +6,7 @@ from typing import Final
 
 from protocol.errors import Role
 from protocol.messages import Permission
+from protocol.orders import Order
 from protocol.tokens import Booking
 from tests.exploration.life import Life
 from tests.support.story_world import make_booking, milliseconds
@@ -105,6 +106,8 @@ def _possible(life: Life, line: str) -> bool:
             return not life.silent
         case ["car", "speaks"]:
             return life.silent
+        case ["car", "key", state]:
+            return life.locked is not (state == "locks")
         case ["car", "doors", state]:
             return life.doors_open is not (state == "open")
         case ["car", "fix", state]:
@@ -119,6 +122,8 @@ def _possible(life: Life, line: str) -> bool:
             return life.broker != state
         case ["disk", state]:
             return life.disk_full is not (state == "full")
+        case ["order", "again"]:
+            return not isinstance(life.written, Order) or life.written.order_id[:2] != b"r0"
         case [name, "leaves"]:
             return life.link(name) is not None
         case _:
@@ -127,6 +132,8 @@ def _possible(life: Life, line: str) -> bool:
 
 _CAR: Final = ("car drives", "car parks", "car ignition unknown", "car silent", "car speaks")
 _ROUND: Final = ("car drives", "car parks")
+
+_PAID: Final = "subscription 1 sharing 03:00:00 remote 03:00:00"
 
 SCENES: Final = (
     Scene("cutoff", "A", ("A presents", "A leaves", "A unlock", "A drive", *_CAR, "reboot", "reboot rtc lost")),
@@ -170,6 +177,15 @@ SCENES: Final = (
     Scene("orders", "AB", (
         "A drive", "B unlock", "order end A", "A carries order end A", "B carries order end B", *_ROUND,
     )),
+    Scene("afar", "A", (
+        "A unlock", "A end", "A leaves", "order unlock as r1", "order lock as r2", "order flash as r3", "order again",
+        "car key locks", "reboot", "reboot rtc lost", *_ROUND,
+    ), before=(_PAID,), waits=(2_000, 5_000, 130_000)),
+    Scene("unpaid", "AO", (
+        "O drive", "A unlock", "order unlock as r1", "order again", "order state as r4",
+        "subscription 1 sharing 00:30:00 remote 00:30:00", "subscription 2 sharing 03:00:00 remote 03:00:00 paused",
+        *_ROUND,
+    ), waits=(2_000, 5_000, 130_000)),
     Scene("lists", "AB", (
         "A drive", "B unlock", "list 2 epoch 1 A", "list 3 epoch 1 B", "list 4 epoch 2", "car ignition unknown",
         "reboot", *_ROUND,

@@ -16,11 +16,20 @@ that asks for something connects and presents its booking first when it is not c
 
 import re
 
-from firmware.core.events import BrokerConnected, BrokerLost, HandshakeFailed, OrderReceived, TimeOffered, TimeSource
-from protocol.errors import Role
+from firmware.core.events import (
+    BrokerConnected,
+    BrokerLost,
+    HandshakeFailed,
+    OrderReceived,
+    OrderUnreadable,
+    TimeOffered,
+    TimeSource,
+)
+from protocol.errors import Code, Role
 from protocol.messages import Operation
 from protocol.orders import Order
 from protocol.tokens import RevocationList, TimeAttestation
+from tests.support.ordering import remote, subscription
 from tests.support.story_claims import Line, check
 from tests.support.story_world import (
     BASE_MS,
@@ -90,7 +99,7 @@ class Story:
                 pass
             case ["car", *state]:
                 self._car(state)
-            case ["broker" | "reboot" | "power" | "disk" | "time" | "stranger" | "order" | "list", *_]:
+            case ["broker" | "reboot" | "power" | "disk" | "time" | "stranger" | "order" | "list" | "subscription", *_]:
                 self._surroundings(words)
             case [name, "presents"]:
                 self.world.present(name)
@@ -132,8 +141,10 @@ class Story:
                 world.tell(HandshakeFailed(0))
             case [*what, "is", "written"]:
                 self.written = self._signed(what)
-            case ["order" | "list", *_]:
-                signed = self._signed(words)
+            case ["order", "unreadable", code]:
+                world.tell(OrderUnreadable(Code[code]))
+            case ["order" | "list" | "subscription", *_]:
+                self.written = signed = self._signed(words)
                 assert isinstance(signed, Order | RevocationList)
                 world.tell(OrderReceived(signed))
             case _:
@@ -144,10 +155,14 @@ class Story:
         world = self.world
         issued_s = (BASE_MS + world.now) // 1000
         match words:
-            case ["order", "again"] | ["what", "was", "written"] | ["list", "again"]:
+            case ["order", "again"] | ["what", "was", "written"] | ["list", "again"] | ["subscription", "again"]:
                 return self.written
             case ["order", "end", name]:
                 return world.order_end(name)
+            case ["order", verb, "as", name]:
+                return remote(verb, name, world.now)
+            case ["subscription", number, "sharing", sharing, "remote", until, *paused]:
+                return subscription(number, sharing, until, world.now, paused=bool(paused))
             case ["list", number, "epoch", epoch, *names]:
                 revoked = tuple((token_id_of(name), world.bookings[name].expires_s) for name in names)
                 return RevocationList(MODULE_ID, int(number), issued_s, int(epoch), revoked)

@@ -67,6 +67,8 @@ def _car(line: Line, words: list[str]) -> bool | None:
             return vehicle.parked(state.vehicle, world.mono)
         case ["not", "parked"]:
             return not vehicle.parked(state.vehicle, world.mono)
+        case ["flashed"]:
+            return any(isinstance(e, Actuate) and e.action is Action.FLASH for e in world.effects[line.effects :])
         case ["nothing", "moved"]:
             return not any(isinstance(effect, Actuate) for effect in world.effects[line.effects :])
         case _:
@@ -225,6 +227,10 @@ def _reports(line: Line, words: list[str]) -> bool | None:
             return any(
                 channel is Channel.ORDER_RESULT and name.encode() in payload for _, channel, payload in published
             )
+        case ["no", "result"]:
+            return not any(channel is Channel.ORDER_RESULT for _, channel, _ in published)
+        case ["state", "published"]:
+            return any(channel is Channel.STATE for _, channel, _ in published)
         case ["retained", "says", text]:
             return text.encode() in world.retained
         case _:
