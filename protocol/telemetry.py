@@ -90,12 +90,13 @@ class StoreCondition(StrEnum):
     FAILING = "failing"
 
 
-# What is written beside a type is for the description of the interface: a reader takes what it can read.
-def _described(text: str, **rules: object) -> msgspec.Meta:
+def described(text: str, **rules: object) -> msgspec.Meta:
+    """What is written beside a type is for the description of the interface: a reader takes what it can read. `rules`
+    are words of JSON Schema."""
     return msgspec.Meta(description=text, extra_json_schema=dict(rules))
 
 
-Instant = Annotated[str, _described("RFC 3339, UTC, with milliseconds", format="date-time")]
+Instant = Annotated[str, described("RFC 3339, UTC, with milliseconds", format="date-time")]
 Hex = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^([0-9a-f]{2})*$"})]
 Count = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0})]
 Seconds = Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0})]
@@ -105,16 +106,16 @@ class Online(msgspec.Struct, frozen=True):
     """Whether the module is connected."""
 
     online: bool
-    time: Annotated[str, _described("may be empty")] = ""
+    time: Annotated[str, described("may be empty")] = ""
 
 
 class Stamp(msgspec.Struct, frozen=True):
     """When a record was made."""
 
-    seq: Annotated[int, _described("counts without gaps per channel, over boots too", minimum=1)]
+    seq: Annotated[int, described("counts without gaps per channel, over boots too", minimum=1)]
     boot: Annotated[Count, msgspec.Meta(description="number of the boot that made it, 0 before they were counted")]
     time: Instant
-    time_quality: Annotated[str, _described("how far the time can be trusted", enum=["synced", "holdover", "floor"])]
+    time_quality: Annotated[str, described("how far the time can be trusted", enum=["synced", "holdover", "floor"])]
     age_s: Annotated[Seconds, msgspec.Meta(description="when it was sent")] = 0.0
 
 
@@ -129,13 +130,13 @@ class PositionReport(msgspec.Struct, frozen=True):
     """Where the car was. On `position`, `seq` is the version of what is retained."""
 
     stamp: Stamp
-    latitude: Annotated[float, _described("degrees, WGS 84", minimum=-90, maximum=90)] = msgspec.field(name=LATITUDE)
-    longitude: Annotated[float, _described("degrees, WGS 84", minimum=-180, maximum=180)] = msgspec.field(
+    latitude: Annotated[float, described("degrees, WGS 84", minimum=-90, maximum=90)] = msgspec.field(name=LATITUDE)
+    longitude: Annotated[float, described("degrees, WGS 84", minimum=-180, maximum=180)] = msgspec.field(
         name=LONGITUDE
     )
     fix_time: Instant = msgspec.field(name=FIX_TIME)
     fix_age_s: Annotated[Seconds, msgspec.Meta(description="age of the fix when it was sent")]
-    parking: Annotated[bool, _described("whether a driver's booking ended here")]
+    parking: Annotated[bool, described("whether a driver's booking ended here")]
 
 
 class EventReport(msgspec.Struct, frozen=True):
@@ -144,9 +145,9 @@ class EventReport(msgspec.Struct, frozen=True):
     stamp: Stamp
     kind: EventKind
     booking: Annotated[Hex, msgspec.Meta(description="empty when it is about none")] = ""
-    role: Annotated[str, _described("of who has the booking", enum=["", *(role.name.lower() for role in Role)])] = ""
+    role: Annotated[str, described("of who has the booking", enum=["", *(role.name.lower() for role in Role)])] = ""
     reason: str = ""
-    numbers: Annotated[dict[str, int], _described("what decided it; names end in their unit")] = {}
+    numbers: Annotated[dict[str, int], described("what decided it; names end in their unit")] = {}
 
 
 class OrderResult(msgspec.Struct, frozen=True):
@@ -155,10 +156,10 @@ class OrderResult(msgspec.Struct, frozen=True):
     order: Annotated[Hex, msgspec.Meta(description="its identifier, empty when it was unreadable or a list")]
     code: Annotated[Count, msgspec.Meta(description="0 when it was taken")]
     name: str
-    pending: Annotated[bool, _described("takes effect once the car is parked")] = False
+    pending: Annotated[bool, described("takes effect once the car is parked")] = False
     numbers: Annotated[
         dict[str, int],
-        _described(
+        described(
             "what decided it, names end in their unit; `unanswered`: answers that were left out before this one"
         ),
     ] = {}
@@ -170,7 +171,7 @@ class Health(msgspec.Struct, frozen=True):
 
     time: Instant
     uptime_s: Count
-    boot: Annotated[int, _described("number of this boot", minimum=1)]
+    boot: Annotated[int, described("number of this boot", minimum=1)]
     queued: Annotated[Count, msgspec.Meta(description="records that wait for the broker")]
     dropped: Annotated[Count, msgspec.Meta(description="records that were ever given up")]
     store: StoreCondition

@@ -187,3 +187,9 @@ def test_a_backlog_is_inflated_up_to_its_limit_and_no_further() -> None:
 
 def test_a_full_backlog_is_taken() -> None:
     assert len(decode_backlog(listed(64))) == 64
+
+
+def test_what_is_written_beside_a_type_describes_and_refuses_nothing() -> None:
+    beside = telemetry.described("an instant", format="date-time")
+    assert (beside.description, beside.extra_json_schema) == ("an instant", {"format": "date-time"})
+    assert msgspec.json.decode(b'"yesterday"', type=telemetry.Instant) == "yesterday"

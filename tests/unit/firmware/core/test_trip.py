@@ -134,3 +134,10 @@ def test_the_next_deadline_is_the_next_change(phase: Phase, warned: bool, at_ms:
 )
 def test_parking_is_waited_for_only_when_it_changes_something(waiting: Trip, expected: bool) -> None:
     assert trip.waits_for_parking(waiting) is expected
+
+
+def test_the_rules_are_looked_up_by_the_phase_that_they_lead_from_in_their_order() -> None:
+    looked_up = trip.by_phase(trip.RULES)
+    assert looked_up == trip.RULES_FROM
+    assert looked_up[Phase.ENDED] == ()
+    assert looked_up[Phase.CUTOFF_PENDING] == trip.RULES[2:]
