@@ -131,9 +131,7 @@ class PositionReport(msgspec.Struct, frozen=True):
 
     stamp: Stamp
     latitude: Annotated[float, described("degrees, WGS 84", minimum=-90, maximum=90)] = msgspec.field(name=LATITUDE)
-    longitude: Annotated[float, described("degrees, WGS 84", minimum=-180, maximum=180)] = msgspec.field(
-        name=LONGITUDE
-    )
+    longitude: Annotated[float, described("degrees, WGS 84", minimum=-180, maximum=180)] = msgspec.field(name=LONGITUDE)
     fix_time: Instant = msgspec.field(name=FIX_TIME)
     fix_age_s: Annotated[Seconds, msgspec.Meta(description="age of the fix when it was sent")]
     parking: Annotated[bool, described("whether a driver's booking ended here")]
@@ -159,9 +157,7 @@ class OrderResult(msgspec.Struct, frozen=True):
     pending: Annotated[bool, described("takes effect once the car is parked")] = False
     numbers: Annotated[
         dict[str, int],
-        described(
-            "what decided it, names end in their unit; `unanswered`: answers that were left out before this one"
-        ),
+        described("what decided it, names end in their unit; `unanswered`: answers that were left out before this one"),
     ] = {}
     stamp: Stamp | msgspec.UnsetType = msgspec.UNSET
 
