@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ format: setup ## put the source into its form
 
 powercut: setup ## the power cut at every write of the real store; IMAGES=10000, goes on where it was
 	@$(BIN)/python -m tests.powercut --images $(or $(IMAGES),10000)
+
+outages: setup ## a real broker behind a bad network: SEEDS=A..B
+	@$(BIN)/python -m tests.outages --seeds $(or $(SEEDS),0..200) $(ARGS)
 
 sim: setup ## a simulated world: SEED=n tells its story, SEEDS=A..B plays several, TRACE=file plays a stored one again
 	@$(BIN)/python -m tests.simulation.run $(if $(TRACE),--trace $(TRACE),$(if $(SEEDS),--seeds $(SEEDS),--seed $(or $(SEED),0))) $(ARGS)

@@ -180,7 +180,7 @@ class Connection(aiomqtt.Client):
             acknowledgement.add_done_callback(partial(self._settled, mid, patience))
 
     def _unanswered(self) -> None:
-        self.abort(End(f"the broker did not acknowledge a message within {self.timeout:.0f} s"))
+        self.abort(End(f"the broker did not acknowledge a message within {self.timeout:g} s"))
 
     def _settled(self, mid: int, patience: asyncio.TimerHandle, _: "asyncio.Future[None]") -> None:
         patience.cancel()
