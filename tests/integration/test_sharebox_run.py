@@ -14,6 +14,7 @@ from host_tools.backend.broker import Broker
 from host_tools.backend.ingest import Raw, Recorder
 from protocol.telemetry import Channel, parse_topic
 from tests.support.command import Ran, in_loop
+from tests.support.interface import faults_heard
 from tests.support.programs import Program
 
 pytestmark = pytest.mark.asyncio(loop_factories=["real"])
@@ -138,6 +139,7 @@ async def test_the_broker_may_come_later_and_go_and_access_does_not_care(bench: 
             assert (await bench.ctl("lock")).code == 0
             module.signal(signal.SIGTERM)
             assert (await module.ended(10)).code == 0
+        assert [fault for raw in recorder.messages for fault in faults_heard(raw.topic, raw.payload)] == []
 
 
 def channel_of(raw: Raw) -> Channel | None:

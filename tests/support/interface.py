@@ -53,6 +53,17 @@ def faults(publication: Publication) -> list[str]:
     return [f"{publication.topic}: {fault}" for fault in min(found, key=len)]
 
 
+def faults_heard(where: str, payload: bytes) -> list[str]:
+    """The same for what was heard at a broker, of which nothing is known but the topic and the payload."""
+    candidates = [known for known in _known() if known.address.fullmatch(where)]
+    found = []
+    for known in candidates:
+        compressed = known.headers is not None and CONTENT_ENCODING[0] in known.headers.required
+        told = dict([CONTENT_ENCODING]) if compressed else {}
+        found.append(list(_payload(Publication(where, payload), known, told, repeated=False)))
+    return [f"{where}: {fault}" for fault in min(found, key=len, default=["no topic of the interface"])]
+
+
 def _faults(publication: Publication, known: Known) -> Iterator[str]:
     what = f"as {known.name}"
     if publication.retain is not known.retain:
@@ -70,7 +81,9 @@ def _faults(publication: Publication, known: Known) -> Iterator[str]:
     yield from (f"{what}: {fault}" for fault in _payload(publication, known, attributes))
 
 
-def _payload(publication: Publication, known: Known, attributes: dict[str, str]) -> Iterator[str]:
+def _payload(
+    publication: Publication, known: Known, attributes: dict[str, str], *, repeated: bool = True
+) -> Iterator[str]:
     if known.payload is None or not publication.payload:
         if publication.payload or known.payload is not None:
             yield "a payload" if publication.payload else "no payload"
@@ -81,7 +94,8 @@ def _payload(publication: Publication, known: Known, attributes: dict[str, str])
         yield f"unreadable: {error}"
         return
     yield from _against(known.payload, value)
-    yield from _contradictions(publication.topic, value, attributes)
+    if repeated:
+        yield from _contradictions(publication.topic, value, attributes)
 
 
 def _decoded(payload: bytes, attributes: dict[str, str]) -> Any:
@@ -113,6 +127,7 @@ class Rules:
 
     def __init__(self, schema: JSON) -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
+        self.required = frozenset(schema.get("required", ()))
         self._read = jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
         self._compiled = fastjsonschema.compile(schema, formats={"date-time": is_instant}, use_default=False)
 

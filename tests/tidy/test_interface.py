@@ -18,7 +18,7 @@ from firmware.ports import Publication
 from protocol import telemetry
 from protocol.telemetry import Channel, Entry, EventKind, StoreCondition, encode_backlog
 from tests.support.core import BEGINS_MS, NOW, PROFILE, a_state, after, records, running
-from tests.support.interface import Watch, faults, published, watch
+from tests.support.interface import Watch, faults, faults_heard, published, watch
 from tests.support.mqtt_module import RunningModule
 from tests.support.ports import Bench
 
@@ -174,6 +174,14 @@ def test_both_libraries_say_the_same() -> None:
             if known.payload is not None and value is not None:
                 at_length = known.payload.faults_at_length(value)
                 assert bool(known.payload.faults(value)) is bool(at_length), (name, known.name)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_what_is_heard_at_a_broker_is_judged_by_its_payload(name: str) -> None:
+    right = sent(name)
+    assert faults_heard(right.topic, right.payload) == []
+    assert faults_heard(right.topic, b"{}")
+    assert faults_heard("sharebox/else", right.payload)
 
 
 # ---------------------------------------------------------------- the watch
