@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from firmware.core import module
+from firmware.core.effects import Actuate, Say
 from firmware.core.events import OrderReceived, OrderUnreadable, RequestReceived
 from firmware.core.state import State
 from firmware.gateway import Gateway
@@ -53,6 +54,7 @@ SIGNED: Final[tuple[bytes, ...]] = (
     tokens.mint_time_attestation(credentials.ATTESTATION, ISSUER),
     tokens.mint_receipt(credentials.RECEIPT, SIGNER),
 )
+ALL_SIGNED: Final = (*SIGNED, *(tokens.mint_order(order, ISSUER) for order in credentials.ORDERS[1:]))
 REQUESTS: Final = (
     *(Request(7, operation, command_id=COMMAND) for operation in (*messages.COMMANDS, Operation.OUTCOME)),
     *(Request(300, operation) for operation in (Operation.STATUS, Operation.GET_NONCE, Operation.LOCATE)),
@@ -239,7 +241,7 @@ def signed_things(data: bytes) -> None:
         assert error.code in _TOKEN_CODES, error
         return
     if mode < 3:
-        assert body in SIGNED, "a forged signature"
+        assert body in ALL_SIGNED, "a forged signature"
     else:
         again = _MINT[type(value)](value, SIGNER if mode == 3 else ISSUER)
         assert cose.parse_sign1(again, tokens.MAX_LIST_BYTES).payload == body, "a second encoding of the same claims"
@@ -255,10 +257,12 @@ _TOKEN_CODES: Final = {
 
 
 def _signed_seeds() -> list[bytes]:
-    raw = [bytes([mode]) + container for mode, container in zip((0, 1, 1, 1, 2), SIGNED, strict=True)]
-    payloads = [cose.parse_sign1(container).payload for container in SIGNED]
+    modes = (0, 1, 1, 1, 2, *(1 for _ in ALL_SIGNED[5:]))
+    raw = [bytes([mode]) + container for mode, container in zip(modes, ALL_SIGNED, strict=True)]
+    payloads = [cose.parse_sign1(container).payload for container in ALL_SIGNED]
+    claimed = (4, 5, 6, 7, 3, *(5 for _ in ALL_SIGNED[5:]))
     # Signing is what costs here: one seed in three is enough.
-    return raw * 2 + [bytes([mode]) + payload for mode, payload in zip((4, 5, 6, 7, 3), payloads, strict=True)]
+    return raw * 2 + [bytes([mode]) + payload for mode, payload in zip(claimed, payloads, strict=True)]
 
 
 # ---------------------------------------------------------------- records, requests, answers
@@ -343,6 +347,7 @@ def _answer_seeds() -> list[bytes]:
 
 # ---------------------------------------------------------------- MQTT
 TOPIC: Final = telemetry.topic(MODULE_ID, Channel.ORDER)
+_TOPICS: Final = (TOPIC, telemetry.topic(b"another!", Channel.ORDER), telemetry.topic(MODULE_ID, Channel.ORDER_RESULT))
 
 
 @cache
@@ -351,17 +356,42 @@ def _gateway() -> Gateway:
 
 
 def orders(data: bytes) -> None:
-    """What comes on the order topic becomes a fact, a verified one only if it was signed; the core takes both."""
-    event = _gateway().order(TOPIC, data, b"")
+    """What the broker delivers becomes a fact: an order only if it was signed, came on this module's topic, and brings
+    no more than may go back. What is none changes nothing that is kept, and asks for nothing but an answer."""
+    topic, correlation, payload = _delivered(data)
+    event = _gateway().order(topic, payload, correlation)
+    before = _admitted()
+    state, effects = module.step(before, event, core.NOW)
     if isinstance(event, OrderReceived):
-        assert data in SIGNED, "a forged order"
+        assert payload in ALL_SIGNED, "a forged order"
+        assert (topic, event.correlation) == (TOPIC, correlation)
+        assert len(correlation) <= 64
+        assert state.durable.trip.booking == BOOKING
+        assert not any(isinstance(effect, Actuate) for effect in effects), "moved during a booking"
+        assert len(state.durable.orders) <= 64
     else:
         assert isinstance(event, OrderUnreadable)
-    state, _ = module.step(_admitted(), event, core.NOW)
-    assert state.durable.trip.booking == BOOKING
-    if isinstance(event, OrderUnreadable):
-        assert state.durable.dead == _admitted().durable.dead
-        assert state.durable.trip == _admitted().durable.trip
+        assert event.correlation == (correlation if len(correlation) <= 64 else b"")
+        assert state.durable is before.durable
+        assert [type(effect) for effect in effects] == [Say]
+
+
+def _delivered(data: bytes) -> tuple[str, bytes, bytes]:
+    """Which topic, how long the correlation data, these, the topic where it is none of ours, and the payload."""
+    where, size = data[0] % 4 if data else 0, data[1] if len(data) > 1 else 0
+    correlation, rest = data[2 : 2 + size], data[2 + size :]
+    if where < 3:
+        return _TOPICS[where], correlation, rest
+    size = rest[0] if rest else 0
+    return rest[1 : 1 + size].decode("latin-1"), correlation, rest[1 + size :]
+
+
+def _order_seeds() -> list[bytes]:
+    sent = [(b"ours", order) for order in ALL_SIGNED]
+    sent += [(correlation, SIGNED[1]) for correlation in (b"", bytes(64), bytes(65))]
+    found = [b"\x00" + bytes([len(correlation)]) + correlation + payload for correlation, payload in sent]
+    foreign = [bytes([where, 0]) + SIGNED[1] for where in (1, 2)]
+    return [*found, *foreign, bytes([3, 0, len(TOPIC)]) + TOPIC.encode() + SIGNED[1]]
 
 
 _STAMP: Final = telemetry.Stamp(7, 1, "2026-10-30T10:00:00Z", "trusted", 1.5)
@@ -417,6 +447,6 @@ WIRE: Final = (
     Target("records", "records of a session", records, _record_seeds),
     Target("requests", "requests to the module", requests, lambda: [*map(messages.encode_request, REQUESTS)]),
     Target("answers", "answers, pushes, errors, public information", answers, _answer_seeds),
-    Target("orders", "orders from the broker", orders, lambda: [*SIGNED], SIGNED, 4_200),
+    Target("orders", "orders from the broker", orders, _order_seeds, ALL_SIGNED, 4_400),
     Target("telemetry", "telemetry at the backend", telemetry_reading, _telemetry_seeds, (b"null", b"[]", b"1e999")),
 )

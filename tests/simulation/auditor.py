@@ -27,10 +27,11 @@ from protocol.messages import Accepted, Access, Done, Ended, Nonce, Operation, O
 from protocol.orders import Order
 from protocol.telemetry import EventKind
 from protocol.tokens import Booking, RevocationList, TimeAttestation
+from tests.simulation.afar import Afar
 from tests.simulation.car import HOME
 from tests.simulation.clocks import Deadline, TrueClock
 from tests.simulation.ingest import place_of
-from tests.simulation.tenure import RUNNING, Tenure, Violation, follow, names, orders, passing, taken
+from tests.simulation.tenure import RUNNING, Tenure, Violation, another, follow, names, orders, passing, taken
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -50,6 +51,7 @@ class Auditor:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.clock = TrueClock(world)
+        self.afar = Afar(self)
         self.ram = Tenure()
         self.disk = Tenure()
         self.sessions: dict[int, Booking] = {}
@@ -203,6 +205,7 @@ class Auditor:
 
     def committed(self, durable: Durable, records: tuple[StoredRecord, ...], lost: list[StoredRecord]) -> None:
         """The disk has it."""
+        self.afar.committed(durable)
         if durable.floor_ms < self.floor_ms:
             self.fail("floor_fell", f"from {self.floor_ms} to {durable.floor_ms}")
         if durable.floor_ms > self.world.utc_ms + self.clock.drift_ms():
@@ -238,9 +241,11 @@ class Auditor:
         if before is not None:
             for earlier, later in pairwise(held):
                 self._changed(earlier, later, effects)
+                if later.booking is not None and another(earlier, later.booking):
+                    self.afar.begins(durable)
         self.hung_up |= {effect.link for effect in effects if isinstance(effect, HangUp)}
         for effect in effects:
-            if isinstance(effect, Actuate):
+            if isinstance(effect, Actuate) and not self.afar.ordered(effect, self.signed, new.booking, durable):
                 self._ordered(effect, held, event, before is None)
         if len(state.links) > 3 or len(durable.executed) > 64 or len(durable.dead) > 256 or len(effects) > 64:
             self.fail("unbounded", "links, outcomes, dead bookings or effects outgrow their limit")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from firmware.core.events import OrderReceived
 from firmware.core.reporting import Message
 from protocol.errors import Role
-from protocol.orders import Ending, Order, OrderKind
+from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.tokens import Booking, RevocationList, TimeAttestation
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Backend:
         self.attestations: list[TimeAttestation] = []
         self.revoked: tuple[tuple[bytes, int], ...] = ()
         self._count = 0
+        self._subscriptions = 0
 
     def number(self) -> int:
         """The next identifier."""
@@ -122,6 +123,27 @@ class Backend:
         )
         self.orders.append(order)
         return order
+
+    def from_afar(self, kind: OrderKind, ttl_s: int) -> Order:
+        """An order to do something to the car, or to tell how it is."""
+        now_s = self.world.utc_ms // 1000
+        order = Order(self.number().to_bytes(16, "big"), kind, self._module_id, now_s, now_s + ttl_s)
+        self.orders.append(order)
+        return order
+
+    def subscribe(self, sharing_ms: int, remote_ms: int, *, paused: bool = False) -> Order:
+        """What the owner has paid for from now on, each for so long; a higher number each time. Good for a day."""
+        now_s = self.world.utc_ms // 1000
+        self._subscriptions += 1
+        told = Subscription(self._subscriptions, now_s + sharing_ms // 1000, now_s + remote_ms // 1000, paused)
+        order_id = self.number().to_bytes(16, "big")
+        order = Order(order_id, OrderKind.SUBSCRIPTION, self._module_id, now_s, now_s + 86_400, told)
+        self.orders.append(order)
+        return order
+
+    @property
+    def _module_id(self) -> bytes:
+        return self.world.device.profile.module_id
 
     def revoke(self, booking: Booking) -> RevocationList:
         """A newer list, with this booking's token on it."""

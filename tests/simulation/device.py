@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from firmware.core import module, reporting
 from firmware.core.effects import (
     Actuate,
@@ -18,6 +20,7 @@ from firmware.core.effects import (
     HangUp,
     Persist,
     RefuseHandshake,
+    Say,
     Tell,
 )
 from firmware.core.events import (
@@ -30,6 +33,7 @@ from firmware.core.events import (
     TimeOffered,
     TimeSource,
 )
+from firmware.core.reports import Record
 from firmware.core.state import Profile, State
 from firmware.keeper import Keeper
 from firmware.page import decode_record
@@ -180,7 +184,7 @@ class Device:
         world = self.world
         match effect:
             case Actuate():
-                which = 0 if effect.action in (Action.UNLOCK, Action.LOCK) else 1
+                which = 1 if effect.action in (Action.RELEASE_IMMOBILISER, Action.ARM_IMMOBILISER) else 0
                 self._actions[which].append(effect)
                 self._act(which)
             case Answer(link, reply):
@@ -200,6 +204,8 @@ class Device:
                 world.air.handshake_answered(link, refused=True)
             case HangUp(link):
                 world.air.module_hangs_up(link)
+            case Say(record):
+                self._say(record)
             case _:
                 pass
 
@@ -294,6 +300,16 @@ class Device:
         if message.channel is Channel.EVENT or message.channel is Channel.POSITION:
             self.world.moment("published")
 
+    def _say(self, answer: Record) -> None:
+        """An answer that is no record: now or never."""
+        if not self.state.broker_connected:
+            return
+        message = reporting.record_message(self.state, answer, self.mono)
+        watch.said(self.profile.module_id, message)
+        self.world.auditor.published(message.channel, message.payload)
+        self.world.trace(message.payload)
+        self.world.broker.publish(message, lambda _: None)
+
     def _again(self) -> None:
         self._sending = False
         self.wake()
@@ -305,11 +321,16 @@ class Device:
 def _acknowledges(effect: Effect) -> bool:
     if isinstance(effect, Answer):
         return isinstance(effect.reply.body, Done | Accepted | Outcome)
+    if isinstance(effect, Say):
+        return effect.record.reason == "OK"
     return isinstance(effect, AnswerEnded)
 
 
 def _unacknowledged(effect: Effect) -> Effect:
-    assert isinstance(effect, Answer | AnswerEnded)
+    assert isinstance(effect, Answer | AnswerEnded | Say)
     refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+    if isinstance(effect, Say):
+        numbers = (("code", int(refusal.code)), ("pending", 0))
+        return Say(msgspec.structs.replace(effect.record, reason=refusal.code.name, numbers=numbers))
     request_id = effect.reply.id if isinstance(effect, Answer) else effect.request_id
     return Answer(effect.link, Reply(request_id, refusal.code, refusal))

@@ -31,8 +31,9 @@ class Ingest:
         """A publication reaches the backend."""
         self.count += 1
         if channel is Channel.ORDER_RESULT:
-            self.results += 1
-            name = msgspec.json.decode(payload)["name"]
+            result = msgspec.json.decode(payload)
+            self.results += "stamp" in result
+            name = result["name"]
             if name != "OK":
                 self.world.reach(f"code: {name}")
         if channel not in NUMBERED:

@@ -55,6 +55,9 @@ FAULTS: Final = _names(
     network_wrong dead mute slow doors key_drive key_locks order_end revoke radio_bad rival rebind far_future
     """
 )
+AFAR: Final = _names("UNLOCK LOCK FLASH")
+"""What has been carried out for an order from afar."""
+ORDERS: Final = _names("afar renewed paused ending")
 ATTACKS: Final = _names(
     """
     flood forge stale foreign early epoch naked gone_link replay_order replay_list replay_time forged_nothing
@@ -66,6 +69,7 @@ ATTACKS: Final = _names(
 def wanted() -> list[str]:
     """The names of all counters that must not be zero."""
     groups = {"code": CODES, "event": EVENTS, "rule": RULES, "moment": MOMENTS, "fault": FAULTS, "attack": ATTACKS}
+    groups |= {"afar": AFAR, "order": ORDERS}
     return [f"{group}: {name}" for group, names in groups.items() for name in names]
 
 

@@ -52,6 +52,7 @@ AIMS: Final = {
 }
 """At which moment which trouble is most likely to hurt."""
 DELAYS: Final = (0, 1, 40, 120, 210, 700, 1_900, 2_500, 4_000, 8_000, 30_000)
+_DRAWN: Final = (*("afar",) * 12, "renewed", "renewed", "paused", "ending")
 ENDINGS: Final = ("driver", "driver", "driver", "order", "revoke", "leave", "leave")
 
 
@@ -61,7 +62,15 @@ def script(seed: int, days: float) -> list[Operation]:
     if seed % 5 == 0:
         operations += _life(chance(seed, "second script"), days, 1)
         operations.sort(key=lambda operation: operation.at_ms)
+    operations += _orders(chance(seed, "orders"), days)
     return [operation._replace(number=number) for number, operation in enumerate(operations)]
+
+
+def _orders(rng: Random, days: float) -> list[Operation]:
+    """What the backend orders beside the ends of bookings: most from afar, some about the subscription."""
+    often = int(days * rng.choice((0, 2, 8, 16)))
+    drawn = ((rng.randrange(int(days * DAY)), rng.choice(_DRAWN)) for _ in range(often))
+    return [Operation(0, at, "order", (what,)) for at, what in sorted(drawn)]
 
 
 def _life(rng: Random, days: float, car: int) -> list[Operation]:

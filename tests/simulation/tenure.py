@@ -62,9 +62,9 @@ def follow(old: Tenure, durable: Durable, signed: Signed, clock: TrueClock) -> T
     if isinstance(signed, Order) and named_id and _in_time(signed, clock) and not names(signed, booking):
         # Whatever it names is over, or must never begin (ACC-5).
         new = new._replace(dead=new.dead | {named_id})
-    if new.ordered_at < 0 and orders(signed, new.booking, old, clock) and not _another(old, booking):
+    if new.ordered_at < 0 and orders(signed, new.booking, old, clock) and not another(old, booking):
         new = new._replace(ordered_at=clock.world.heap.now)
-    named = new.named or (not _another(old, booking) and names(signed, booking))
+    named = new.named or (not another(old, booking) and names(signed, booking))
     return new._replace(released=durable.drive_enabled, named=named)
 
 
@@ -76,7 +76,7 @@ def taken(old: Tenure, booking: Booking | None, clock: TrueClock) -> Tenure:
     if booking is not None:
         newest[booking.user] = max(booking.device_generation, newest.get(booking.user, 0))
     new = old._replace(booking=booking, newest=tuple(newest.items()))
-    if not _another(old, booking):
+    if not another(old, booking):
         return new
     new = new._replace(ordered_at=-1, named=False)
     if old.booking is not None:
@@ -87,7 +87,7 @@ def taken(old: Tenure, booking: Booking | None, clock: TrueClock) -> Tenure:
     return new._replace(due_at=due_at, window=clock.at_start(due_at))
 
 
-def _another(old: Tenure, booking: Booking | None) -> bool:
+def another(old: Tenure, booking: Booking | None) -> bool:
     """Whether it is not the same booking as before, be it on another device."""
     return old.booking is None or booking is None or booking.booking_id != old.booking.booking_id
 

@@ -14,6 +14,7 @@ from firmware.core.effects import Actuate, Answer, Effect, HangUp, Report
 from firmware.core.events import Action, BrokerConnected, BrokerLost, Event, TimeOffered, TimeSource
 from firmware.core.state import Profile, State
 from protocol.messages import Accepted, Nonce
+from protocol.orders import OrderKind
 from protocol.telemetry import EventKind
 from tests.simulation.air import Air
 from tests.simulation.attacks import ATTACKS, attack
@@ -26,6 +27,7 @@ from tests.simulation.drivers import Driver
 from tests.simulation.faults import DAY, FAULTS, MINUTE, SECOND
 from tests.simulation.heap import Heap
 from tests.simulation.ingest import Ingest
+from tests.simulation.ordering import ORDERS
 from tests.simulation.script import Operation, at_text
 
 if TYPE_CHECKING:
@@ -198,6 +200,9 @@ class World:
                 Driver(self, operation)
             case "fault" | "attack":
                 self.inject(str(operation.args[0]), rng)
+            case "order":
+                self.reach(f"order: {operation.args[0]}")
+                ORDERS[str(operation.args[0])](self, rng)
             case "trap":
                 moment, nth, what, delay = operation.args
                 self.traps.setdefault(str(moment), []).append(Trap(int(nth), str(what), int(delay), rng))
@@ -387,5 +392,8 @@ class World:
         device.boot(0)
         self._broker_until = self.heap.now
         self.broker.up = True
+        if any(order.kind is OrderKind.SUBSCRIPTION for order in self.backend.orders):
+            # Whoever comes next has paid.
+            self.heap.after(10_000, lambda: ORDERS["renewed"](self, chance(self.seed, "calm")))
         self.heap.after(2_000, self.connect_broker)
         self.dense(20 * SECOND)
