@@ -5,6 +5,7 @@ Async tests run on virtual time. A test that needs real sockets or processes say
 """
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 
 import hypothesis
@@ -22,6 +23,9 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 network = guards.LoopbackOnly()
 network.install()
 interface.install()
+# A shell that starts a program in the background has SIGINT ignored, which the programs under test would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same inputs on every machine, and no verdict that depends on how busy the machine is.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
