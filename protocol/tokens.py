@@ -267,6 +267,19 @@ def verify_signed(data: bytes, trust: Trust) -> Order | RevocationList | TimeAtt
     return value
 
 
+def addressee(data: bytes) -> bytes:
+    """For which module an order or revocation list is, whoever signed it. Raises ProtocolError TOKEN_MALFORMED or
+    ORDER_UNSUPPORTED."""
+    parsed = cose.parse_sign1(data, MAX_LIST_BYTES)
+    match parsed.typ:
+        case Typ.ORDER:
+            return orders.read(parsed.payload, parsed.key_id).module_id
+        case Typ.REVOCATION_LIST:
+            return _list(parsed.payload, parsed.key_id).module_id
+        case _:
+            raise claims.bad(f"typ {parsed.typ} is neither an order nor a revocation list")
+
+
 def mint_order(order: Order, issuer: keys.PrivateKey) -> bytes:
     """The signed form of `order`. Checks nothing."""
     return cose.sign1(cbor.encode(orders.written(order)), issuer, Typ.ORDER)

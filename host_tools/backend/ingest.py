@@ -125,7 +125,7 @@ class Subscription:
             self._port,
             protocol=aiomqtt.ProtocolVersion.V5,
             timeout=ANSWER_S,
-            bind_address=_own_address(self._host),
+            bind_address=own_address(self._host),
             max_queued_incoming_messages=MAX_QUEUED,
             tls_context=self._tls,
             properties=_most(MAX_PACKET_BYTES),
@@ -150,7 +150,7 @@ def _most(size: int) -> Properties:
     return properties
 
 
-def _own_address(host: str) -> str:
+def own_address(host: str) -> str:
     """The local address to connect from: bound to loopback, a socket cannot leave it; else the system's choice."""
     try:
         return host if ipaddress.ip_address(host).is_loopback else ""

@@ -86,7 +86,11 @@ class Issuer:
     def subscription_order(
         self, subscription: Subscription, *, module_id: bytes, now_s: int, ttl_s: int = SUBSCRIPTION_TTL_S
     ) -> bytes:
-        """A signed order that says what the owner has paid for; its number must rise from order to order."""
+        """A signed order that says what the owner has paid for; its number must rise from order to order. Raises
+        ValueError for a number or a time that has no form on the wire."""
+        numbers = (subscription.number, subscription.sharing_until_s, subscription.remote_until_s)
+        if subscription.number < 1 or not all(0 <= each <= claims.MAX_TIME_S for each in numbers):
+            raise ValueError("a subscription has a number from 1 on, and times between 1970 and 2106")
         return self._order(OrderKind.SUBSCRIPTION, module_id, now_s, ttl_s, subscription)
 
     def remote_order(self, kind: OrderKind, *, module_id: bytes, now_s: int, ttl_s: int = REMOTE_TTL_S) -> bytes:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from host_tools.backend.issuer import ALL_PERMISSIONS, ORDER_TTL_S, Issuer
+from host_tools.backend.issuer import ALL_PERMISSIONS, ORDER_TTL_S, REMOTE_TTL_S, Issuer
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import Shown
 from host_tools.cli.parsing import parse_duration, parse_hex, parse_instant
@@ -19,6 +19,7 @@ from host_tools.phone.keyring import KeyringError, read_booking, read_file, read
 from protocol import keys, tokens
 from protocol.errors import ProtocolError, Role
 from protocol.messages import Permission
+from protocol.orders import OrderKind, Subscription
 from protocol.provisioning import BookingFile, Provisioning, decode_provisioning
 
 
@@ -46,6 +47,15 @@ class RoleName(Enum):
     owner = Role.OWNER
     vip = Role.VIP
     driver = Role.DRIVER
+
+
+class RemoteName(Enum):
+    """Orders from afar as they are typed."""
+
+    unlock = OrderKind.UNLOCK
+    lock = OrderKind.LOCK
+    flash = OrderKind.FLASH
+    state = OrderKind.REQUEST_STATE
 
 
 class PermissionName(Enum):
@@ -130,6 +140,58 @@ def end_order(
     claims = _claims(settings.path("booking"), signer)
     signed = signer.end_order(claims, now_s=int(time.time()), ttl_s=parse_duration(ttl))
     _write_signed(out, signed, "end-order", issuing, {"booking": claims.booking_id.hex()})
+
+
+def order(
+    what: Annotated[RemoteName, Parameter(help="unlock, lock or flash; or state: report how the car is.")],
+    /,
+    *,
+    ttl: Annotated[str, Parameter(help="How long the order stays good; ten minutes at most.")] = f"{REMOTE_TTL_S}s",
+    out: Annotated[Path, Parameter(help="The file to write.")] = Path("order.cose"),
+    issuing: Issuing = _ISSUING,
+) -> None:
+    """Sign an order to the car from afar; `send` takes it to the module over MQTT."""
+    settings = issuing.settings()
+    signer = _issuer(settings)
+    try:
+        signed = signer.remote_order(
+            what.value,
+            module_id=_provisioning(settings).module_id,
+            now_s=int(time.time()),
+            ttl_s=parse_duration(ttl),
+        )
+    except ValueError as error:
+        raise CliError(Exit.USAGE, f"{error}. Choose a shorter --ttl.") from None
+    _write_signed(out, signed, "order", issuing, {"what": what.name})
+
+
+def subscription(
+    *,
+    sharing: Annotated[str, Parameter(help="Until when bookings may begin: +52w, or 2026-07-01T10:00Z.")] = "+52w",
+    remote: Annotated[str, Parameter(help="Until when orders from afar are carried out.")] = "+52w",
+    paused: Annotated[bool, Parameter(help="Let no booking begin until a later subscription.")] = False,
+    number: Annotated[int | None, Parameter(help="Number of it; must rise. Default: seconds since 1970.")] = None,
+    out: Annotated[Path, Parameter(help="The file to write.")] = Path("subscription.cose"),
+    issuing: Issuing = _ISSUING,
+) -> None:
+    """Sign what the owner has paid for; take it to the module with `put` or `send`."""
+    settings = issuing.settings()
+    now_s = int(time.time())
+    told = Subscription(
+        now_s if number is None else number, parse_instant(sharing, now_s), parse_instant(remote, now_s), paused
+    )
+    signer = _issuer(settings)
+    try:
+        signed = signer.subscription_order(told, module_id=_provisioning(settings).module_id, now_s=now_s)
+    except ValueError as error:
+        raise CliError(Exit.USAGE, f"{error}.") from None
+    fields: dict[str, object] = {
+        "number": told.number,
+        "sharing_until_s": told.sharing_until_s,
+        "remote_until_s": told.remote_until_s,
+        "paused": told.paused,
+    }
+    _write_signed(out, signed, "subscription", issuing, fields)
 
 
 def revocation_list(

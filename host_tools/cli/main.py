@@ -37,6 +37,8 @@ _CAR_COMMANDS: Final = {
 _ISSUE_COMMANDS: Final = {
     "booking": "Make a booking and write the file that a phone is given.",
     "end-order": "Sign an order that ends a booking.",
+    "order": "Sign an order to the car from afar.",
+    "subscription": "Sign what the owner has paid for.",
     "revocation-list": "Sign a list of withdrawn bookings.",
     "time": "Sign the time for a nonce of the module.",
 }
@@ -70,6 +72,8 @@ def build() -> App:
     for name, text in _PKI_COMMANDS.items():
         pki.command(f"{_HERE}.pki:{name}", name=name, help=text)
     app.command(pki)
+    text = "Send an order over MQTT, and wait for its answer."
+    app.command(f"{_HERE}.send:send", name="send", help=text, group=_BACKEND)
     app.command(f"{_HERE}.watch:watch", name="watch", help="Follow what modules report over MQTT.", group=_BACKEND)
     app.command(f"{_HERE}.history:history", name="history", help="Show what `watch --save` has kept.", group=_BACKEND)
     key = App(name="key", help="Make and show private keys.", group=_BENCH)

@@ -23,7 +23,7 @@ from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import AT_BROKER, AtBroker
 from host_tools.cli.output import Output
 from host_tools.cli.parsing import parse_hex
-from host_tools.cli.settings import Value
+from host_tools.cli.settings import Settings, Value
 from host_tools.cli.wording import fields_of, line_of
 from protocol.telemetry import Health, PositionReport
 
@@ -65,7 +65,7 @@ async def watch(
     settings = at.settings()
     host, port = parse_broker(settings.value("broker"))
     module_id = None if module is None else parse_hex(module, 8, "a module's identifier")
-    feed = Feed(host, port, module_id, tls=_tls(*(_file(settings.text(name)) for name in _TLS)))
+    feed = Feed(host, port, module_id, tls=tls_of(settings))
     output = at.output()
     live = not output.json_lines and _is_terminal()
     with ExitStack() as files:
@@ -192,6 +192,11 @@ def parse_broker(value: Value) -> tuple[str, int]:
 
 
 _TLS: Final = ("tls_ca", "tls_cert", "tls_key")
+
+
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """How to talk to the broker by these settings; None: without TLS. Raises CliError."""
+    return _tls(*(_file(settings.text(name)) for name in _TLS))
 
 
 def _file(text: str) -> Path | None:

@@ -226,3 +226,18 @@ def test_what_is_no_list_may_be_as_long_as_a_token_and_not_longer() -> None:
     assert refusal(lambda: tokens.verify_signed(full, TRUST)) is Code.UNKNOWN_ISSUER
     over = cose.sign1(bytes(cose.MAX_BYTES - around + 1), credentials.STRANGER, tokens.Typ.ORDER)
     assert refusal(lambda: tokens.verify_signed(over, TRUST)) is Code.TOKEN_MALFORMED
+
+
+# ---------------------------------------------------------------- for whom
+def test_orders_and_lists_say_for_which_module_they_are_whoever_signed_them() -> None:
+    other = msgspec.structs.replace(ORDER, module_id=b"another!")
+    assert tokens.addressee(tokens.mint_order(other, credentials.STRANGER)) == b"another!"
+    listed = msgspec.structs.replace(REVOCATION_LIST, module_id=b"another!")
+    assert tokens.addressee(tokens.mint_revocation_list(listed, credentials.STRANGER)) == b"another!"
+    many = tuple((number.to_bytes(16, "big"), 1_790_009_000) for number in range(160))
+    long = tokens.mint_revocation_list(msgspec.structs.replace(REVOCATION_LIST, revoked=many), ISSUER)
+    assert tokens.addressee(long) == credentials.MODULE_ID
+    unsupported = tokens.mint_order(msgspec.structs.replace(ORDER, kind=9), ISSUER)
+    assert refusal(lambda: tokens.addressee(unsupported)) is Code.ORDER_UNSUPPORTED
+    for none in (credentials.token(), tokens.mint_time_attestation(ATTESTATION, ISSUER), b"", bytes(4097)):
+        assert refusal(lambda none=none: tokens.addressee(none)) is Code.TOKEN_MALFORMED  # type: ignore[misc]

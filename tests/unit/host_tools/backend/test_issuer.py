@@ -6,7 +6,7 @@ from host_tools.backend.issuer import ALL_PERMISSIONS, Issuer
 from host_tools.phone.handshake import fresh_key
 from protocol import keys
 from protocol.errors import Role
-from protocol.orders import Ending, Order, OrderKind
+from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.tokens import Booking, RevocationList, TimeAttestation, trust_of, verify_booking, verify_signed
 from tests.support.module_peer import seeded
 
@@ -101,3 +101,40 @@ def test_a_time_attestation_is_bound_to_the_nonce_of_one_module() -> None:
     signed = signer.time_attestation(module_id=MODULE, nonce=bytes(16), now_s=NOW_S)
     attested = verify_signed(signed, trust_of(MODULE, (signer.public,)))
     assert attested == TimeAttestation(MODULE, bytes(16), NOW_S, signer.key_id)
+
+
+# ---------------------------------------------------------------- orders from afar, the subscription
+@pytest.mark.req("SVC-3")
+def test_an_order_from_afar_has_its_kind_and_a_short_life() -> None:
+    signer = issuer()
+    trust = trust_of(MODULE, (signer.public,))
+    for kind in (OrderKind.UNLOCK, OrderKind.LOCK, OrderKind.FLASH, OrderKind.REQUEST_STATE):
+        order = verify_signed(signer.remote_order(kind, module_id=MODULE, now_s=NOW_S), trust)
+        assert isinstance(order, Order)
+        assert (order.kind, order.issued_s, order.expires_s) == (kind, NOW_S, NOW_S + 120)
+        longest = verify_signed(signer.remote_order(kind, module_id=MODULE, now_s=NOW_S, ttl_s=600), trust)
+        assert isinstance(longest, Order)
+        assert longest.order_id != order.order_id
+    with pytest.raises(ValueError, match="600 s at most, not 601"):
+        signer.remote_order(OrderKind.UNLOCK, module_id=MODULE, now_s=NOW_S, ttl_s=601)
+    with pytest.raises(ValueError, match="600 s at most"):
+        signer.remote_order(OrderKind.FLASH, module_id=MODULE, now_s=NOW_S, ttl_s=-1)
+    with pytest.raises(ValueError, match="END_BOOKING is no remote order"):
+        signer.remote_order(OrderKind.END_BOOKING, module_id=MODULE, now_s=NOW_S)
+
+
+@pytest.mark.req("SUB-1")
+def test_a_subscription_is_signed_as_it_is() -> None:
+    signer = issuer()
+    told = Subscription(3, NOW_S + 9, NOW_S + 8, paused=True)
+    signed = signer.subscription_order(told, module_id=MODULE, now_s=NOW_S)
+    order = verify_signed(signed, trust_of(MODULE, (signer.public,)))
+    assert isinstance(order, Order)
+    assert (order.kind, order.details) == (OrderKind.SUBSCRIPTION, told)
+    assert order.expires_s - order.issued_s == 30 * 86_400
+
+
+@pytest.mark.parametrize("told", [Subscription(0, 1, 1), Subscription(1, -1, 1), Subscription(1, 1, 2**32)])
+def test_a_subscription_that_has_no_form_on_the_wire_is_not_made(told: Subscription) -> None:
+    with pytest.raises(ValueError, match="a number from 1 on"):
+        issuer().subscription_order(told, module_id=MODULE, now_s=NOW_S)

@@ -9,7 +9,7 @@ from host_tools.cli.exits import Exit
 from host_tools.phone.keyring import read_booking, read_key
 from protocol import keys
 from protocol.errors import Role
-from protocol.orders import Ending, Order
+from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.tokens import Booking, RevocationList, TimeAttestation, Trust, trust_of, verify_booking, verify_signed
 from tests.support.command import Ran, shareboxctl
 
@@ -124,3 +124,45 @@ def test_files_that_are_missing_or_of_somebody_else_are_named(bench: Run, tmp_pa
         Path("bad.json").chmod(0o600)
         ran = bench("issue", "booking", "--provisioning", "bad.json")
         assert (ran.code, "bad.json is wrong" in ran.err) == (Exit.CONFIGURATION, True)
+
+
+# ---------------------------------------------------------------- orders from afar, the subscription
+@pytest.mark.req("SVC-3")
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        ("unlock", OrderKind.UNLOCK),
+        ("lock", OrderKind.LOCK),
+        ("flash", OrderKind.FLASH),
+        ("state", OrderKind.REQUEST_STATE),
+    ],
+)
+def test_an_order_from_afar_is_good_for_two_minutes(bench: Run, what: str, kind: OrderKind) -> None:
+    bench("issue", "booking")
+    assert bench("issue", "order", what).out.startswith("order.cose: order, ")
+    order = verify_signed(Path("order.cose").read_bytes(), trust())
+    assert isinstance(order, Order)
+    assert (order.kind, order.expires_s - order.issued_s, order.details) == (kind, 120, None)
+
+
+@pytest.mark.req("SVC-3")
+def test_an_order_from_afar_lives_ten_minutes_at_most(bench: Run) -> None:
+    assert bench("issue", "order", "unlock", "--ttl", "10m").code == 0
+    ran = bench("issue", "order", "unlock", "--ttl", "11m")
+    assert ran.code == Exit.USAGE
+    assert "lives 600 s at most" in ran.err
+
+
+@pytest.mark.req("SUB-1")
+def test_a_subscription_says_what_the_owner_has_paid_for(bench: Run) -> None:
+    bench("issue", "booking")
+    ran = bench(
+        *("issue", "subscription", "--number", "7", "--sharing", "2030-01-01T00:00Z", "--remote", "2031-01-01T00:00Z"),
+        *("--paused", "--json"),
+    )
+    (shown,) = ran.objects()
+    assert (shown["number"], shown["paused"], shown["sharing_until_s"]) == (7, True, 1_893_456_000)
+    order = verify_signed(Path("subscription.cose").read_bytes(), trust())
+    assert isinstance(order, Order)
+    assert order.details == Subscription(7, 1_893_456_000, 1_924_992_000, paused=True)
+    assert bench("issue", "subscription", "--number", "0").code == Exit.USAGE

@@ -1,0 +1,58 @@
+"""`shareboxctl send`: a signed order to its module over MQTT, and what the module says of it."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from host_tools.backend.sender import SendError
+from host_tools.backend.sender import send as send_order
+from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.options import AT_BROKER, AtBroker
+from host_tools.cli.parsing import parse_duration
+from host_tools.cli.watch import parse_broker, tls_of
+from host_tools.phone.errors import Refused
+from host_tools.phone.explain import sentence
+from host_tools.phone.keyring import KeyringError, read_file
+from protocol import tokens
+from protocol.errors import CATALOGUE, Code, ProtocolError, one_line, refuse
+from protocol.telemetry import OrderResult
+
+
+async def send(
+    order: Annotated[Path, Parameter(help="The file that `issue` wrote: an order or a revocation list.")],
+    /,
+    *,
+    wait: Annotated[str, Parameter(help="How long to wait for the module's answer.")] = "15s",
+    at: AtBroker = AT_BROKER,
+) -> None:
+    """Send an order to its module over MQTT, and wait for the answer. Exit code 3 when the module refused it."""
+    settings = at.settings()
+    host, port = parse_broker(settings.value("broker"))
+    signed = read_file(order)
+    try:
+        module_id = tokens.addressee(signed)
+    except ProtocolError as error:
+        raise KeyringError(f"{order} is neither an order nor a revocation list: {error.detail}.") from None
+    timeout_s = float(parse_duration(wait))
+    try:
+        result = await send_order(
+            host, port, module_id, signed, entropy=os.urandom, timeout_s=timeout_s, tls=tls_of(settings)
+        )
+    except SendError as error:
+        raise CliError(Exit.NOT_FOUND, f"{error}.") from None
+    _show(result, at)
+
+
+def _show(result: OrderResult, at: AtBroker) -> None:
+    if result.code == Code.OK:
+        fields: dict[str, object] = {"order": result.order, "name": result.name, "pending": result.pending}
+        text = "Taken: it takes effect once the car is parked." if result.pending else "Done."
+        at.output().result("answer", fields, text)
+        return
+    if result.code not in list(CATALOGUE):
+        why = f"{one_line(result.name)} (code {result.code}). Update this program"
+        raise CliError(Exit.REFUSED, f"order refused: {why}.")
+    refusal = refuse(Code(result.code), numbers=tuple(result.numbers.items()))
+    raise Refused(refusal, "order refused", sentence(refusal))
