@@ -25,9 +25,10 @@ from firmware.keeper import Keeper
 from firmware.outbox import Courier
 from firmware.ports import Publication
 from host_tools.backend.broker import Broker
-from host_tools.backend.ingest import Raw, Recorder
+from host_tools.backend.ingest import Raw
 from protocol import telemetry
 from protocol.telemetry import Channel, EventKind
+from tests.outages.ear import Ear
 from tests.outages.weather import Weather
 from tests.support.core import BEGINS_MS, a_state, durably, running
 
@@ -51,7 +52,7 @@ class Life:
         self,
         seed: int,
         broker: Broker,
-        recorder: Recorder,
+        ear: Ear,
         weather: Weather,
         folder: Path,
         answer_s: float = ANSWER_S,
@@ -59,7 +60,7 @@ class Life:
         self.rng = Random(f"outage {seed}")
         self.module_id = self.rng.randbytes(8)
         self.broker = broker
-        self.recorder = recorder
+        self.ear = ear
         self.weather = weather
         self.weather.marked = lambda: self.rng.random() < 0.5
         self.store = SqliteStore(folder / f"{seed}.db", capacity_records=10_000)
@@ -217,7 +218,10 @@ class Life:
     async def _heard_all(self) -> None:
         """What was acknowledged is on its way to the receiver, and comes."""
         newest = {channel: records[-1].seq for channel, records in self.made.items() if records}
-        await self.recorder.wait_for(lambda _: self._latest() == newest, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            while self._latest() != newest:
+                self.ear.changed.clear()
+                await self.ear.changed.wait()
 
     def _latest(self) -> dict[Channel, int]:
         return {channel: max(found)[0] for channel, found in self._heard().items()}
@@ -249,8 +253,11 @@ class Life:
         await self._lose()
 
     async def _swallows(self) -> None:
-        self.weather.swallow_after = self.rng.randrange(6)
+        before, self.weather.swallow_after = self.weather.swallowed, self.rng.randrange(6)
         await self._make(20)
+        while self.weather.swallowed == before and self.state.broker_connected:
+            await self._make(1)
+            await asyncio.sleep(0.002)
         await self._lose()
 
     async def _doubles(self) -> None:
@@ -280,7 +287,7 @@ class Life:
         await self.weather.shut()
         await self._make(10)
         await self.broker.start()
-        await self.recorder.resume(PATIENCE_S)
+        await self.ear.resume()
         self.weather.open()
 
     async def _module_restarts(self) -> None:
@@ -311,7 +318,7 @@ class Life:
     def _heard(self) -> dict[Channel, list[tuple[int, dict[str, Any]]]]:
         """By channel what came from this module, in order: number and report."""
         heard: dict[Channel, list[tuple[int, dict[str, Any]]]] = {}
-        for raw in self.recorder.messages:
+        for raw in self.ear.messages:
             for channel, report in self._mine(raw):
                 if channel in self.made:
                     fields = msgspec.json.decode(report)
@@ -345,9 +352,7 @@ class Life:
 
     def _judge_slot(self) -> None:
         """What was last said of the retained position is what it should be."""
-        said = [
-            report for raw in self.recorder.messages for channel, report in self._mine(raw) if channel == "position"
-        ]
+        said = [report for raw in self.ear.messages for channel, report in self._mine(raw) if channel == "position"]
         slot = self.state.durable.slot
         if slot.version == 1:
             return

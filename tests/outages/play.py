@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from host_tools.backend.broker import Broker
-from host_tools.backend.ingest import Recorder
+from tests.outages.ear import Ear
 from tests.outages.life import Life
 from tests.outages.weather import Weather
 
@@ -24,10 +24,10 @@ async def play(seeds: Iterable[int]) -> tuple[Counter[str], list[str]]:
         async with Broker(settings=QUICK_BROKER) as broker:
             for seed in seeds:
                 async with (
-                    Recorder(broker.host, broker.port, capacity=100_000) as recorder,
+                    Ear(broker.port) as ear,
                     Weather(broker.port) as weather,
                 ):
-                    life = Life(seed, broker, recorder, weather, Path(folder))
+                    life = Life(seed, broker, ear, weather, Path(folder))
                     try:
                         await life.live()
                     except (AssertionError, TimeoutError) as error:

@@ -7,8 +7,8 @@ import pytest
 
 from firmware.outbox import Courier
 from host_tools.backend.broker import Broker
-from host_tools.backend.ingest import Recorder
 from tests.outages import play
+from tests.outages.ear import Ear
 from tests.outages.life import Broken, Life
 from tests.outages.weather import Weather
 from tests.support.core import running
@@ -24,14 +24,14 @@ async def test_over_a_bad_network_everything_arrives_as_it_was_made_and_in_order
     assert reached["connections"] > 4, "it was not a quiet day"
 
 
-async def lived(tmp_path: Path) -> tuple[Life, Recorder]:
+async def lived(tmp_path: Path) -> tuple[Life, Ear]:
     """A quiet life, and what was received."""
     async with (
         Broker(settings=play.QUICK_BROKER) as broker,
-        Recorder(broker.host, broker.port) as recorder,
+        Ear(broker.port) as ear,
         Weather(broker.port) as weather,
     ):
-        life = Life(0, broker, recorder, weather, tmp_path)
+        life = Life(0, broker, ear, weather, tmp_path)
         await life.store.load()
         life._boot()
         await life._until(lambda: life.state.broker_connected)
@@ -40,23 +40,23 @@ async def lived(tmp_path: Path) -> tuple[Life, Recorder]:
         await life._heard_all()
         await life._power_off()
         await life.store.close()
-    return life, recorder
+    return life, ear
 
 
 @pytest.mark.req("TEL-5")
 async def test_the_judgement_sees_what_is_lost_changed_or_out_of_order(tmp_path: Path) -> None:
-    life, recorder = await lived(tmp_path)
+    life, ear = await lived(tmp_path)
     life._judge()
-    messages = list(recorder.messages)
+    messages = list(ear.messages)
     batch = next(at for at, raw in enumerate(messages) if raw.topic.endswith("/backlog"))
-    recorder.messages.append(messages[batch])
+    ear.messages.append(messages[batch])
     life._judge()
     assert life.reached["repeated"] > 0
-    del recorder.messages[batch], recorder.messages[-1]
+    del ear.messages[batch], ear.messages[-1]
     with pytest.raises(Broken, match="came of"):
         life._judge()
-    recorder.messages.clear()
-    recorder.messages.extend(messages)
+    ear.messages.clear()
+    ear.messages.extend(messages)
     channel, records = next((channel, records) for channel, records in life.made.items() if records)
     life.made[channel] = [msgspec.structs.replace(records[0], utc_ms=records[0].utc_ms + 1), *records[1:]]
     with pytest.raises(Broken, match="not as it was made"):
@@ -71,10 +71,10 @@ async def test_a_courier_that_takes_nothing_back_is_seen(tmp_path: Path, monkeyp
     monkeypatch.setattr(Courier, "guard", careless)
     async with (
         Broker(settings=play.QUICK_BROKER) as broker,
-        Recorder(broker.host, broker.port) as recorder,
+        Ear(broker.port) as ear,
         Weather(broker.port) as weather,
     ):
-        life = Life(1, broker, recorder, weather, tmp_path, answer_s=30)
+        life = Life(1, broker, ear, weather, tmp_path, answer_s=30)
         await life.store.load()
         life._boot()
         await life._until(lambda: life.state.broker_connected)
