@@ -136,7 +136,7 @@ def _advance(job: Job, memory: Memory, tests: Tests) -> str | None:
 def modules() -> list[str]:
     """What is mutated."""
     core = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "firmware/core").glob("*.py"))
-    return [*core, "protocol/session.py", "protocol/tokens.py"]
+    return [*core, "protocol/orders.py", "protocol/session.py", "protocol/tokens.py"]
 
 
 def main() -> int:
