@@ -182,6 +182,7 @@ ROLE_REMEDY: Final = MappingProxyType(
         for code in (Code.BOOKING_CUT_OFF, Code.BOOKING_OVER, Code.BOOKING_SUPERSEDED)
         for role in Role
     }
+    | {(Code.SUBSCRIPTION_EXPIRED, Role.OWNER): "Renew or resume the subscription."}
 )
 
 

@@ -308,6 +308,18 @@ def test_no_booking_begins_while_sharing_is_paused() -> None:
     assert (verdict.code, verdict.numbers) == (Code.SUBSCRIPTION_EXPIRED, (("paused", 1),))
 
 
+@pytest.mark.req("SUB-2", "ACC-8")
+@pytest.mark.parametrize(
+    ("role", "remedy"),
+    [(Role.OWNER, "Renew or resume the subscription."), (Role.DRIVER, "Ask the owner to renew or resume sharing.")],
+)
+@pytest.mark.parametrize("paused", [False, True])
+def test_the_owner_can_help_himself_when_the_subscription_is_over_or_paused(
+    role: Role, remedy: str, paused: bool
+) -> None:
+    assert refused(subscribed(a_state(UNTIL_S * 1000), paused=paused), replace(BOOKING, role=role)).remedy == remedy
+
+
 @pytest.mark.req("SUB-2")
 def test_a_running_booking_is_completed_and_moves_to_a_newer_device() -> None:
     late = subscribed(running(phase=Phase.OVERDUE, overdue_ms=60_000), paused=True)

@@ -126,7 +126,10 @@ def test_what_the_broker_retains_is_sent_again_after_a_reboot() -> None:
 @pytest.mark.req("ACC-6", "PRV-1")
 def test_a_card_from_another_car_permits_nothing_and_its_position_is_withdrawn() -> None:
     known = replace(
-        running().durable, drive_enabled=True, slot=Slot(4, Point(481_400_000, 115_800_000, ENDS_MS), parking=True)
+        running().durable,
+        drive_enabled=True,
+        slot=Slot(4, Point(481_400_000, 115_800_000, ENDS_MS), parking=True),
+        subscription=Subscription(1, ENDS_MS // 1000, ENDS_MS // 1000),
     )
     _, own_effects = module.boot(known, PROFILE, 0)
     assert Actuate(Action.RELEASE_IMMOBILISER) in own_effects
@@ -134,6 +137,7 @@ def test_a_card_from_another_car_permits_nothing_and_its_position_is_withdrawn()
     assert state.durable.trip == Trip()
     assert not state.durable.drive_enabled
     assert state.durable.slot == Slot(5, None, acknowledged=False)
+    assert state.durable.subscription is None
     assert Actuate(Action.ARM_IMMOBILISER) in effects
 
 
