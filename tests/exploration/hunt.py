@@ -20,6 +20,7 @@ BLIND: Final = frozenset(
     {
         "anyone_may_locate", "few_outcomes", "handshakes_unlimited", "odd_speed_is_zero", "number_used_twice",
         "attestation_replayed", "outcome_overwritten", "vips_are_not_hidden", "end_with_open_doors", "no_hang_up",
+        "afar_with_open_doors", "afar_before_durable", "subscription_falls_with_the_card",
     }
 )  # fmt: skip
 """What no scene has in it: guests, odd speeds, strangers, many commands, what records say. The simulator has."""

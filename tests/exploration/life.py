@@ -244,6 +244,8 @@ class Life:
             case ["time", source, wrong]:
                 self.audit.told_time(int(wrong))
                 self.tell(TimeOffered(TimeSource(source), BASE_MS + self.now + int(wrong) * 1000))
+            case [*words, "is", "written"]:
+                self.written = self._signed(words)
             case ["order" | "list" | "subscription", *_] as words:
                 signed = self._signed(words)
                 assert isinstance(signed, Order | RevocationList)

@@ -178,8 +178,8 @@ SCENES: Final = (
         "A drive", "B unlock", "order end A", "A carries order end A", "B carries order end B", *_ROUND,
     )),
     Scene("afar", "A", (
-        "A unlock", "A end", "A leaves", "order unlock as r1", "order lock as r2", "order flash as r3", "order again",
-        "car key locks", "reboot", "reboot rtc lost", *_ROUND,
+        "A unlock", "A end", "A leaves", "order unlock as r1 is written", "order lock as r2",
+        "order flash as r3", "order again", "car key locks", "reboot", "reboot rtc lost", *_ROUND,
     ), before=(_PAID,), waits=(2_000, 5_000, 130_000)),
     Scene("unpaid", "AO", (
         "O drive", "A unlock", "order unlock as r1", "order again", "order state as r4",
