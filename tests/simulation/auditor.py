@@ -562,6 +562,11 @@ class Auditor:
         if self.hidden:
             self.secret.add(place)
 
+    def arrives(self, channel: str, payload: bytes) -> None:
+        """PRV-1: nothing that reveals a position comes after a booking has begun."""
+        if self.hidden and b"Latitude" in payload:
+            self.fail("position_during_a_booking", f"on {channel}, sent before it began")
+
     def published(self, channel: str, payload: bytes) -> None:
         """PRV-1, PRV-6: something goes to where the owner can read it."""
         if b"Latitude" in payload:

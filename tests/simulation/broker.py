@@ -8,6 +8,7 @@ from firmware.core.reporting import Message
 from protocol.errors import Role
 from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.tokens import Booking, RevocationList, TimeAttestation
+from tests.simulation.uplink import reports
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -25,6 +26,7 @@ class Broker:
         self.up = True
         self.latency_ms = 160
         """From a publication to its acknowledgement; it arrives half-way."""
+        self._latest_at = 0
         self.session = 0
         """Counts the connections: an acknowledgement of an earlier one never comes."""
         self.retained = b""
@@ -36,7 +38,9 @@ class Broker:
 
         def arrives() -> None:
             if self.up and self.session == session:
-                self.world.ingest.arrived(message.channel, message.payload)
+                for channel, report in reports(message):
+                    self.world.auditor.arrives(channel, report)
+                    self.world.ingest.arrived(channel, report)
                 if message.channel == "position":
                     self.retained = message.payload
 
@@ -46,8 +50,10 @@ class Broker:
         if not self.up:
             heap.after(NOTICED_AFTER_MS, lambda: done(False))
             return
-        heap.after(self.latency_ms // 2, arrives)
-        heap.after(self.latency_ms, acknowledged)
+        # One connection: nothing overtakes what was sent before, whatever becomes of the latency.
+        self._latest_at = max(heap.now + self.latency_ms // 2, self._latest_at)
+        heap.after(self._latest_at - heap.now, arrives)
+        heap.after(self._latest_at - heap.now + self.latency_ms // 2, acknowledged)
 
     def order(self, signed: Order | RevocationList) -> None:
         """The backend has signed something for the module; it waits while there is no connection."""

@@ -27,7 +27,6 @@ from firmware.core.events import (
     Action,
     ActuationFinished,
     Event,
-    PositionSlotAcknowledged,
     StorageFailed,
     Ticked,
     TimeOffered,
@@ -36,11 +35,10 @@ from firmware.core.events import (
 from firmware.core.reports import Record
 from firmware.core.state import Profile, State
 from firmware.keeper import Keeper
-from firmware.page import decode_record
 from protocol.errors import Code, refuse
 from protocol.messages import Accepted, Done, Outcome, Reply
-from protocol.telemetry import Channel
 from tests.simulation.disk import Disk, PowerFailed, at_once
+from tests.simulation.uplink import Uplink
 from tests.support.interface import watch
 
 if TYPE_CHECKING:
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
 
 ACTS_AFTER_MS: Final = 200
 GIVES_UP_AFTER_MS: Final = 2_000
-RETRY_MS: Final = 1_000
 SPINS: Final = 50
 """Ticks at one moment: more of them, and the module never sleeps."""
 
@@ -77,7 +74,7 @@ class Device:
         self._actions: tuple[deque[Actuate], deque[Actuate]] = (deque(), deque())
         """For the doors, and for the immobiliser."""
         self._acting = [False, False]
-        self._sending = False
+        self.uplink = Uplink(self)
 
     # ------------------------------------------------------------ time and power
     @property
@@ -95,7 +92,7 @@ class Device:
         self.booted_at = self.world.heap.now
         self._actions = (deque(), deque())
         self._acting = [False, False]
-        self._sending = False
+        self.uplink.rest()
         self._tick_at = -1
         self.keeper = Keeper(self.disk, lambda: self.mono, lambda event: self.in_this_life(0, lambda: self.tell(event)))
         stored, trouble = at_once(self.keeper.recall(self.profile))
@@ -117,6 +114,7 @@ class Device:
         """From one moment to the next."""
         self.powered = False
         self.world.auditor.power_lost()
+        self.world.ingest.power_lost(self.disk.durable)
 
     def in_this_life(self, delay_ms: int, do: Callable[[], None]) -> None:
         """Do it later, unless the module has lost its power until then."""
@@ -161,6 +159,7 @@ class Device:
         self, event: Event, before: State | None, state: State, effects: tuple[Effect, ...], *, saved: bool = False
     ) -> None:
         self.state = state
+        self.uplink.guard()
         if effects or before is None or state.durable is not before.durable:
             self.world.auditor.adopted(event, before, state, effects)
         acknowledgements = [effect for effect in effects if _acknowledges(effect)]
@@ -173,7 +172,7 @@ class Device:
         for effect in acknowledgements:
             self._perform(effect if durable else _unacknowledged(effect))
         self.world.stepped(event, before, state, effects)
-        self.wake()
+        self.uplink.wake()
 
     def _save(self, state: State, effects: tuple[Effect, ...]) -> bool:
         """The real keeper writes; it never has to wait, for the disk is one of the simulator's."""
@@ -258,48 +257,6 @@ class Device:
         self.tell(ActuationFinished(order.action, confirmed, order.command_id))
 
     # ------------------------------------------------------------ the courier
-    def wake(self) -> None:
-        """Something may have become sendable."""
-        if self._sending or not self.powered or not self.state.broker_connected:
-            return
-        message = reporting.slot_message(self.state, self.mono)
-        if message is not None:
-            version = self.state.durable.slot.version
-            self._send(message, lambda: self.tell(PositionSlotAcknowledged(version)))
-            return
-        harmless_only = not reporting.may_leave(self.state, reveals_position=True)
-        if not self.disk.records:
-            return
-        stored = self.disk.oldest(harmless_only=harmless_only)
-        if stored is None:
-            return
-        record = decode_record(stored.body)
-        if reporting.may_leave(self.state, reveals_position=record.reveals_position):
-            number = stored.number
-            self._send(reporting.record_message(self.state, record, self.mono), lambda: self._forget(number))
-
-    def _send(self, message: reporting.Message, acknowledged: Callable[[], None]) -> None:
-        self._sending = True
-        watch.said(self.profile.module_id, message)
-        self.world.auditor.published(message.channel, message.payload)
-        self.world.trace(message.payload)
-        life = self.life
-
-        def done(delivered: bool) -> None:
-            if not self.powered or self.life != life:
-                return
-            self._sending = False
-            if delivered:
-                acknowledged()
-                self.wake()
-            else:
-                self._sending = True
-                self.in_this_life(RETRY_MS, self._again)
-
-        self.world.broker.publish(message, done)
-        if message.channel is Channel.EVENT or message.channel is Channel.POSITION:
-            self.world.moment("published")
-
     def _say(self, answer: Record) -> None:
         """An answer that is no record: now or never."""
         if not self.state.broker_connected:
@@ -309,13 +266,6 @@ class Device:
         self.world.auditor.published(message.channel, message.payload)
         self.world.trace(message.payload)
         self.world.broker.publish(message, lambda _: None)
-
-    def _again(self) -> None:
-        self._sending = False
-        self.wake()
-
-    def _forget(self, number: int) -> None:
-        self.disk.records.pop(number, None)
 
 
 def _acknowledges(effect: Effect) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from firmware.core.state import Durable
 from firmware.core.usage import Chained
 from firmware.page import decode_record
 from protocol.telemetry import LATITUDE, Channel
@@ -50,6 +51,16 @@ class Ingest:
             if seq <= self.newest.get(channel, 0):
                 self.world.auditor.fail("out_of_order", f"{channel} {seq} came after {self.newest[channel]}")
             self.newest[channel] = seq
+
+    def power_lost(self, durable: Durable | None) -> None:
+        """What a broken disk has let out with numbers that it did not keep: they are used again."""
+        for channel in NUMBERED:
+            kept = 1 if durable is None else getattr(durable.counters, channel.name.lower())
+            if self.newest.get(channel, 0) >= kept:
+                self.world.reach("sent: unkept")
+                self.newest[channel] = kept - 1
+            for known in [each for each in self.seen if each[0] == channel and each[1] >= kept]:
+                del self.seen[known]
 
     def after_the_card(self) -> None:
         """An older card came back: what it still holds may have been given up for lack of room, and comes late."""

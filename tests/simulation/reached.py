@@ -58,6 +58,8 @@ FAULTS: Final = _names(
 AFAR: Final = _names("UNLOCK LOCK FLASH")
 """What has been carried out for an order from afar."""
 ORDERS: Final = _names("afar renewed paused ending")
+SENT: Final = _names("batch window severed unkept alert state track event order/result")
+"""How records left: together, with the window full, taken back, with numbers that no disk had kept; and on what."""
 ATTACKS: Final = _names(
     """
     flood forge stale foreign early epoch naked gone_link replay_order replay_list replay_time forged_nothing
@@ -69,7 +71,7 @@ ATTACKS: Final = _names(
 def wanted() -> list[str]:
     """The names of all counters that must not be zero."""
     groups = {"code": CODES, "event": EVENTS, "rule": RULES, "moment": MOMENTS, "fault": FAULTS, "attack": ATTACKS}
-    groups |= {"afar": AFAR, "order": ORDERS}
+    groups |= {"afar": AFAR, "order": ORDERS, "sent": SENT}
     return [f"{group}: {name}" for group, names in groups.items() for name in names]
 
 

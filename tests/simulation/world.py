@@ -251,6 +251,12 @@ class World:
         self.device.in_this_life(500, self._broker_gone)
         self.heap.after(lasts_ms, self._broker_back)
 
+    def sever_broker(self) -> None:
+        """The module breaks its connection by itself, and makes another one at once."""
+        self.broker.session += 1
+        self.device.in_this_life(0, lambda: self.device.tell(BrokerLost()))
+        self.device.in_this_life(300, self.connect_broker)
+
     def _broker_gone(self) -> None:
         if not self.broker.up:
             self.device.tell(BrokerLost())
