@@ -223,6 +223,19 @@ async def test_a_module_that_is_stopped_while_it_connects_leaves_no_socket_behin
         assert broker.connections == 1
 
 
+@pytest.mark.req("TEL-6")
+async def test_a_half_open_link_is_noticed_although_nobody_has_anything_to_say() -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.gone()
+
+    async with ScriptedBroker(silent, stays) as broker, RunningModule(broker.port, keepalive_s=1) as module:
+        await module.connected()
+        await module.lost()
+        await module.connected()
+        assert broker.connections >= 2
+
+
 @pytest.mark.req("TEL-5")
 async def test_a_negative_acknowledgement_is_none() -> None:
     async def full(peer: Peer) -> None:
