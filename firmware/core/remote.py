@@ -54,7 +54,7 @@ def finished(draft: Draft, event: ActuationFinished) -> bool:
         return False
     seen = vehicle.acted(draft.state.vehicle, event.action, confirmed=event.confirmed)
     draft.state = replace(draft.state, vehicle=seen, remote=None)
-    refusal = None if event.confirmed else refuse(Code.VEHICLE_NO_RESPONSE, may_have_succeeded=True)
+    refusal = None if event.confirmed else refuse(Code.VEHICLE_NO_RESPONSE)
     _outcome(draft, remote.order_id, refusal, remote.correlation)
     return True
 
@@ -63,8 +63,7 @@ def resumed(draft: Draft) -> None:
     """After power-up: nobody knows what became of an order that was being carried out. It is not tried again."""
     for entry in draft.durable.orders:
         if entry.code is None:
-            refusal = refuse(Code.VEHICLE_NO_RESPONSE, may_have_succeeded=True)
-            _outcome(draft, entry.order_id, refusal, entry.correlation)
+            _outcome(draft, entry.order_id, refuse(Code.VEHICLE_NO_RESPONSE), entry.correlation)
 
 
 def late(draft: Draft, order: Order) -> Refusal | None:
