@@ -29,6 +29,8 @@ class Broker:
         self._latest_at = 0
         self.session = 0
         """Counts the connections: an acknowledgement of an earlier one never comes."""
+        self.broken = False
+        """Whether the connection is dead, though nobody has noticed: nothing that is sent on it ever arrives."""
         self.retained = b""
         self.held: list[Order | RevocationList] = []
 
@@ -47,7 +49,7 @@ class Broker:
         def acknowledged() -> None:
             done(self.up and self.session == session)
 
-        if not self.up:
+        if not self.up or self.broken:
             heap.after(NOTICED_AFTER_MS, lambda: done(False))
             return
         # One connection: nothing overtakes what was sent before, whatever becomes of the latency.

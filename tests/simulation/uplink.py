@@ -47,6 +47,8 @@ class Uplink:
         """Take back at once what must not leave any more."""
         state = self._device.state
         if not state.broker_connected:
+            # What was on its way has failed before anybody hears that the connection is lost.
+            self._drop()
             self._pauses = False
         if reporting.may_leave(state, reveals_position=True):
             return
@@ -112,7 +114,8 @@ class Uplink:
         life = device.life
 
         def done(delivered: bool) -> None:
-            if device.powered and device.life == life and flight in self._flights:
+            # The same message may be on its way again, so not any that is equal.
+            if device.powered and device.life == life and any(each is flight for each in self._flights):
                 self._done(flight, delivered=delivered)
 
         device.world.broker.publish(message, done)

@@ -245,7 +245,7 @@ class World:
         """The connection breaks, and comes back."""
         if not self._settings[4]:
             return
-        self.broker.up = False
+        self.broker.up, self.broker.broken = False, True
         self.broker.session += 1
         self._broker_until = max(self._broker_until, self.heap.now + lasts_ms)
         self.device.in_this_life(500, self._broker_gone)
@@ -253,12 +253,13 @@ class World:
 
     def sever_broker(self) -> None:
         """The module breaks its connection by itself, and makes another one at once."""
+        self.broker.broken = True
         self.broker.session += 1
         self.device.in_this_life(0, lambda: self.device.tell(BrokerLost()))
         self.device.in_this_life(300, self.connect_broker)
 
     def _broker_gone(self) -> None:
-        if not self.broker.up:
+        if self.broker.broken:
             self.device.tell(BrokerLost())
 
     def _broker_back(self) -> None:
@@ -272,6 +273,7 @@ class World:
         if not self.broker.up or not device.powered or device.state.broker_connected:
             return
         self.broker.session += 1
+        self.broker.broken = False
         device.tell(BrokerConnected())
         if device.powered:
             self.auditor.offered("network", self.network_error_ms)

@@ -119,7 +119,7 @@ def _value(value: object, key: str, area: Area) -> Iterator[str]:
                 yield f"{key} is {value!r}"
         case _ if key in AGES or key in COUNTS:
             whole = key in COUNTS
-            if not isinstance(value, int if whole else float) or not 0 <= value < (10_000_000 if whole else 86_400):
+            if not isinstance(value, int if whole else float) or not 0 <= value < (10_000_000 if whole else 864_000):
                 yield f"{key} is {value!r}"
         case _ if key in TIMES and isinstance(value, str) and _is_time(value):
             pass
