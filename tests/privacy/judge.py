@@ -128,9 +128,9 @@ def _parks(turn: Turn, first: Said) -> None:
 
 
 def _first(reports: list[Said], since: int, until: int | None) -> Said | None:
-    """The first thing that is said of the car in there; that the module is connected says nothing of it."""
+    """The first thing that is said of the car in there; that the module is connected and well says nothing of it."""
     within = (said for said in reports if since <= said.at and (until is None or said.at < until))
-    return next((said for said in within if said.channel is not Channel.ONLINE), None)
+    return next((said for said in within if said.channel not in (Channel.ONLINE, Channel.HEALTH)), None)
 
 
 def _retained(reports: list[Said], at: int) -> bool:

@@ -37,11 +37,14 @@ class Broker:
     def publish(self, message: Message, done: Callable[[bool], None]) -> None:
         """Take a message; `done` says whether it was acknowledged."""
         heap, session = self.world.heap, self.session
+        device, life = self.world.device, self.world.device.life
 
         def arrives() -> None:
             if self.up and self.session == session:
                 for channel, report in reports(message):
-                    self.world.auditor.arrives(channel, report)
+                    if device.powered and device.life == life:
+                        # Without power nobody can take back what has left.
+                        self.world.auditor.arrives(channel, report)
                     self.world.ingest.arrived(channel, report)
                 if message.channel == "position":
                     self.retained = message.payload
