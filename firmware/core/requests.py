@@ -170,6 +170,7 @@ def _command(draft: Draft, link_id: int, request: Request) -> None:
         _repeat(draft, link, request, known)
         return
     if request.operation is Operation.END_BOOKING and _ended_by_driver(draft.durable.trip, link):
+        draft.keep(_finished(draft, link, request))
         _answer_ended(draft, link_id, request.id)
         return
     refusal = _not_allowed(draft, link, request.operation) or _obstacle(draft, request.operation)

@@ -469,6 +469,7 @@ def test_a_lost_answer_to_an_end_is_given_again_as_it_was(command_id: bytes) -> 
     step = ask(replace(state, vehicle=seen(fix=far_away)), request(Operation.END_BOOKING, command_id=command_id))
     assert (ended(step).code, ended(step).body) == (Code.OK, Ended(BEGINS_MS, 0, 0))
     assert moved(step) == []
+    assert Executed(command_id, USER, Operation.END_BOOKING, Code.OK) in step.durable.executed
 
 
 @pytest.mark.req("ACC-5", "ACC-7")
