@@ -6,13 +6,17 @@ from collections.abc import Iterator
 
 from tests.tidy.source import PACKAGES, Finding, Source, dotted, within
 
-WIRED = ("firmware.adapters", "firmware.simulated", "firmware.app", "firmware.demo", "firmware.__main__")
-"""What only `firmware.app` and the demo put together."""
+SHELLS = ("firmware.app", "firmware.demo", "firmware.inprocess", "firmware.dashboard", "firmware.__main__")
+WIRED = ("firmware.adapters", "firmware.simulated", "firmware.bench", *SHELLS)
+"""What only the shells put together."""
 
 MAY_IMPORT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("protocol", ("protocol",)),
     ("firmware.app", ("protocol", "firmware", "host_tools")),
     ("firmware.demo", ("protocol", "firmware", "host_tools")),
+    ("firmware.inprocess", ("protocol", "firmware", "host_tools")),
+    ("firmware.dashboard", ("protocol", "firmware", "host_tools")),
+    ("firmware.bench", ("protocol", "firmware", *(f"-{part}" for part in ("firmware.adapters", *SHELLS)))),
     ("firmware.__main__", ("protocol", "firmware")),
     ("firmware.core", ("protocol", "firmware.core")),
     ("firmware.simulated", ("protocol", "firmware.core", "firmware.ports", "firmware.simulated")),
@@ -71,7 +75,12 @@ LIBRARIES = {
 WALLS = {
     "bumble": ("firmware.adapters.ble", "host_tools.radio", "hil"),
     "aiomqtt": ("firmware.adapters.mqtt", "firmware.demo", "host_tools", "hil"),
-    "bleak": ("firmware.demo", "host_tools", "hil"),
+    "bleak": ("firmware.demo", "firmware.inprocess", "host_tools", "hil"),
+    "prompt_toolkit": ("firmware.bench", "host_tools"),
+    "pynmeagps": ("firmware.adapters", "firmware.simulated"),
+    "serial": ("firmware.adapters.serial", "host_tools", "hil"),
+    "starlette": ("firmware.dashboard",),
+    "uvicorn": ("firmware.dashboard",),
 }
 """Libraries that are to be replaceable, and the only places that know them."""
 
