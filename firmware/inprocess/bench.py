@@ -1,0 +1,66 @@
+"""The bench in this process: the rig on virtual time, its desk, and phones on its virtual air.
+
+It decides nothing: what the desk may do is the desk's affair, what a scenario means the host side's. It has to run on
+a `VirtualTimeLoop`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from firmware.demo.rig import Rig
+from host_tools.bench.airlink import AirLink
+from host_tools.bench.bench import Answer, BenchRefused, identity_of
+from host_tools.radio.devices import RadioDevice, virtual_central
+
+
+class InProcessBench:
+    """A `Bench` over an open rig. `close` switches the phones' adapters off."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._stack = AsyncExitStack()
+        self._adapters: dict[str, asyncio.Task[RadioDevice]] = {}
+        self.issuer = rig.issuer
+        self.identity = identity_of(rig.provisioning)
+
+    async def close(self) -> None:
+        """Release what the phones used."""
+        await self._stack.aclose()
+
+    async def control(self, command: str) -> Answer:
+        """See `Bench.control`."""
+        raise BenchRefused("NOT_HERE", f"'{command}' was not done: this bench has no desk. Use one with a desk.")
+
+    def link(self, name: str) -> AirLink:
+        """See `Bench.link`: each name has an adapter of its own."""
+
+        async def adapter() -> RadioDevice:
+            if name not in self._adapters:
+                self._adapters[name] = asyncio.ensure_future(virtual_central(self._rig.air, name=name))
+                self._stack.push_async_callback(self._switch_off, name)
+            return await self._adapters[name]
+
+        return AirLink(adapter)
+
+    async def _switch_off(self, name: str) -> None:
+        await (await self._adapters[name]).power_off()
+
+    async def until(self, utc_ms: int) -> None:
+        """See `Bench.until`."""
+        await self._rig.until(utc_ms / 1000)
+
+    async def utc_ms(self) -> int:
+        """See `Bench.utc_ms`."""
+        return self._rig.clock.rtc().utc_ms
+
+
+@asynccontextmanager
+async def open_bench() -> AsyncIterator[InProcessBench]:
+    """A module that has just been put on the stand."""
+    async with Rig("scenario") as rig:
+        bench = InProcessBench(rig)
+        try:
+            yield bench
+        finally:
+            await bench.close()

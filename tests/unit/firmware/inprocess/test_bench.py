@@ -1,0 +1,34 @@
+"""The bench in this process: phones of their own, and time that is let pass."""
+
+from firmware.inprocess.bench import open_bench
+from host_tools.phone.client import Phone
+from host_tools.phone.keyring import new_key
+
+
+async def test_two_phones_are_two_adapters_and_the_same_name_is_the_same_phone() -> None:
+    async with open_bench() as bench:
+        now_s = await bench.utc_ms() // 1000
+        key = new_key()
+        booking = bench.issuer.booking(
+            module_id=bench.identity.module_id,
+            holder=key.public_key(),
+            starts_s=now_s,
+            ends_s=now_s + 600,
+            now_s=now_s,
+            key_epoch=bench.identity.key_epoch,
+        )
+        file = bench.identity.booking_file(bench.issuer.token(booking))
+        async with Phone(bench.link("anna"), file, key) as one, Phone(bench.link("ben"), file, key) as other:
+            assert one.access.granted
+            assert other.access.granted
+        async with Phone(bench.link("anna"), file, key) as again:
+            assert again.access.granted
+
+
+async def test_time_passes_until_it_is_told_and_never_back() -> None:
+    async with open_bench() as bench:
+        begun_ms = await bench.utc_ms()
+        await bench.until(begun_ms + 3_600_000)
+        assert await bench.utc_ms() == begun_ms + 3_600_000
+        await bench.until(begun_ms)
+        assert await bench.utc_ms() == begun_ms + 3_600_000
