@@ -13,7 +13,7 @@ import pytest
 from pytest_asyncio.plugin import is_async_test
 
 from host_tools.virtual_time import VirtualTimeLoop
-from tests.support import asyncapi, guards, interface, matrix
+from tests.support import asyncapi, guards, interface, matrix, needs
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "virtual": VirtualTimeLoop,
@@ -47,12 +47,34 @@ def pytest_asyncio_loop_factories(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that names a rule which does not exist stops the run."""
+    """A test that names a rule which does not exist stops the run; one whose program is missing is left out."""
     known = {rule.id for rule in matrix.read_rules(config.rootpath / matrix.REQUIREMENTS)}
     for item in items:
         for name in matrix.rules_named_by(item):
             if name not in known:
                 raise pytest.UsageError(f"{item.nodeid}: {name!r} is no rule of {matrix.REQUIREMENTS}")
+    needs.deselect(config, items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands on what it has left out."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[needs.WORKER_OUTPUT] = dict(session.config.stash.get(needs.MISSING, {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """What a worker has left out is known here, in the process that prints."""
+    output, config = getattr(node, "workeroutput", None), getattr(node, "config", None)
+    if isinstance(output, dict) and isinstance(config, pytest.Config):
+        needs.merge(config, output.get(needs.WORKER_OUTPUT, {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and what to do."""
+    for line in needs.note(terminalreporter.config):
+        terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(wrapper=True)

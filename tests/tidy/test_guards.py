@@ -51,11 +51,11 @@ def test_hides_behind_an_xfail():
 """
 
 
-def run(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, text: str, *tokens: str) -> subprocess.CompletedProcess[str]:
     suite = folder / "test_suite.py"
     suite.write_text(text)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "-rA"]
-    return subprocess.run([*command, str(suite)], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run([*command, *tokens, str(suite)], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_a_test_that_leaks_skips_or_goes_out_fails(tmp_path: Path) -> None:
@@ -74,6 +74,31 @@ def test_a_test_that_leaks_skips_or_goes_out_fails(tmp_path: Path) -> None:
     }
     assert "tasks left running: orphan (sleep)" in said
     assert "traffic outside loopback: socket.getaddrinfo ('example.org', 80)" in said
+
+
+NEEDY = """\
+import pytest
+
+@pytest.mark.needs("sh")
+def test_there():
+    pass
+
+@pytest.mark.needs("sh", "no-such-program")
+@pytest.mark.parametrize("case", [1, 2])
+def test_missing(case):
+    pass
+"""
+
+
+@pytest.mark.parametrize("tokens", [(), ("--numprocesses=2",)])
+def test_a_test_whose_program_is_missing_is_left_out_and_the_end_of_the_run_says_so(
+    tmp_path: Path, tokens: tuple[str, ...]
+) -> None:
+    done = run(tmp_path, NEEDY, *tokens)
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout
+    assert done.stdout.count("2 tests were left out: no-such-program is not here. Install it: sudo apt-get") == 1
+    assert "sh is not here" not in done.stdout
 
 
 @pytest.mark.parametrize(

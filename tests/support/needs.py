@@ -1,0 +1,55 @@
+"""Tests that need a program of the system: deselected where it is missing, and named at the end of the run.
+
+A test says `@pytest.mark.needs("tmux")`. It is never skipped in silence.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import pytest
+
+MISSING: Final = pytest.StashKey[Counter[str]]()
+"""How many tests were left out for want of each program."""
+WORKER_OUTPUT: Final = "left_out_for_want_of"
+"""Under what a worker of pytest-xdist hands its count to the process that prints."""
+_SBIN: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def find(program: str) -> str | None:
+    """Where `program` is: on the path, or where Debian keeps those of the administrator."""
+    return shutil.which(program) or shutil.which(program, path=":".join(_SBIN))
+
+
+def missing(item: pytest.Item) -> list[str]:
+    """The programs that this test needs and that are not here."""
+    wanted = [program for marker in item.iter_markers("needs") for program in marker.args]
+    return [program for program in wanted if find(program) is None]
+
+
+def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out of `items` what can not run here, and remember why."""
+    counted: Counter[str] = Counter()
+    out = []
+    for item in list(items):
+        programs = missing(item)
+        if programs:
+            counted.update(programs)
+            items.remove(item)
+            out.append(item)
+    config.stash[MISSING] = counted
+    if out:
+        config.hook.pytest_deselected(items=out)
+
+
+def merge(config: pytest.Config, counted: Mapping[str, int]) -> None:
+    """What one worker has left out: each has collected the same."""
+    config.stash[MISSING] = Counter(counted)
+
+
+def note(config: pytest.Config) -> Iterable[str]:
+    """One line for each missing program."""
+    for program, count in sorted(config.stash.get(MISSING, Counter[str]()).items()):
+        tests = "1 test was" if count == 1 else f"{count} tests were"
+        yield f"{tests} left out: {program} is not here. Install it: sudo apt-get install {program}"
