@@ -13,6 +13,7 @@ from typing import Final, Protocol, cast
 import msgspec
 
 from host_tools.backend.issuer import Issuer
+from host_tools.bench.answer import Answer
 from host_tools.phone.links import PhoneLink
 from protocol import keys
 from protocol.provisioning import BookingFile, Provisioning
@@ -21,14 +22,6 @@ GROUP: Final = "sharebox.bench"
 IN_PROCESS: Final = "in-process"
 _FALLBACK: Final = "firmware.inprocess.bench:open_bench"
 """For a source tree whose installed entry points are older than this group."""
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What the desk answered: `data` for programs, `lines` for people. `kind` names what `data` is."""
-
-    kind: str
-    data: dict[str, object] = {}
-    lines: tuple[str, ...] = ()
 
 
 class BenchRefused(Exception):

@@ -1,6 +1,6 @@
 """What a phone needs of a connection: fragments out, fragments in, and the news that it is gone.
 
-A link knows no message, no session and no booking. Implementations: `ble.BleakLink`.
+A link knows no message, no session and no booking. Implementations: `ble.BleakLink`, `serial.SerialLink`.
 """
 
 from collections.abc import Callable
