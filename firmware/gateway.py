@@ -4,6 +4,7 @@ It authenticates; it never authorises. Whether a handshake may go on, and what a
 core. A peer can cause nothing here but a refusal and, in the end, being hung up on.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -25,7 +26,7 @@ from protocol.edhoc import EdhocError, Responder
 from protocol.errors import Code, ProtocolError, Refusal, refuse
 from protocol.framing import FramingError, Reassembler
 from protocol.messages import MessageType, Operation, Push, Reply
-from protocol.session import SecureChannel, SessionError
+from protocol.session import SecureChannel, SessionError, key_log_line
 from protocol.telemetry import Channel
 from protocol.tokens import EndReceipt, Trust
 
@@ -63,6 +64,7 @@ class _Session:
         self.violations = 0
         self.waiting: bytes | None = None
         self.responder: Responder | None = None
+        self.first_message = b""
         self.channel: SecureChannel | None = None
         self._checks_paid_until_ms: int | None = None
 
@@ -84,14 +86,31 @@ class _Session:
 
 
 class Gateway:
-    """All links of one module. `handshake` and `signing` are the module's private keys, P-256."""
+    """All links of one module. `handshake` and `signing` are the module's private keys, P-256.
 
-    def __init__(self, handshake: keys.PrivateKey, signing: keys.PrivateKey, trust: Trust, entropy: Entropy) -> None:
+    `key_log` is given the secrets of each session, a line each: for tests only (docs/captures.md).
+    """
+
+    def __init__(
+        self,
+        handshake: keys.PrivateKey,
+        signing: keys.PrivateKey,
+        trust: Trust,
+        entropy: Entropy,
+        *,
+        key_log: Callable[[str], None] | None = None,
+    ) -> None:
         self._identity: Credential = credential.module_credential(handshake.public_key(), handshake)
         self._signing = signing
         self._trust = trust
         self._entropy = entropy
+        self._overheard: Callable[[bytes], None] | None = None
+        self._key_log = key_log
         self._sessions: dict[LinkId, _Session] = {}
+
+    def overhear(self, drew: Callable[[bytes], None]) -> None:
+        """From now on tell `drew` all entropy as it is drawn: with it, the same gateway says the same again."""
+        self._overheard = drew
 
     # ------------------------------------------------------------ links
     def opened(self, link: LinkId, payload: int) -> None:
@@ -152,6 +171,8 @@ class Gateway:
         except EdhocError as error:
             return self._handshake_failed(link, session, error)
         session.channel = SecureChannel.from_exporter(responder.export, module_side=True)
+        if self._key_log is not None:
+            self._key_log(key_log_line(session.first_message, responder.export))
         session.reassembler.max_bytes = framing.MAX_SESSION_MESSAGE_BYTES
         return Heard([TokenPresented(link, presented[0])], session.fragments(MessageType.EDHOC, answer))
 
@@ -187,7 +208,7 @@ class Gateway:
         except ProtocolError as error:
             reply = Reply(messages.readable_request_id(plaintext), error.code, refuse(error.code))
             return Heard([LinkActive(link)], self.answer(link, reply) if reply.id else [])
-        return Heard([RequestReceived(link, request, signed, self._entropy(16))])
+        return Heard([RequestReceived(link, request, signed, self._draw(16))])
 
     # ------------------------------------------------------------ outwards
     def continue_handshake(self, link: LinkId) -> Heard:
@@ -201,7 +222,7 @@ class Gateway:
             answer = responder.message_1(waiting)
         except EdhocError as error:
             return self._handshake_failed(link, session, error)
-        session.responder = responder
+        session.responder, session.first_message = responder, waiting
         return Heard([], session.fragments(MessageType.EDHOC, answer))
 
     def refuse_handshake(self, link: LinkId, refusal: Refusal) -> list[bytes]:
@@ -243,11 +264,17 @@ class Gateway:
             return OrderUnreadable(Code.ORDER_UNSUPPORTED, correlation)
         return OrderReceived(signed, correlation)
 
+    def _draw(self, count: int) -> bytes:
+        drawn = self._entropy(count)
+        if self._overheard is not None:
+            self._overheard(drawn)
+        return drawn
+
     def _ephemeral(self) -> keys.PrivateKey:
         """A fresh key from this module's entropy."""
         for _ in range(MOST_DRAWS):
             try:
-                return keys.private_from_bytes(self._entropy(32))
+                return keys.private_from_bytes(self._draw(32))
             except ProtocolError:
                 continue
         raise RuntimeError("the entropy source is broken: it yields no private key")

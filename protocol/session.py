@@ -24,6 +24,10 @@ LABEL_IV_TO_MODULE: Final = 32769
 LABEL_KEY_FROM_MODULE: Final = 32770
 LABEL_IV_FROM_MODULE: Final = 32771
 
+KEY_LOG_LABEL: Final = "SHAREBOX_SESSION"
+
+_EPHEMERAL: Final = 2
+"""Of the items of message_1: method, suites, ephemeral key, connection identifier."""
 _KEY_BYTES: Final = 32
 _IV_BYTES: Final = 12
 _PARTIAL_IV: Final = 6
@@ -95,6 +99,26 @@ class SecureChannel:
         plaintext = self._receiving.decrypt(counter, ciphertext)
         self._receiving.counter = counter + 1
         return plaintext
+
+
+def key_log_line(first_message: bytes, export: Exporter) -> str:
+    """What a key log holds of a session: whoever has this line can read the session's records. For tests only.
+
+    `first_message` is the handshake's message_1; its ephemeral key tells the session in a capture. The line is
+    `SHAREBOX_SESSION`, that key's x coordinate, then key and IV to the module and from it; all in hexadecimal.
+    """
+    ephemeral = cbor.decode_sequence(first_message)[_EPHEMERAL]
+    assert type(ephemeral) is bytes
+    secrets = [
+        export(label, EXPORTER_CONTEXT, size)
+        for label, size in (
+            (LABEL_KEY_TO_MODULE, _KEY_BYTES),
+            (LABEL_IV_TO_MODULE, _IV_BYTES),
+            (LABEL_KEY_FROM_MODULE, _KEY_BYTES),
+            (LABEL_IV_FROM_MODULE, _IV_BYTES),
+        )
+    ]
+    return " ".join([KEY_LOG_LABEL, *(value.hex() for value in (ephemeral, *secrets))])
 
 
 def _parse(record: bytes) -> tuple[int, bytes]:

@@ -51,7 +51,7 @@ class Phone:
     """One session with one module. `open` before anything else; after a loss, `open` again or drop it.
 
     `access` is the latest known access state (ACC-10); `closed` is set while there is no session.
-    `on_push` is called from the event loop, in order.
+    `on_push` is called from the event loop, in order. `key_log` is given each session's secrets: for tests only.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Phone:
         entropy: Callable[[int], bytes] = os.urandom,
         on_push: Callable[[Push], None] | None = None,
         timeout_s: float = 5.0,
+        key_log: Callable[[str], None] | None = None,
     ) -> None:
         self.access = Access(granted=False, phase=Phase.NONE)
         self.closed = asyncio.Event()
@@ -73,6 +74,7 @@ class Phone:
         self._holder = holder
         self._on_push = on_push
         self._timeout_s = timeout_s
+        self._key_log = key_log
         self._turn = asyncio.Lock()
         self._closing: asyncio.Task[None] | None = None
         self._reset()
@@ -135,7 +137,9 @@ class Phone:
         try:
             async with self._turn:
                 self._settle_pending("another booking was presented")
-                self._channel = await shake_hands(self._exchange, self._booking, self._holder, self.entropy)
+                self._channel = await shake_hands(
+                    self._exchange, self._booking, self._holder, self.entropy, key_log=self._key_log
+                )
                 self._take_early_records()
             await self.status()
         except BaseException:

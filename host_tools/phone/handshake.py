@@ -12,7 +12,7 @@ from protocol import keys
 from protocol.edhoc import Credential, Initiator, booking_credential, module_credential
 from protocol.errors import Code, ProtocolError, refuse
 from protocol.provisioning import BookingFile
-from protocol.session import SecureChannel
+from protocol.session import SecureChannel, key_log_line
 
 Exchange = Callable[[bytes, bool], Awaitable[bytes]]
 """Send one handshake message and wait, bounded, for the answer. True: what follows the answer is under the new
@@ -32,9 +32,15 @@ def fresh_key(entropy: Callable[[int], bytes]) -> ec.EllipticCurvePrivateKey:
 
 
 async def shake_hands(
-    exchange: Exchange, booking: BookingFile, holder: keys.PrivateKey, entropy: Callable[[int], bytes]
+    exchange: Exchange,
+    booking: BookingFile,
+    holder: keys.PrivateKey,
+    entropy: Callable[[int], bytes],
+    *,
+    key_log: Callable[[str], None] | None = None,
 ) -> SecureChannel:
-    """Authenticate both sides and return the session's channel. Raises HandshakeRefused."""
+    """Authenticate both sides and return the session's channel. Raises HandshakeRefused. `key_log` is given the
+    session's secrets, in one line: for tests only."""
     module = _module_of(booking)
     me = booking_credential(booking.token, holder.public_key(), holder)
     initiator = Initiator(me, fresh_key(entropy))
@@ -44,7 +50,8 @@ async def shake_hands(
             raise ProtocolError(Code.HANDSHAKE_FAILED, "the module offered a credential of an unknown kind")
         return module
 
-    message_2 = await exchange(initiator.message_1(), False)
+    message_1 = initiator.message_1()
+    message_2 = await exchange(message_1, False)
     try:
         initiator.message_2(message_2, resolve)
         message_3 = initiator.message_3()
@@ -56,6 +63,8 @@ async def shake_hands(
         initiator.message_4(message_4)
     except ProtocolError as error:
         raise HandshakeRefused(refuse(error.code), "the module's confirmation is not genuine") from error
+    if key_log is not None:
+        key_log(key_log_line(message_1, initiator.export))
     return SecureChannel.from_exporter(initiator.export, module_side=False)
 
 

@@ -340,6 +340,15 @@ def test_what_one_link_costs_is_not_charged_to_another() -> None:
     assert gateway.received(2, Phone().message_1()[0], 0).events == [HandshakeBegun(2)]
 
 
+def test_the_secrets_of_a_session_are_told_to_a_key_log_only() -> None:
+    lines: list[str] = []
+    gateway = Gateway(HANDSHAKE, SIGNER, TRUST, chaos(), key_log=lines.append)
+    gateway.opened(LINK, 244)
+    phone = Phone()
+    phone.finish(shake(gateway, phone).fragments)
+    assert [line.split(" ")[0] for line in lines] == ["SHAREBOX_SESSION"]
+
+
 # ---------------------------------------------------------------- links
 @pytest.mark.req("BLE-1")
 def test_the_smallest_mtu_carries_a_whole_session() -> None:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from protocol import cbor
 from protocol.errors import Code
-from protocol.session import SecureChannel, SessionError
+from protocol.session import SecureChannel, SessionError, key_log_line
 from tests.support import handshakes
 
 
@@ -170,3 +170,19 @@ def test_counters_are_as_short_as_they_can_be() -> None:
         assert isinstance(value, list)
         assert value[1] == {6: counter.to_bytes(1 if counter < 256 else 2, "big")}
         assert module.open(record) == b""
+
+
+def test_a_key_log_line_names_the_session_and_opens_its_records() -> None:
+    initiator, responder, (first, *_) = handshakes.finished()
+    line = key_log_line(first, initiator.export)
+    assert line == key_log_line(first, responder.export)
+    label, ephemeral, key, iv, *from_module = line.split(" ")
+    assert label == "SHAREBOX_SESSION"
+    assert bytes.fromhex(ephemeral) == cbor.decode_sequence(first)[2]
+    assert [len(value) for value in (key, iv, *from_module)] == [64, 24, 64, 24]
+    record = SecureChannel.from_exporter(initiator.export, module_side=False).seal(b"unlock")
+    ciphertext = cbor.decode(record)
+    assert type(ciphertext) is list
+    assert type(ciphertext[2]) is bytes
+    aad = cbor.encode(["Encrypt0", b"", b""])
+    assert ChaCha20Poly1305(bytes.fromhex(key)).decrypt(bytes.fromhex(iv), ciphertext[2], aad) == b"unlock"

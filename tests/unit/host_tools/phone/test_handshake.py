@@ -6,7 +6,7 @@ from host_tools.phone.handshake import fresh_key, shake_hands
 from protocol import keys
 from protocol.edhoc import Credential, Responder, booking_credential
 from protocol.messages import Operation, Request, encode_request
-from protocol.session import SecureChannel
+from protocol.session import SecureChannel, key_log_line
 from tests.support.module_peer import ModulePeer, seeded
 
 
@@ -25,7 +25,9 @@ async def test_the_token_leaves_the_phone_in_the_third_message_and_encrypted() -
         sent.append((message, new_keys_follow))
         return responder.message_3(message, resolve) if new_keys_follow else responder.message_1(message)
 
-    phone = await shake_hands(exchange, booking, peer.holder, seeded(7))
+    lines: list[str] = []
+    phone = await shake_hands(exchange, booking, peer.holder, seeded(7), key_log=lines.append)
+    assert lines == [key_log_line(sent[0][0], responder.export)]
     module = SecureChannel.from_exporter(responder.export, module_side=True)
     assert [new_keys_follow for _, new_keys_follow in sent] == [False, True]
     assert all(booking.token not in message for message, _ in sent)
