@@ -24,6 +24,7 @@ from firmware.core.reports import Record
 from firmware.core.state import State
 from firmware.page import Page
 from firmware.ports import BrokerPort, BrokerUnavailable, Publication, StoredRecord, StoreFailed
+from firmware.witness import Witness
 from protocol import telemetry
 from protocol.telemetry import StoreCondition
 
@@ -73,7 +74,7 @@ class _Flight(NamedTuple):
 
 class Courier:
     """`look`: the module's state and monotonic time at this moment. `post`: tells the core what was acknowledged.
-    `version` is the firmware's."""
+    `version` is the firmware's; `witness` sees what is handed over."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Courier:
         post: Callable[[Event], None],
         *,
         version: str,
+        witness: Witness | None = None,
     ) -> None:
         self._shelf = shelf
         self._broker = broker
@@ -95,6 +97,7 @@ class Courier:
         self._said: deque[Record] = deque(maxlen=MOST_SAID)
         self._slot_told: tuple[int, float] = (-1, 0.0)
         self._version = version
+        self._witness = witness or Witness()
         self._health_told: StoreCondition | None = None
         self._health_due_s = 0.0
         self._send_after_s = self._read_after_s = self._forget_after_s = 0.0
@@ -217,10 +220,11 @@ class Courier:
         message = reporting.slot_message(state, now)
         if message is not None and (slot.version != self._slot_told[0] or _now_s() >= self._slot_told[1]):
             self._slot_told = (slot.version, math.inf)
-            self._hand_over(message, slot.point is not None, slot_version=slot.version)
+            self._hand_over(message, slot.point is not None, now, slot_version=slot.version)
             return True
         if self._said:
-            self._hand_over(reporting.record_message(state, self._said.popleft(), now), False)
+            record = self._said.popleft()
+            self._hand_over(reporting.record_message(state, record, now), False, now, (record,))
             return True
         return False
 
@@ -236,7 +240,7 @@ class Courier:
         message = reporting.health_message(
             state, now, queued=queued, dropped=dropped, store=condition, version=self._version
         )
-        self._hand_over(message, False)
+        self._hand_over(message, False, now)
 
     def _launch_records(self) -> bool:
         """Hand over the next records. False: none is left."""
@@ -252,16 +256,24 @@ class Courier:
             message = reporting.record_message(state, records[0], now)
         else:
             message = reporting.backlog_message(state, records, now)
-        self._hand_over(message, reveals, tuple(record.number for record in records))
+        self._hand_over(message, reveals, now, records)
         return True
 
     def _hand_over(
-        self, message: Message, reveals: bool, numbers: tuple[int, ...] = (), slot_version: int | None = None
+        self,
+        message: Message,
+        reveals: bool,
+        now: int,
+        records: tuple[Record, ...] = (),
+        slot_version: int | None = None,
     ) -> None:
         assert self._broker is not None
         where = telemetry.topic(self._look()[0].profile.module_id, message.channel)
-        acknowledged = self._broker.publish(Publication(where, *message[1:]))
+        publication = Publication(where, *message[1:])
+        self._witness.published(publication, now, records)
+        acknowledged = self._broker.publish(publication)
         acknowledged.add_done_callback(lambda _: self._woken.set())
+        numbers = tuple(record.number for record in records if record.number)
         self._flights.append(_Flight(acknowledged, reveals, numbers, slot_version))
 
     def _reap(self) -> None:

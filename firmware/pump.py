@@ -6,25 +6,14 @@ Plumbing only. What a step permits waits for the disk; what it denies, locks, ar
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeGuard
+from typing import Final
 
-import msgspec
 import structlog
 
 from firmware import VERSION
+from firmware.answers import Spoken, acknowledges, spoken, unacknowledged
 from firmware.core import module
-from firmware.core.effects import (
-    Actuate,
-    Answer,
-    AnswerEnded,
-    ContinueHandshake,
-    Effect,
-    HangUp,
-    Persist,
-    RefuseHandshake,
-    Say,
-    Tell,
-)
+from firmware.core.effects import Actuate, Effect, HangUp, Persist, Say
 from firmware.core.events import (
     Action,
     ActuationFinished,
@@ -44,8 +33,7 @@ from firmware.outbox import Courier
 from firmware.patience import Patience
 from firmware.ports import BrokerPort, LinkId, RadioPort, StorePort, VehiclePort
 from firmware.switchboard import Switchboard
-from protocol.errors import Code, refuse
-from protocol.messages import Accepted, Done, Outcome, Reply
+from firmware.witness import Witness
 
 MOST_EVENTS: Final = 512
 """Events that may wait. What comes from outside may fill half of it; the rest is for facts that nobody repeats: a
@@ -58,9 +46,10 @@ log = structlog.get_logger("sharebox")
 
 
 class Pump:
-    """One module at work. `monotonic_ms` must not go back; `observer` sees every step after it was adopted."""
+    """One module at work. `monotonic_ms` must not go back; `observer` sees every step after it was adopted, `witness`
+    everything that comes in and goes out."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything around a module, once
         self,
         profile: Profile,
         gateway: Gateway,
@@ -71,6 +60,7 @@ class Pump:
         broker: BrokerPort | None,
         monotonic_ms: Callable[[], int],
         observer: Observer | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._profile = profile
         self._gateway = gateway
@@ -79,6 +69,8 @@ class Pump:
         self._broker = broker
         self._now = monotonic_ms
         self._observer = observer
+        self._witness = witness or Witness()
+        gateway.overhear(self._witness.drew)
         self._events: asyncio.Queue[Event] = asyncio.Queue(MOST_EVENTS)
         self._doors: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
         self._immobiliser: asyncio.Queue[Actuate] = asyncio.Queue(MOST_EVENTS)
@@ -91,6 +83,7 @@ class Pump:
             lambda: (self.state, self._now()),
             self.post,
             version=VERSION,
+            witness=self._witness,
         )
         self.state: State
         self.started = asyncio.Event()
@@ -109,7 +102,9 @@ class Pump:
 
     async def _live(self, first: tuple[Event, ...]) -> None:
         durable, trouble = await self._keeper.recall(self._profile)
-        self.state, effects = module.boot(durable, self._profile, self._now(), trouble)
+        now = self._now()
+        self.state, effects = module.boot(durable, self._profile, now, trouble)
+        self._witness.booted(durable, trouble, now, (self.state, effects))
         await self._carry_out(Ticked(), self.state, effects)
         for event in first:
             await self._step(event)
@@ -135,6 +130,7 @@ class Pump:
             with suppress(asyncio.QueueEmpty):
                 self._events.get_nowait()
         self._events.put_nowait(event)
+        self._witness.posted(event)
 
     def _crowded(self) -> bool:
         return self._events.qsize() >= MOST_EVENTS // 2
@@ -159,53 +155,60 @@ class Pump:
 
     # ------------------------------------------------------------ one step, one transaction
     async def _step(self, event: Event) -> None:
-        state, effects = module.step(self.state, event, self._now())
+        state, effects = self._decide(event)
         if any(isinstance(effect, Persist) and effect.required for effect in effects):
-            if await self._keeper.save(state, effects):
+            if await self._save(state, effects):
                 await self._carry_out(event, state, effects, saved=True)
                 return
-            state, effects = module.step(self.state, StorageFailed(event), self._now())
+            state, effects = self._decide(StorageFailed(event))
         await self._carry_out(event, state, effects)
+
+    def _decide(self, event: Event) -> tuple[State, tuple[Effect, ...]]:
+        now = self._now()
+        made = module.step(self.state, event, now)
+        self._witness.stepped(event, now, made)
+        return made
+
+    async def _save(self, state: State, effects: tuple[Effect, ...]) -> bool:
+        saved = await self._keeper.save(state, effects)
+        self._witness.saved(saved, owes_state=self._keeper.owes_state)
+        return saved
 
     async def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...], *, saved: bool = False) -> None:
         """Adopt the state; restrict and hang up at once (CUT-4); acknowledge only what is durable."""
         self.state = state
         self._courier.guard()
-        acknowledgements = [effect for effect in effects if _acknowledges(effect)]
+        acknowledgements = [effect for effect in effects if acknowledges(effect)]
         for effect in effects:
-            if not _acknowledges(effect):
+            if not acknowledges(effect):
                 self._perform(effect)
         if not saved and (self._keeper.is_due or any(isinstance(effect, Persist) for effect in effects)):
-            saved = await self._keeper.save(state, effects)
+            saved = await self._save(state, effects)
         durable = saved or not self._keeper.owes_state
         for effect in acknowledgements:
-            self._perform(effect if durable else _unacknowledged(effect))
+            self._perform(effect if durable else unacknowledged(effect))
         self._courier.wake()
         if self._observer is not None:
             self._observer(event, state, effects)
 
     def _perform(self, effect: Effect) -> None:
+        heard, flooded = Heard(), False
         match effect:
             case Actuate():
                 immobiliser = effect.action in (Action.RELEASE_IMMOBILISER, Action.ARM_IMMOBILISER)
                 (self._immobiliser if immobiliser else self._doors).put_nowait(effect)
-            case Answer(link, reply):
-                self._send(link, self._gateway.answer(link, reply))
-            case AnswerEnded(link, request_id, code, body, receipt):
-                signed = msgspec.structs.replace(body, receipt=self._gateway.receipt(receipt))
-                self._send(link, self._gateway.answer(link, Reply(request_id, code, signed)))
-            case Tell(link, push):
-                self._send(link, self._gateway.answer(link, push))
-            case ContinueHandshake(link):
-                self._heard(link, self._gateway.continue_handshake(link))
-            case RefuseHandshake(link, refusal):
-                self._send(link, self._gateway.refuse_handshake(link, refusal))
             case HangUp(link):
                 self._switchboard.hang_up(link)
             case Say(record):
                 self._courier.say(record)
+            case _ if isinstance(effect, Spoken):
+                heard = spoken(self._gateway, effect)
+                flooded = self._floods(heard)
             case _:
-                pass
+                return
+        self._witness.did(effect, heard, flooded=flooded)
+        if isinstance(effect, Spoken):
+            self._heard(effect.link, heard, flooded)
 
     # ------------------------------------------------------------ the car
     def _sampled(self, sample: VehicleSampled) -> None:
@@ -227,37 +230,44 @@ class Pump:
     def link_opened(self, link: LinkId, payload: int) -> None:
         """See `ports.LinkListener`."""
         self._gateway.opened(link, payload)
+        self._witness.opened(link, payload)
         self._switchboard.opened(link)
         self.post(LinkOpened(link))
 
     def payload_changed(self, link: LinkId, payload: int) -> None:
         """See `ports.LinkListener`."""
         self._gateway.payload_changed(link, payload)
+        self._witness.payload_changed(link, payload)
 
     def fragment_received(self, link: LinkId, fragment: bytes) -> None:
         """See `ports.LinkListener`."""
-        self._heard(link, self._gateway.received(link, fragment, self._now()))
+        now = self._now()
+        heard = self._gateway.received(link, fragment, now)
+        flooded = self._floods(heard)
+        self._witness.heard(link, fragment, now, heard, flooded=flooded)
+        self._heard(link, heard, flooded)
 
     def link_closed(self, link: LinkId) -> None:
         """See `ports.LinkListener`."""
         self._gateway.closed(link)
+        self._witness.closed(link)
         self._switchboard.closed(link)
         self.post(LinkLost(link))
 
-    def _heard(self, link: LinkId, heard: Heard) -> None:
-        if heard.events and self._crowded():
+    def _floods(self, heard: Heard) -> bool:
+        return bool(heard.events) and self._crowded()
+
+    def _heard(self, link: LinkId, heard: Heard, flooded: bool) -> None:
+        if flooded:
             log.warning("link floods", link=link)
             self._gateway.closed(link)
             self._switchboard.hang_up(link)
             return
-        self._send(link, heard.fragments)
+        self._switchboard.send(link, heard.fragments)
         for event in heard.events:
             self.post(event)
         if heard.hang_up:
             self._switchboard.hang_up(link)
-
-    def _send(self, link: LinkId, fragments: list[bytes]) -> None:
-        self._switchboard.send(link, fragments)
 
     # ------------------------------------------------------------ the broker
     def _broker_connected(self) -> None:
@@ -270,24 +280,6 @@ class Pump:
         if self._crowded():
             log.warning("order dropped, too many at once")
             return
-        self.post(self._gateway.order(topic, payload, correlation))
-
-
-def _acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded | Say]:
-    """Whether this tells a phone or the backend that something has been done: only true once it is durable. What is
-    merely asked for is answered whatever the disk says (ACC-10)."""
-    if isinstance(effect, Answer):
-        return isinstance(effect.reply.body, Done | Accepted | Outcome)
-    if isinstance(effect, Say):
-        return effect.record.reason == Code.OK.name
-    return isinstance(effect, AnswerEnded)
-
-
-def _unacknowledged(effect: Answer | AnswerEnded | Say) -> Answer | Say:
-    """The same answer while the disk refuses: it may have been done, and may be forgotten by a power cut."""
-    refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
-    if isinstance(effect, Say):
-        numbers = (("code", int(refusal.code)), ("pending", 0))
-        return Say(msgspec.structs.replace(effect.record, reason=refusal.code.name, numbers=numbers))
-    request_id = effect.reply.id if isinstance(effect, Answer) else effect.request_id
-    return Answer(effect.link, Reply(request_id, refusal.code, refusal))
+        event = self._gateway.order(topic, payload, correlation)
+        self._witness.ordered(topic, payload, correlation, event)
+        self.post(event)

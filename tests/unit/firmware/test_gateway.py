@@ -57,6 +57,25 @@ def session(gateway: Gateway) -> Phone:
     return phone
 
 
+@pytest.mark.req("BEN-4")
+def test_entropy_that_was_overheard_makes_another_gateway_say_the_same() -> None:
+    drawn: list[bytes] = []
+    one = a_gateway()
+    one.overhear(drawn.append)
+    phone = Phone()
+    first = phone.message_1()
+    say(one, first)
+    answer = one.continue_handshake(LINK)
+    say(one, phone.message_3(answer.fragments))
+    phone = session(one)
+    asked = say(one, phone.request(STATUS))
+    other = a_gateway(lambda count: drawn.pop(0)[:count])
+    say(other, first)
+    assert other.continue_handshake(LINK) == answer
+    assert [len(each) for each in drawn] == [32, 16]
+    assert asked.events
+
+
 # ---------------------------------------------------------------- handshakes
 @pytest.mark.req("ACC-1", "SEC-2")
 def test_a_phone_with_a_booking_shakes_hands_and_asks() -> None:

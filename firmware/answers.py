@@ -1,0 +1,52 @@
+"""What an effect says on a link: through the gateway, and only as much as is durable.
+
+Decides what counts as an acknowledgement, and what is said in its place while the disk refuses.
+"""
+
+from typing import TypeGuard
+
+import msgspec
+
+from firmware.core.effects import Answer, AnswerEnded, ContinueHandshake, Effect, RefuseHandshake, Say, Tell
+from firmware.gateway import Gateway, Heard
+from protocol.errors import Code, refuse
+from protocol.messages import Accepted, Done, Outcome, Reply
+
+Spoken = Answer | AnswerEnded | Tell | ContinueHandshake | RefuseHandshake
+"""The effects that put something on a link."""
+
+
+def spoken(gateway: Gateway, effect: Spoken) -> Heard:
+    """The fragments of an effect, and what else comes of it."""
+    match effect:
+        case Answer(link, reply):
+            return Heard([], gateway.answer(link, reply))
+        case AnswerEnded(link, request_id, code, body, receipt):
+            signed = msgspec.structs.replace(body, receipt=gateway.receipt(receipt))
+            return Heard([], gateway.answer(link, Reply(request_id, code, signed)))
+        case Tell(link, push):
+            return Heard([], gateway.answer(link, push))
+        case ContinueHandshake(link):
+            return gateway.continue_handshake(link)
+        case RefuseHandshake(link, refusal):
+            return Heard([], gateway.refuse_handshake(link, refusal))
+
+
+def acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded | Say]:
+    """Whether this tells a phone or the backend that something has been done: only true once it is durable. What is
+    merely asked for is answered whatever the disk says (ACC-10)."""
+    if isinstance(effect, Answer):
+        return isinstance(effect.reply.body, Done | Accepted | Outcome)
+    if isinstance(effect, Say):
+        return effect.record.reason == Code.OK.name
+    return isinstance(effect, AnswerEnded)
+
+
+def unacknowledged(effect: Answer | AnswerEnded | Say) -> Answer | Say:
+    """The same answer while the disk refuses: it may have been done, and may be forgotten by a power cut."""
+    refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+    if isinstance(effect, Say):
+        numbers = (("code", int(refusal.code)), ("pending", 0))
+        return Say(msgspec.structs.replace(effect.record, reason=refusal.code.name, numbers=numbers))
+    request_id = effect.reply.id if isinstance(effect, Answer) else effect.request_id
+    return Answer(effect.link, Reply(request_id, refusal.code, refusal))
