@@ -7,7 +7,7 @@ import asyncio
 import math
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
@@ -43,7 +43,9 @@ def make_profile(provisioning: Provisioning) -> Profile:
     return Profile(provisioning.module_id, provisioning.key_epoch, provisioning.home, provisioning.provisioned_s * 1000)
 
 
-def make_gateway(provisioning: Provisioning, entropy: Entropy = os.urandom) -> Gateway:
+def make_gateway(
+    provisioning: Provisioning, entropy: Entropy = os.urandom, *, key_log: Callable[[str], None] | None = None
+) -> Gateway:
     """The module's identity and whom it trusts."""
     issuers = [keys.public_from_bytes(issuer) for issuer in provisioning.issuers]
     return Gateway(
@@ -51,6 +53,7 @@ def make_gateway(provisioning: Provisioning, entropy: Entropy = os.urandom) -> G
         keys.private_from_bytes(provisioning.signing_private),
         Trust(provisioning.module_id, {keys.key_id(issuer): issuer for issuer in issuers}),
         entropy,
+        key_log=key_log,
     )
 
 

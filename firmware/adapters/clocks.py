@@ -40,6 +40,10 @@ class LoopClock:
         # Rounded, not cut: a timer for n ms may fire a rounding error before n.
         return round(asyncio.get_running_loop().time() * 1000)
 
+    def set_utc(self, utc_ms: int) -> None:
+        """From now on the real-time clock says so; the monotonic one goes on as before."""
+        self._rtc_at_zero_ms = utc_ms - self.monotonic_ms()
+
     def rtc(self) -> TimeOffered:
         """The real-time clock of the simulated module."""
         return TimeOffered(TimeSource.RTC, self._rtc_at_zero_ms + self.monotonic_ms())

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
@@ -16,8 +16,16 @@ from bleak.backends.device import BLEDevice
 
 from firmware import app
 from firmware.adapters.ble.bumble_radio import BumbleRadio
+from firmware.adapters.ble.tapped import Tap, tapped
+from firmware.adapters.ble.transport import OpenController
 from firmware.adapters.clocks import LoopClock
 from firmware.adapters.store import MemoryStore
+from firmware.bench.desk import Desk
+from firmware.bench.rack import Parts, Rack
+from firmware.bench.virtual import VirtualTime
+from firmware.core.effects import Effect
+from firmware.core.events import Event
+from firmware.core.state import State
 from firmware.ports import BrokerPort, StorePort
 from firmware.pump import Observer, Pump
 from firmware.simulated.vehicle import SimulatedVehicle
@@ -72,10 +80,11 @@ class Rig:
     """`async with Rig() as rig:` boots the module. `att_mtu`: what the phones' Bluetooth asks for. bleak code of
     one's own in the same process uses one more adapter.
 
-    `store` survives `reboot`; `broker` is made anew at each boot by the function given.
+    `store` survives `reboot`; `broker` is made anew at each boot by the function given. `air`: one that is there, for
+    several modules in it. `tap` sees what crosses the module's HCI, `key_log` the secrets of its sessions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may want otherwise, each with a default
         self,
         seed: str = "rig",
         *,
@@ -84,6 +93,9 @@ class Rig:
         att_mtu: int = 517,
         observer: Observer | None = None,
         begins_s: int = BEGINS_S,
+        air: VirtualAir | None = None,
+        tap: Tap | None = None,
+        key_log: Callable[[str], None] | None = None,
     ) -> None:
         self.entropy = seeded(seed)
         self.issuer = Issuer(fresh_key(self.entropy), self.entropy)
@@ -100,18 +112,21 @@ class Rig:
         self.store = store or MemoryStore(capacity_records=OUTBOX_RECORDS)
         self.observer = observer
         self.att_mtu = att_mtu
-        self.air = VirtualAir()
+        self.air = air or VirtualAir()
         self.module_radio = virtual_controller(self.air, "module")
+        self._tap = tap
+        self._key_log = key_log
         self.clock = LoopClock(begins_s * 1000)
-        self.pump: Pump
         self.vehicle: SimulatedVehicle
+        self.rack: Rack
         self._make_broker = broker
         self._stack = AsyncExitStack()
         self._centrals: dict[str, RadioDevice] = {}
-        self._working: asyncio.Task[None] | None = None
+        self._desk: Desk | None = None
 
     async def __aenter__(self) -> Self:
         self.vehicle = SimulatedVehicle(lambda: self.clock.rtc().utc_ms, self.clock.monotonic_ms)
+        self.rack = Rack(self._parts(), VirtualTime(self.clock), self._observe)
         try:
             self._stack.callback(bleak_backend.install(await self._central("stranger"), preferred_mtu=self.att_mtu))
             await self.boot()
@@ -127,34 +142,47 @@ class Rig:
         await self._stack.aclose()
 
     # ------------------------------------------------------------ the module
+    @property
+    def pump(self) -> Pump:
+        """The module at work; it was booted, and not shut down since."""
+        assert self.rack.pump is not None, "the module has no power"
+        return self.rack.pump
+
+    def desk(self) -> Desk:
+        """The desk of an engineer over this rig, on its virtual time."""
+        if self._desk is None:
+            self._desk = Desk(self.rack)
+        return self._desk
+
+    def _observe(self, event: Event, state: State, effects: tuple[Effect, ...]) -> None:
+        if self.observer is not None:
+            self.observer(event, state, effects)
+
+    def _parts(self) -> Parts:
+        make_broker = self._make_broker
+        return Parts(
+            profile=app.make_profile(self.provisioning),
+            gateway=lambda: app.make_gateway(self.provisioning, self.entropy, key_log=self._key_log),
+            radio=lambda: BumbleRadio(self._controller, entropy=self.entropy),
+            store=lambda: self.store,
+            broker=None if make_broker is None else lambda: make_broker(self.provisioning),
+            vehicle=self.vehicle,
+        )
+
     async def boot(self, *, rtc: bool = True) -> None:
         """Power the module up; returns when it is on the air."""
-        self.pump = Pump(
-            app.make_profile(self.provisioning),
-            app.make_gateway(self.provisioning, self.entropy),
-            radio=BumbleRadio(self.module_radio.attached, entropy=self.entropy),
-            vehicle=self.vehicle,
-            store=self.store,
-            broker=None if self._make_broker is None else self._make_broker(self.provisioning),
-            monotonic_ms=self.clock.monotonic_ms,
-            observer=self.observer,
-        )
-        self._working = asyncio.create_task(self.pump.run((self.clock.rtc(),) if rtc else ()), name="module")
-        started = asyncio.create_task(self.pump.started.wait())
-        await asyncio.wait({self._working, started}, return_when=asyncio.FIRST_COMPLETED)
-        if not started.done():
-            started.cancel()
-            self._working.result()
+        await self.rack.boot(rtc_offset_s=0.0 if rtc else None)
 
     async def shut_down(self) -> None:
         """Take the module's power away in good order."""
-        if self._working is not None:
-            working, self._working = self._working, None
-            working.cancel()
-            with suppress(asyncio.CancelledError):
-                await working
+        await self.rack.power_off(cut=False)
 
     # ------------------------------------------------------------ radios
+    @property
+    def _controller(self) -> OpenController:
+        opened = self.module_radio.attached
+        return opened if self._tap is None else tapped(opened, self._tap)
+
     async def _central(self, name: str) -> RadioDevice:
         """The Bluetooth adapter of that name's phone."""
         if name not in self._centrals:

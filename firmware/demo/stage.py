@@ -240,7 +240,7 @@ class Stage:
         return hasattr(self, "uplink") and self.uplink.connected.is_set()
 
     def _booking(self) -> tuple[tuple[str, str], ...]:
-        if not hasattr(self.rig, "pump") or not hasattr(self.rig.pump, "state"):
+        if self.rig.rack.pump is None:
             return ()
         trip = self.state.durable.trip
         if trip.phase is Phase.NONE:

@@ -74,7 +74,7 @@ class AirLife:
             await self._recover()
             await self._served(anna, for_anna)
             await self._links_gone()
-            working = rig._working
+            working = rig.rack.working
             assert working is not None
             try:
                 async with asyncio.timeout(SHUT_DOWN_WITHIN_S):
@@ -111,8 +111,8 @@ class AirLife:
             case Mishap.AWAY:
                 self.rig.air.out_of_range(self.rig.module_radio)
                 self.away = True
-            case Mishap.POWER_CUT if self.rig._working is not None:
-                self.rig._working.cancel()
+            case Mishap.POWER_CUT if self.rig.rack.working is not None:
+                self.rig.rack.working.cancel()
             case _:
                 pass
 
@@ -120,7 +120,7 @@ class AirLife:
         if self.away:
             await asyncio.sleep(AWAY_S)
             self.rig.air.in_range(self.rig.module_radio)
-        working = self.rig._working
+        working = self.rig.rack.working
         assert working is not None
         if working.done() or working.cancelling():
             ended, _ = await asyncio.wait({working}, timeout=SHUT_DOWN_WITHIN_S)

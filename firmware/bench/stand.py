@@ -1,0 +1,87 @@
+"""What the desk works on: a module on a stand, which outlives the module's power. Seams only."""
+
+from typing import Protocol
+
+from firmware.bench.switches import BrokerSwitch, RadioSwitch, StoreSwitch
+from firmware.bench.taps import Taps
+from firmware.core.effects import Effect
+from firmware.core.events import Event
+from firmware.core.state import Profile, State
+from firmware.pump import Pump
+from firmware.simulated.vehicle import SimulatedVehicle
+
+
+class Time(Protocol):
+    """The bench's time: the world's UTC, and the module's monotonic clock."""
+
+    @property
+    def rate(self) -> float:
+        """Bench seconds in a real second; 0 while frozen."""
+
+    def utc_ms(self) -> int:
+        """UTC of the world around the module: what its RTC and the satellites say."""
+
+    def set_utc(self, utc_ms: int) -> None:
+        """From now on the world says so; the module believes it by its own rules. Time does not pass by this."""
+
+    def monotonic_ms(self) -> int:
+        """Time that has passed, also what was moved; never goes back."""
+
+    async def move(self, seconds: float) -> None:
+        """Let that much time pass at once; returns when it has. Raises DeskError NOT_HERE without a bench clock."""
+
+    def freeze(self) -> None:
+        """No time passes. Raises DeskError NOT_HERE."""
+
+    def go(self) -> None:
+        """Time passes as outside. Raises DeskError NOT_HERE."""
+
+    def race(self, factor: float) -> None:
+        """Time passes `factor` times as fast. Raises DeskError NOT_HERE."""
+
+
+class Stand(Protocol):
+    """A module on a stand. `pump` is None without power; everything else stays."""
+
+    @property
+    def pump(self) -> Pump | None:
+        """The module at work."""
+
+    @property
+    def profile(self) -> Profile:
+        """What provisioning fixed and may be shown."""
+
+    @property
+    def vehicle(self) -> SimulatedVehicle | None:
+        """The simulated car; None: another one."""
+
+    @property
+    def time(self) -> Time:
+        """The bench's time."""
+
+    @property
+    def radio(self) -> RadioSwitch:
+        """Between the module and its radio."""
+
+    @property
+    def broker(self) -> BrokerSwitch | None:
+        """Between the module and its broker; None: it has none."""
+
+    @property
+    def store(self) -> StoreSwitch:
+        """Between the module and its disk."""
+
+    @property
+    def steps(self) -> Taps[Event, State, tuple[Effect, ...]]:
+        """Hears every step of the module, of every boot."""
+
+    @property
+    def powered(self) -> Taps[str]:
+        """Hears "on", "off" and "cut"."""
+
+    async def power_on(self, *, rtc_offset_s: float | None = 0.0) -> None:
+        """Boot; returns when the module is on the air. The RTC is off by so much; None: it has lost the time. With
+        power already, nothing. Raises DeskError FAILED."""
+
+    async def power_off(self, *, cut: bool) -> None:
+        """Take the power away: at once, or in good order. Without power, nothing."""

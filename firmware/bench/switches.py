@@ -1,0 +1,357 @@
+"""Switches in the module's connections: the radio off, the network down, the disk full; and taps to listen in.
+
+A switch is made once and outlives the module's power; what it switches is plugged in at each boot. Decides nothing
+about what passes.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, unique
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from firmware.bench.taps import Taps
+from firmware.core.usage import Chained
+from firmware.ports import (
+    Arrived,
+    BrokerPort,
+    BrokerUnavailable,
+    Dropped,
+    LinkId,
+    LinkListener,
+    Loaded,
+    Publication,
+    RadioPort,
+    StoredRecord,
+    StoreFailed,
+    StorePort,
+    VoidFrom,
+)
+from protocol.telemetry import StoreCondition
+
+Port = TypeVar("Port")
+
+PUBLICATIONS_KEPT: Final = 256
+"""What the broker was told last; the retained messages are kept beside them."""
+RETAINED_KEPT: Final = 64
+
+
+class Socket(Generic[Port]):
+    """Where a port is plugged in; empty between two boots."""
+
+    def __init__(self) -> None:
+        self._port: Port | None = None
+
+    @property
+    def port(self) -> Port:
+        """What is plugged in. Empty is a bug of whoever built the stand."""
+        assert self._port is not None, "nothing is plugged in"
+        return self._port
+
+    def plug(self, port: Port) -> None:
+        """Use this one from now on."""
+        self._port = port
+
+
+@unique
+class LinkNews(Enum):
+    """What a radio tap hears."""
+
+    OPENED = "opened"
+    CLOSED = "closed"
+    RECEIVED = "received"
+    SENT = "sent"
+    HUNG_UP = "hung up"
+
+
+class RadioSwitch(Socket[RadioPort]):
+    """A `RadioPort` around another one. Off: nobody is connected, and nobody can find the module.
+
+    `taps` hear each link's news; the bytes are the fragment, empty where there is none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taps: Taps[LinkId, LinkNews, bytes] = Taps()
+        self._on = True
+        self._listener: LinkListener | None = None
+        self._changing = asyncio.Lock()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the radio may be on the air."""
+        return self._on
+
+    async def switch(self, on: bool) -> None:
+        """Put the radio on the air, or take it off: links are closed. Raises RadioUnavailable."""
+        async with self._changing:
+            before, self._on = self._on, on
+            if before == on or self._listener is None:
+                return
+            if on:
+                await self.port.start(self._listener)
+            else:
+                await self.port.stop()
+
+    async def start(self, listener: LinkListener) -> None:
+        """As RadioPort; while switched off, only noted."""
+        async with self._changing:
+            self._listener = _TappedListener(listener, self.taps)
+            if self._on:
+                await self.port.start(self._listener)
+
+    async def notify(self, link: LinkId, fragment: bytes) -> None:
+        """As RadioPort."""
+        self.taps(link, LinkNews.SENT, fragment)
+        if self._on:
+            await self.port.notify(link, fragment)
+
+    async def hang_up(self, link: LinkId) -> None:
+        """As RadioPort."""
+        self.taps(link, LinkNews.HUNG_UP, b"")
+        if self._on:
+            await self.port.hang_up(link)
+
+    async def stop(self) -> None:
+        """As RadioPort."""
+        async with self._changing:
+            self._listener = None
+            await self.port.stop()
+
+
+class _TappedListener:
+    """Passes on what a radio tells, and lets the taps hear it first."""
+
+    def __init__(self, listener: LinkListener, taps: Taps[LinkId, LinkNews, bytes]) -> None:
+        self._listener = listener
+        self._taps = taps
+
+    def link_opened(self, link: LinkId, payload: int) -> None:
+        self._taps(link, LinkNews.OPENED, b"")
+        self._listener.link_opened(link, payload)
+
+    def payload_changed(self, link: LinkId, payload: int) -> None:
+        self._listener.payload_changed(link, payload)
+
+    def fragment_received(self, link: LinkId, fragment: bytes) -> None:
+        self._taps(link, LinkNews.RECEIVED, fragment)
+        self._listener.fragment_received(link, fragment)
+
+    def link_closed(self, link: LinkId) -> None:
+        self._taps(link, LinkNews.CLOSED, b"")
+        self._listener.link_closed(link)
+
+
+@unique
+class BrokerNews(Enum):
+    """What a broker tap hears."""
+
+    CONNECTED = "connected"
+    LOST = "lost"
+    TOLD = "told"
+    """The broker has acknowledged it."""
+
+
+class BrokerSwitch(Socket[BrokerPort]):
+    """A `BrokerPort` around another one; remembers what the broker has acknowledged, as the owner's side would see it.
+
+    `taps` hear connections and acknowledged publications; `orders` hear topic, payload and correlation of what came in.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taps: Taps[BrokerNews, Publication | None] = Taps()
+        self.orders: Taps[str, bytes, bytes] = Taps()
+        self.retained: dict[str, Publication] = {}
+        self.told: deque[Publication] = deque(maxlen=PUBLICATIONS_KEPT)
+        self.connected = False
+        self._up = asyncio.Event()
+        self._up.set()
+        self._changed = asyncio.Event()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a network."""
+        return self._up.is_set()
+
+    def switch(self, up: bool) -> None:
+        """The network comes back, or is gone: what is under way is not acknowledged."""
+        if up:
+            self._up.set()
+        else:
+            self._up.clear()
+            if self._port is not None:
+                self._port.sever("the network is switched off on the bench")
+        self._changed.set()
+
+    async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
+        """As BrokerPort."""
+
+        def arrived(topic: str, payload: bytes, correlation: bytes) -> None:
+            self.orders(topic, payload, correlation)
+            received(topic, payload, correlation)
+
+        def came() -> None:
+            self._set_connected(True, connected)
+
+        def went() -> None:
+            self._set_connected(False, lost)
+
+        while True:
+            await self._up.wait()
+            self._changed.clear()
+            work = asyncio.ensure_future(self.port.run(came, went, arrived))
+            down = asyncio.ensure_future(self._changed.wait())
+            try:
+                await asyncio.wait({work, down}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    return work.result()
+            finally:
+                for task in (work, down):
+                    task.cancel()
+                await asyncio.wait({work, down})
+                went()
+
+    def _set_connected(self, now: bool, tell: Callable[[], None]) -> None:
+        if self.connected is now:
+            return
+        self.connected = now
+        self.taps(BrokerNews.CONNECTED if now else BrokerNews.LOST, None)
+        tell()
+
+    def publish(self, publication: Publication) -> "asyncio.Future[None]":
+        """As BrokerPort."""
+        if not self.is_up:
+            failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            failed.set_exception(BrokerUnavailable("the network is switched off on the bench"))
+            return failed
+        acknowledged = self.port.publish(publication)
+        acknowledged.add_done_callback(lambda future: self._acknowledged(future, publication))
+        return acknowledged
+
+    def _acknowledged(self, future: "asyncio.Future[None]", publication: Publication) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        self.told.append(publication)
+        if publication.retain:
+            self.retained.pop(publication.topic, None)
+            if publication.payload and len(self.retained) < RETAINED_KEPT:
+                self.retained[publication.topic] = publication
+        self.taps(BrokerNews.TOLD, publication)
+
+    def sever(self, why: str) -> None:
+        """As BrokerPort."""
+        self.port.sever(why)
+
+
+@unique
+class DiskFault(Enum):
+    """What a disk can suffer from."""
+
+    FULL = "full"
+    READ_ONLY = "readonly"
+    HANGING = "hanging"
+
+
+_REFUSALS: Final = {
+    DiskFault.FULL: ("the disk is full (a fault of the bench): `fault clear disk`", StoreCondition.FULL),
+    DiskFault.READ_ONLY: ("the disk is read-only (a fault of the bench): `fault clear disk`", StoreCondition.READ_ONLY),
+}
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """One commit that the disk has taken."""
+
+    state: bytes | None
+    records: tuple[StoredRecord, ...]
+    usage: tuple[Chained, ...]
+
+
+class StoreSwitch(Socket[StorePort]):
+    """A `StorePort` around another one. `taps` hear each commit that has worked.
+
+    Hanging: calls wait until the fault is over. Cut: the power is gone, and nothing that comes after reaches the disk.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taps: Taps[Commit] = Taps()
+        self._fault: DiskFault | None = None
+        self._cut = False
+        self._answers = asyncio.Event()
+        self._answers.set()
+
+    @property
+    def fault(self) -> DiskFault | None:
+        """What the disk suffers from at present."""
+        return self._fault
+
+    def suffer(self, fault: DiskFault | None) -> None:
+        """From now on; None: it works."""
+        self._fault = fault
+        if fault is DiskFault.HANGING:
+            self._answers.clear()
+        else:
+            self._answers.set()
+
+    def plug(self, port: StorePort) -> None:
+        """Use this one from now on; there is power again."""
+        super().plug(port)
+        self._cut = False
+
+    def cut(self) -> None:
+        """The power is gone: whatever has not begun by now does not happen."""
+        self._cut = True
+
+    async def _reached(self, *, writes: bool) -> None:
+        await self._answers.wait()
+        if self._cut:
+            raise StoreFailed("there is no power")
+        if writes and self._fault in _REFUSALS:
+            raise StoreFailed(*_REFUSALS[self._fault])
+
+    async def load(self) -> Loaded:
+        """As StorePort."""
+        await self._reached(writes=False)
+        return await self.port.load()
+
+    async def set_aside(self, why: str) -> Loaded:
+        """As StorePort."""
+        await self._reached(writes=True)
+        return await self.port.set_aside(why)
+
+    async def commit(
+        self,
+        state: bytes | None,
+        records: tuple[StoredRecord, ...],
+        *,
+        vital: bytes | None = None,
+        usage: tuple[Chained, ...] = (),
+        void_from: VoidFrom | None = None,
+    ) -> Dropped:
+        """As StorePort."""
+        await self._reached(writes=True)
+        dropped = await self.port.commit(state, records, vital=vital, usage=usage, void_from=void_from)
+        self.taps(Commit(state, records, usage))
+        return dropped
+
+    async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
+        """As StorePort."""
+        await self._reached(writes=False)
+        return await self.port.pending(reveals_position=reveals_position, limit=limit)
+
+    async def remove(self, *numbers: int) -> None:
+        """As StorePort."""
+        await self._reached(writes=True)
+        await self.port.remove(*numbers)
+
+    async def pending_count(self) -> int:
+        """As StorePort."""
+        await self._reached(writes=False)
+        return await self.port.pending_count()
+
+    async def close(self) -> None:
+        """As StorePort."""
+        await self.port.close()

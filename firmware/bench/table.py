@@ -1,0 +1,9 @@
+"""Every command of the desk, each written once. Order is the order of the help."""
+
+from typing import Final
+
+from firmware.bench import looking
+from firmware.bench.grammar import Command
+from firmware.bench.room import Room
+
+COMMANDS: Final[tuple[Command[Room], ...]] = (*looking.COMMANDS,)

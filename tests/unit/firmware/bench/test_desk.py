@@ -1,0 +1,42 @@
+"""The desk over a whole module."""
+
+import pytest
+
+from firmware import VERSION
+from firmware.bench.levels import Level
+from firmware.bench.results import DeskCode, DeskError, Happening
+from firmware.demo.rig import BEGINS_S, Rig
+
+
+@pytest.mark.req("BEN-1")
+async def test_it_tells_of_the_module_its_car_and_the_time() -> None:
+    async with Rig() as rig:
+        desk = rig.desk()
+        assert (await desk.do("version", Level.OBSERVE)).data == {
+            "version": VERSION,
+            "module": rig.provisioning.module_id.hex(),
+        }
+        assert (await desk.do("time", Level.OBSERVE)).data["utc_ms"] == BEGINS_S * 1000
+        assert (await desk.do("state", Level.OBSERVE)).data["phase"] == "none"
+        assert (await desk.do("vehicle", Level.OBSERVE)).data["locked"] is True
+        assert desk.prompt() == "sharebox none"
+        await rig.shut_down()
+        assert desk.prompt() == "sharebox off"
+        with pytest.raises(DeskError) as caught:
+            await desk.do("state", Level.OBSERVE)
+        assert caught.value.code is DeskCode.NO_POWER
+
+
+async def test_news_are_heard_until_one_stops() -> None:
+    async with Rig() as rig:
+        desk, heard = rig.desk(), list[Happening]()
+        stop = desk.follow(heard.append)
+        desk.room.tell("test", {"n": 1}, "one")
+        stop()
+        desk.room.tell("test", {"n": 2}, "two")
+        assert heard == [Happening(BEGINS_S * 1000, "test", {"n": 1}, "one")]
+
+
+async def test_what_can_be_typed_is_suggested() -> None:
+    async with Rig() as rig:
+        assert rig.desk().complete("ver", Level.OBSERVE) == ["version"]

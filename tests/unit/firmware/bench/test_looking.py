@@ -1,0 +1,28 @@
+"""Commands that only look."""
+
+import pytest
+
+from firmware.bench.levels import Level
+from firmware.bench.results import DeskCode, DeskError
+from firmware.demo.rig import Rig
+
+
+@pytest.mark.req("BEN-1")
+async def test_help_is_the_table_or_a_part_of_it() -> None:
+    async with Rig() as rig:
+        desk = rig.desk()
+        whole = await desk.do("help", Level.OBSERVE)
+        assert len(whole.lines) == len(desk.grammar.commands)
+        part = await desk.do("help time", Level.OBSERVE)
+        assert all(line.startswith("time") for line in part.lines)
+        with pytest.raises(DeskError) as caught:
+            await desk.do("help nothing", Level.OBSERVE)
+        assert caught.value.code is DeskCode.UNKNOWN
+
+
+async def test_the_same_is_seen_by_its_longer_name() -> None:
+    async with Rig() as rig:
+        desk = rig.desk()
+        for name in ("state", "vehicle"):
+            assert await desk.do(name, Level.OBSERVE) == await desk.do(f"{name} show", Level.OBSERVE)
+        assert any("synced" in line for line in (await desk.do("time", Level.OBSERVE)).lines)
