@@ -1,8 +1,9 @@
 """Boots an image with the real store and says what was lost. Written from the promises, not from the store.
 
 On an honest card (PWR-1): the boot succeeds without any trouble, the store holds exactly what it held after the last
-acknowledged operation or after the one in flight, and it takes new commits. On a card that lies: the boot succeeds,
-nothing but the last operations is missing, and whoever was dead before them is dead.
+acknowledged operation or after the one in flight, and everything can be done with it again. On a card that lies: the
+boot succeeds and everything can be done, nothing but the last operations is missing, and whoever was dead before them
+is dead.
 """
 
 import hashlib
@@ -10,16 +11,19 @@ import random
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from firmware.adapters.store.disk import Disk
 from firmware.core.state import DeadBooking, Durable
 from firmware.keeper import encode, recalled
-from firmware.ports import Loaded
+from firmware.ports import Loaded, StoredRecord
 from tests.powercut.images import Files, Image, images
-from tests.powercut.life import PROFILE, Held, History, disk_at, held
+from tests.powercut.life import CAPACITY, PROFILE, Held, History, disk_at, held
 from tests.support.vfs import Tape
 
 NAME = "module.db"
+NEW: Final = 1_000_000
+"""The number of the first record after the boot."""
 
 
 class Booted(NamedTuple):
@@ -129,10 +133,8 @@ class Judge:
             loaded = disk.load()
             durable = recalled(loaded, PROFILE)
             now = held(disk)
-            state, vital = encode(durable or Durable(PROFILE.floor_ms, PROFILE.key_epoch))
-            disk.commit(state, (), vital)
-            if disk.load().state != state:
-                return "what was committed after the boot is not there"
+            if wrong := _use(disk, now, durable or Durable(PROFILE.floor_ms, PROFILE.key_epoch)):
+                return wrong
         except Exception as error:  # broad: any way in which a boot can fail is a finding
             return f"the boot failed: {type(error).__name__}: {error}"
         finally:
@@ -144,6 +146,20 @@ class Judge:
 
     def _fail(self, image: Image, what: str) -> None:
         self.failures.append(f"after write {image.at} ({image.how}), operation {image.mark} acknowledged: {what}")
+
+
+def _use(disk: Disk, found: Held, durable: Durable) -> str:
+    """Do with the store whatever can be done with one. What went wrong, if anything."""
+    state, vital = encode(durable)
+    records = tuple(StoredRecord(NEW + n, n == 0, b"new", n == 0, n == 1, "track") for n in range(CAPACITY))
+    disk.commit(state, records, vital)
+    after = held(disk)
+    if after.state != state or not {NEW + 1, NEW + CAPACITY - 1}.issubset(after.records):
+        return "what was committed after the boot is not there"
+    if len(after.records) > CAPACITY or after.dropped < found.dropped + len(found.records):
+        return "what was given up after the boot was not counted"
+    disk.remove(*after.records)
+    return "what was removed after the boot is there" if disk.pending_count() else ""
 
 
 def put(folder: Path, files: Files) -> None:

@@ -23,7 +23,8 @@ from tests.support.vfs import ApswConnect, Mark, RecordedFiles, Tape
 MODULE_ID = bytes.fromhex("0011223344556677")
 FLOOR_MS = 1_790_000_000_000
 PROFILE = Profile(MODULE_ID, 3, None, FLOOR_MS)
-CAPACITY = 24
+CAPACITY = 10
+"""So few that even a short life gives records up, and counts them."""
 CHECKPOINT_PAGES = 12
 """Far less than in the car, so that a short life has several."""
 
@@ -31,11 +32,13 @@ replace = msgspec.structs.replace
 
 
 class Held(NamedTuple):
-    """What the store holds: the state, the numbers of the records, the digests of the usage log."""
+    """What the store holds: the state, the numbers of the records, the digests of the usage log, how many records it
+    has given up."""
 
     state: bytes | None
     records: tuple[int, ...]
     log: tuple[bytes, ...]
+    dropped: int
 
 
 class History(NamedTuple):
@@ -64,7 +67,7 @@ def held(disk: Disk) -> Held:
     """What it holds now."""
     loaded = disk.load()
     numbers = tuple(record.number for record in disk.pending(None, 1_000))
-    return Held(loaded.state, numbers, tuple(entry.digest for entry in disk.usage()))
+    return Held(loaded.state, numbers, tuple(entry.digest for entry in disk.usage()), disk.dropped_count())
 
 
 def live(path: Path, tape: Tape, seed: int, operations: int, connect: Connect | None = None) -> History:
@@ -81,7 +84,7 @@ def live(path: Path, tape: Tape, seed: int, operations: int, connect: Connect | 
             disk.load()
         waiting = history.held[-1].records
         if waiting and rng.random() < 0.25:
-            disk.remove(waiting[0])
+            disk.remove(*waiting[: rng.randrange(1, 5)])
         else:
             durable, records, entries = _step(durable, rng)
             state, vital = encode(durable)
@@ -117,6 +120,8 @@ def _step(durable: Durable, rng: random.Random) -> tuple[Durable, tuple[StoredRe
     for _ in range(rng.choice((0, 1, 1, 2, 6))):
         thinnable = rng.random() < 0.7
         body = rng.randbytes(rng.randrange(40, 600))
-        records.append(StoredRecord(counters.record, thinnable, body, thinnable))
+        urgent = not thinnable and rng.random() < 0.5
+        channel = "track" if thinnable else "event"
+        records.append(StoredRecord(counters.record, thinnable, body, thinnable, urgent, channel))
         counters = Counters(counters.record + 1, counters.event + 1, counters.state, counters.track)
     return replace(durable, counters=counters), tuple(records), entries

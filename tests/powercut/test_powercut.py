@@ -24,7 +24,9 @@ from tests.support.vfs import ApswConnect, Create, Delete, Mark, Op, Rename, Syn
 # ---------------------------------------------------------------- the store
 @pytest.mark.req("PWR-1", "ACC-5")
 def test_no_power_cut_loses_a_commit_revives_a_booking_or_stops_the_boot() -> None:
-    figures = run(seed=7, operations=5, recoveries=6, lies=(2,))
+    """This life gives records up, so every table is written; before the check at boot looked into the indices too, a
+    lying card left files here that booted and took no commit."""
+    figures = run(seed=1, operations=5, recoveries=8, lies=(2, 4))
     assert figures.examples == []
     assert figures.honest > 500
     assert figures.recovery > 100

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from firmware.adapters.store.critical import Critical
-from firmware.adapters.store.database import Damaged, Database, connect, damaged, explain
+from firmware.adapters.store.database import Damaged, Database, check, connect, damaged, explain
 from firmware.adapters.store.files import DiskFiles, Files
 from firmware.core.usage import Chained
 from firmware.ports import Dropped, StoreFailed
@@ -63,8 +63,8 @@ def copied(files: Files, path: Path) -> Iterator[Database]:
             if data is not None:
                 Path(folder, f"copy{suffix}").write_bytes(data)
         with closing(connect(Path(folder, "copy"))) as database:
-            if found[0] and database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise Damaged(damaged(path, "its pages contradict each other"))
+            if found[0]:
+                check(database, path)
             yield database
 
 
@@ -99,4 +99,4 @@ def read_dropped(database: Database) -> Dropped:
     """What was ever given up for lack of room."""
     counts = {str(name): int(count) for name, count in database.execute("SELECT name, count FROM tally ORDER BY name")}
     channels = ((name.removeprefix(f"{DROPPED} "), n) for name, n in counts.items() if name.startswith(f"{DROPPED} "))
-    return Dropped(counts[DROPPED], tuple(channels))
+    return Dropped(counts.get(DROPPED, 0), tuple(channels))

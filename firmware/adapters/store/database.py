@@ -19,6 +19,7 @@ CHECKPOINT_PAGES: Final = 64
 """A short log: it stays small on a full disk, and is quick to read at boot."""
 
 _PRIMARY_CODE: Final = 0xFF  # SQLite: the low byte of an extended result code
+_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
@@ -83,7 +84,10 @@ class Damaged(StoreFailed):
 
 def connect(path: Path) -> Database:
     """The file with Python's own SQLite."""
-    return sqlite3.connect(f"{path.as_uri()}?psow=0", uri=True, isolation_level=None, timeout=LOCK_WAIT_S)
+    database = sqlite3.connect(f"{path.as_uri()}?psow=0", uri=True, isolation_level=None, timeout=LOCK_WAIT_S)
+    # SQLite checks no encoding: one flipped bit in a record's channel must not stop the delivery of all others.
+    database.text_factory = lambda text: text.decode("utf-8", "replace")
+    return database
 
 
 def prepare(
@@ -94,9 +98,7 @@ def prepare(
     database.execute("PRAGMA locking_mode=EXCLUSIVE")
     database.execute("PRAGMA journal_mode=WAL")
     database.execute(f"PRAGMA wal_autocheckpoint={checkpoint_pages}")
-    damage = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if damage != "ok":
-        raise Damaged(damaged(path, str(damage)))
+    check(database, path)
     with transaction(database):
         version = int(database.execute("PRAGMA user_version").fetchone()[0])
         if version > len(migrations):
@@ -114,6 +116,14 @@ def prepare(
     return version == 0
 
 
+def check(database: Database, path: Path) -> None:
+    """Whether pages, indices and tables agree, so that no later statement meets a damage that was there already. The
+    quick check of SQLite leaves the indices out, and is not faster here. Raises sqlite3.Error, Damaged."""
+    found = str(database.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if found != "ok":
+        raise Damaged(damaged(path, found))
+
+
 @contextlib.contextmanager
 def transaction(database: Database) -> Iterator[None]:
     """All of it or nothing."""
@@ -127,6 +137,11 @@ def transaction(database: Database) -> Iterator[None]:
             with contextlib.suppress(sqlite3.Error):
                 database.execute("ROLLBACK")
         raise
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file is to blame, which no second try will cure."""
+    return isinstance(error, Damaged) or (isinstance(error, sqlite3.Error) and primary_code(error) in _DAMAGE)
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -143,7 +158,7 @@ def explain(error: sqlite3.Error, path: Path) -> str:
             return f"the state file {path} is read-only: mount its disk for writing and give this user access"
         case sqlite3.SQLITE_CANTOPEN:
             return f"the state file {path} cannot be opened: make its directory and give this user access"
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+        case code if code in _DAMAGE:
             return damaged(path, str(error))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"the state file {path} is in use by another process: stop the other module"

@@ -11,7 +11,7 @@ were acknowledged, by a card that lied or somebody who put an old copy back.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,6 +26,7 @@ from firmware.adapters.store.database import (
     condition,
     connect,
     explain,
+    is_damage,
     prepare,
     primary_code,
     transaction,
@@ -40,7 +41,6 @@ from protocol.telemetry import StoreCondition
 
 DAMAGED_KEPT: Final = 3
 """Files moved aside; beyond it the oldest goes."""
-_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _WAITING: Final = (
     "SELECT number, reveals_position, body, thinnable, urgent, channel FROM record "
@@ -93,18 +93,20 @@ class Disk:
         self._gone: set[int] = set()
         self._unknown = ""
         """Why it is not known what the database holds: then nothing may be written over it."""
+        self._broken = ""
+        """The damage that showed after the boot, when what the module knows is newer than any copy."""
 
     # ------------------------------------------------------------ what a boot finds
     def load(self) -> Loaded:
         """See `StorePort.load`. Raises StoreFailed when another process has the file, or a newer module wrote it."""
-        self._unknown = ""
+        self._unknown = self._broken = ""
         self._kept = self._read_critical()
         try:
             state = self._read(self._open())
         except Damaged as error:
             return self.set_aside(str(error))
         except sqlite3.Error as error:
-            if primary_code(error) in _DAMAGE:
+            if is_damage(error):
                 return self.set_aside(explain(error, self._path))
             if primary_code(error) in _IN_USE:
                 raise
@@ -191,19 +193,40 @@ class Disk:
     ) -> Dropped:
         """See `StorePort.commit`."""
         self._be_loaded()
-        try:
-            dropped = self._write(state, records, usage, void_from)
-        except sqlite3.Error as error:
-            if primary_code(error) != sqlite3.SQLITE_FULL or records:
-                raise
-            self._reserve.release()
-            dropped = self._write(state, records, usage, void_from)
-        else:
-            if records:
-                self._reserve.take()
+        if self._broken and state is not None:
+            self._begin_anew()
+        with self._watched():
+            try:
+                dropped = self._write(state, records, usage, void_from)
+            except sqlite3.Error as error:
+                if primary_code(error) != sqlite3.SQLITE_FULL or records:
+                    raise
+                self._reserve.release()
+                dropped = self._write(state, records, usage, void_from)
+            else:
+                if records:
+                    self._reserve.take()
         if state is not None:
             self._note(vital)
         return dropped
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """A damage that shows after the boot is an error like any other; the next commit of a state ends it."""
+        try:
+            yield
+        except (Damaged, sqlite3.Error) as error:
+            if is_damage(error):
+                self._broken = explain(error, self._path) if isinstance(error, sqlite3.Error) else str(error)
+            raise
+
+    def _begin_anew(self) -> None:
+        """Make way for a new file: its first commit is what the module knows, which is newer than any copy."""
+        self.close()
+        self._reserve.release()
+        aside = self._move_aside()
+        self._noted(f"{self._broken}; it was moved to {aside}, with the records that were not delivered")
+        self._broken, self._generation = "", 0
 
     def _be_loaded(self) -> None:
         if self._generation is None and not self._unknown:
@@ -278,13 +301,14 @@ class Disk:
     def remove(self, *numbers: int) -> None:
         """See `StorePort.remove`."""
         self._be_loaded()
-        try:
-            self._remove(numbers)
-        except sqlite3.Error as error:
-            if primary_code(error) != sqlite3.SQLITE_FULL:
-                raise
-            self._reserve.release()
-            self._remove(numbers)
+        with self._watched():
+            try:
+                self._remove(numbers)
+            except sqlite3.Error as error:
+                if primary_code(error) != sqlite3.SQLITE_FULL:
+                    raise
+                self._reserve.release()
+                self._remove(numbers)
 
     def _remove(self, numbers: Iterable[int]) -> None:
         database = self._readable()
@@ -298,24 +322,28 @@ class Disk:
     def pending(self, reveals_position: bool | None, limit: int) -> tuple[StoredRecord, ...]:
         """See `StorePort.pending`."""
         self._be_loaded()
-        database = self._readable()
         found: list[StoredRecord] = []
-        for question in _WAITING:
-            rows = database.execute(question, (reveals_position, limit - len(found)))
-            found += [StoredRecord(n, bool(a), bytes(body), bool(b), bool(c), name) for n, a, body, b, c, name in rows]
+        with self._watched():
+            database = self._readable()
+            for question in _WAITING:
+                rows = database.execute(question, (reveals_position, limit - len(found)))
+                found += [StoredRecord(n, bool(a), bytes(text), bool(b), bool(c), d) for n, a, text, b, c, d in rows]
         return tuple(found)
 
     def pending_count(self) -> int:
         """See `StorePort.pending_count`."""
-        return int(self._readable().execute("SELECT count(*) FROM record").fetchone()[0])
+        with self._watched():
+            return int(self._readable().execute("SELECT count(*) FROM record").fetchone()[0])
 
     def dropped_count(self) -> int:
         """See `SqliteStore.dropped_count`."""
-        return copies.read_dropped(self._open()).total
+        with self._watched():
+            return copies.read_dropped(self._open()).total
 
     def usage(self) -> tuple[Chained, ...]:
         """The usage log, as it is kept."""
-        return copies.read_usage(self._open())
+        with self._watched():
+            return copies.read_usage(self._open())
 
     # ------------------------------------------------------------ the file
     def _open(self) -> Database:

@@ -13,7 +13,7 @@ from firmware.adapters.store.database import Damaged
 from firmware.adapters.store.disk import Disk
 from firmware.adapters.store.files import DiskFiles
 from firmware.core.usage import Chained
-from firmware.ports import StoreFailed
+from firmware.ports import Dropped, StoreFailed
 
 ENTRY = Chained(1, b"entry", b"1" * 32)
 VECTOR = Path(__file__).parents[4] / "vectors" / "store-v1.sqlite"
@@ -69,6 +69,14 @@ def test_damage_inside_is_noticed(at_work: Disk, tmp_path: Path) -> None:
         database.commit()
         with pytest.raises(Damaged, match="checksum"):
             read_state(database, path)
+
+
+def test_a_tally_without_the_sum_counts_from_nothing(at_work: Disk, tmp_path: Path) -> None:
+    """An old page of the tally may stand beside a new state, on a card that lies."""
+    at_work.close()
+    with closing(sqlite3.connect(tmp_path / "m.db")) as database:
+        database.execute("DELETE FROM tally")
+        assert copies.read_dropped(database) == Dropped()
 
 
 class Restless(DiskFiles):

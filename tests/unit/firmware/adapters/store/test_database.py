@@ -13,6 +13,7 @@ from firmware.adapters.store.database import (
     connect,
     damaged,
     explain,
+    is_damage,
     prepare,
     primary_code,
     transaction,
@@ -40,6 +41,10 @@ def test_each_kind_of_trouble_has_its_line(tmp_path: Path) -> None:
     path.write_bytes(b"never a database" * 100)
     junk = real_error(path, "SELECT * FROM t")
     assert explain(junk, path) == damaged(path, "file is not a database")
+    assert is_damage(junk)
+    assert is_damage(Damaged("its checksum does not hold"))
+    assert not is_damage(full)
+    assert not is_damage(OSError())
     assert explain(sqlite3.Error("strange"), path).endswith("(strange): check its disk")
     assert primary_code(sqlite3.Error()) == 0
 
@@ -94,6 +99,40 @@ def test_broken_pages_are_noticed_when_the_file_is_opened(tmp_path: Path) -> Non
     path.write_bytes(content[:8192] + b"\xa5" * (len(content) - 8192))
     with closing(connect(path)) as database, pytest.raises(Damaged, match="is damaged"):
         prepare(database, path, MIGRATIONS)
+
+
+INDEX = "CREATE INDEX urgent_record ON record (number) WHERE urgent = 1"
+
+
+def without_an_index_entry(path: Path) -> None:
+    """The index of urgent records lacks one, as when a card kept the table's page and not the index's."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        schema = database.execute("SELECT * FROM sqlite_schema WHERE name = 'urgent_record'").fetchone()
+        database.execute("PRAGMA writable_schema=ON")
+        database.execute("DELETE FROM sqlite_schema WHERE name = 'urgent_record'")
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("INSERT INTO record VALUES (1, 0, 0, x'00', 1, '')")
+        database.execute("PRAGMA writable_schema=ON")
+        database.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", schema)
+
+
+@pytest.mark.req("PWR-1")
+def test_an_index_that_does_not_agree_with_its_table_is_noticed_when_the_file_is_opened(tmp_path: Path) -> None:
+    """SQLite's quick check finds this sound, and some statement fails later."""
+    path = tmp_path / "m.db"
+    with closing(connect(path)) as database:
+        prepare(database, path, MIGRATIONS)
+    without_an_index_entry(path)
+    with closing(connect(path)) as database:
+        assert database.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        with pytest.raises(Damaged, match="missing from index urgent_record"):
+            prepare(database, path, MIGRATIONS)
+
+
+def test_text_that_is_none_is_read_all_the_same(tmp_path: Path) -> None:
+    """SQLite checks no encoding, and Python's own reading of it fails."""
+    with closing(connect(tmp_path / "m.db")) as database:
+        assert database.execute("SELECT CAST(x'74ff' AS TEXT)").fetchone() == ("t\N{REPLACEMENT CHARACTER}",)
 
 
 def run(database: Database, *statements: str) -> None:

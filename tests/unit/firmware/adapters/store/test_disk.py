@@ -157,6 +157,62 @@ def test_without_the_critical_record_a_damaged_file_leaves_nothing(path: Path) -
     assert (found.state, found.vital, found.trouble) == (None, None, Trouble.REBUILT)
 
 
+# ---------------------------------------------------------------- damage after the boot
+def at_work_on_a_damaged_file(tape: Tape, path: Path, notes: list[str]) -> Disk:
+    """A store in use whose file loses everything but its first pages: more records than SQLite holds in memory."""
+    settings = Settings(ApswConnect(tape), reserve_bytes=0)
+    files = RecordedFiles(path.parent, tape)
+    disk = Disk(path, capacity_records=10_000, noted=notes.append, files=files, settings=settings)
+    disk.commit(b"state 4", tuple(event(number, bytes(1_000)) for number in range(4, 4_000)), b"vital 4")
+    with path.open("r+b") as file:
+        file.seek(6 * 4096)
+        file.write(b"\xa5" * (path.stat().st_size - 6 * 4096))
+    with pytest.raises(sqlite3.Error, match="malformed"):
+        disk.pending(None, 5_000)
+    return disk
+
+
+@pytest.mark.req("PWR-1", "ACC-5")
+def test_a_damage_that_shows_after_the_boot_ends_with_the_next_commit(path: Path) -> None:
+    notes: list[str] = []
+    disk = at_work_on_a_damaged_file(Tape(), path, notes)
+    disk.commit(b"state 5", (event(5_000),), b"vital 5", (ENTRY,))
+    assert [record.number for record in disk.pending(None, 9)] == [5_000]
+    assert (disk.usage(), disk.dropped_count()) == ((ENTRY,), 0)
+    (line,) = notes
+    assert line == (
+        f"the state file {path} is damaged (database disk image is malformed); it was moved to "
+        f"m.db.damaged-1, with the records that were not delivered"
+    )
+    assert (path.parent / "m.db.damaged-1").stat().st_size > 4_000_000
+    disk.close()
+    assert found_at(path) == Loaded(b"state 5")
+
+
+@pytest.mark.req("PWR-1", "ACC-5")
+def test_a_power_cut_before_that_commit_leaves_what_is_vital(path: Path) -> None:
+    disk = at_work_on_a_damaged_file(Tape(), path, [])
+    disk.close()
+    found = found_at(path)
+    assert (found.state, found.vital, found.trouble) == (None, b"vital 4", Trouble.REBUILT)
+
+
+@pytest.mark.req("PWR-2")
+def test_a_damaged_file_that_can_not_be_moved_is_not_written_over_until_it_can(path: Path) -> None:
+    tape, notes = Tape(), list[str]()
+    disk = at_work_on_a_damaged_file(tape, path, notes)
+    tape.read_only = True
+    for _ in range(2):
+        with pytest.raises(OSError, match="Read-only"):
+            disk.commit(b"state 5", ())
+    assert notes == []
+    tape.read_only = False
+    disk.commit(b"state 5", ())
+    assert len(notes) == 1
+    disk.close()
+    assert found_at(path) == Loaded(b"state 5")
+
+
 # ---------------------------------------------------------------- other versions
 @pytest.mark.req("PWR-1")
 def test_a_file_of_the_first_schema_is_carried_forward(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One suite for both stores, then what only a disk can do."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -9,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from firmware.adapters.store import MemoryStore, SqliteStore
+from firmware.core.effects import Persist, Report
 from firmware.core.events import Trouble
+from firmware.core.reports import Record
 from firmware.core.usage import Chained
+from firmware.keeper import Keeper
 from firmware.patience import NEVER
 from firmware.ports import Dropped, Loaded, StoredRecord, StoreFailed, StorePort, VoidFrom
+from protocol.telemetry import EventKind, StoreCondition
+from tests.support.core import a_state
 
 CAPACITY = 100
 ROOT = Path(__file__).parents[5]
@@ -270,6 +276,28 @@ async def test_what_weakens_the_store_is_noted_and_what_stops_it_is_one_line(tmp
         "the critical record cannot be written ",
     ]
     await disk.close()
+
+
+@pytest.mark.req("PWR-1", "PWR-2")
+async def test_the_keeper_goes_on_when_its_file_is_damaged_while_it_works(tmp_path: Path) -> None:
+    """Once it has shown, the next step is saved in a new file."""
+    path = tmp_path / "state.sqlite"
+    disk = SqliteStore(path, capacity_records=10_000)
+    keeper = Keeper(disk, lambda: int(asyncio.get_running_loop().time() * 1000), lambda _: None)
+    await disk.commit(b"state", tuple(event(number, bytes(1_000)) for number in range(4_000)))
+    with path.open("r+b") as file:
+        file.seek(6 * 4096)
+        file.write(bytes(path.stat().st_size - 6 * 4096))
+    with pytest.raises(StoreFailed, match="is damaged"):
+        await keeper.pending(limit=5_000)
+    told = Report(Record(number=5_000, kind=EventKind.BOOTED))
+    assert await keeper.save(a_state(), (told, Persist(required=True)))
+    assert keeper.condition is StoreCondition.OK
+    assert [record.number for record in await keeper.pending(limit=9)] == [5_000]
+    await disk.close()
+    rebooted = SqliteStore(path, capacity_records=CAPACITY)
+    assert (await rebooted.load()).trouble is None
+    await rebooted.close()
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
