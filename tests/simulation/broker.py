@@ -45,7 +45,7 @@ class Broker:
                     if device.powered and device.life == life:
                         # Without power nobody can take back what has left.
                         self.world.auditor.arrives(channel, report)
-                    self.world.ingest.arrived(channel, report)
+                    self.world.ingest.arrived(channel, report, life)
                 if message.channel == "position":
                     self.retained = message.payload
 

@@ -114,7 +114,7 @@ class Device:
         """From one moment to the next."""
         self.powered = False
         self.world.auditor.power_lost()
-        self.world.ingest.power_lost(self.disk.durable)
+        self.world.ingest.power_lost(self.disk.durable, self.life)
 
     def in_this_life(self, delay_ms: int, do: Callable[[], None]) -> None:
         """Do it later, unless the module has lost its power until then."""

@@ -27,9 +27,11 @@ class Ingest:
         self.results = 0
         self.count = 0
         self.parking: dict[str, object] = {}
+        self._kept: dict[tuple[int, str], int] = {}
+        """Of each life that has ended: below which numbers the disk has kept the records of a channel."""
 
-    def arrived(self, channel: Channel, payload: bytes) -> None:
-        """A publication reaches the backend."""
+    def arrived(self, channel: Channel, payload: bytes, life: int) -> None:
+        """A publication of that life of the module reaches the backend, perhaps after its end."""
         self.count += 1
         if channel is Channel.ORDER_RESULT:
             result = msgspec.json.decode(payload)
@@ -41,6 +43,9 @@ class Ingest:
             return
         report = msgspec.json.decode(payload)
         seq: int = report["stamp"]["seq"]
+        if seq >= self._kept.get((life, channel), seq + 1):
+            self.world.reach("sent: unkept")
+            return
         report["stamp"].pop("age_s")
         report.pop("fix_age_s", None)
         body = msgspec.json.encode(report)
@@ -52,10 +57,12 @@ class Ingest:
                 self.world.auditor.fail("out_of_order", f"{channel} {seq} came after {self.newest[channel]}")
             self.newest[channel] = seq
 
-    def power_lost(self, durable: Durable | None) -> None:
-        """What a broken disk has let out with numbers that it did not keep: they are used again."""
+    def power_lost(self, durable: Durable | None, life: int) -> None:
+        """What a broken disk has let out with numbers that it did not keep: they are used again. Some of it may still
+        be on its way."""
         for channel in NUMBERED:
             kept = 1 if durable is None else getattr(durable.counters, channel.name.lower())
+            self._kept[life, channel] = kept
             if self.newest.get(channel, 0) >= kept:
                 self.world.reach("sent: unkept")
                 self.newest[channel] = kept - 1

@@ -85,6 +85,23 @@ def test_a_link_that_was_hung_up_before_the_cutoff_is_not_one_that_was_kept() ->
     assert play(1167, 0.7, operations).violation == ("", "")
 
 
+@pytest.mark.req("TEL-3", "PWR-2")
+def test_what_a_full_disk_has_let_out_may_arrive_after_the_power_is_lost() -> None:
+    """Told from memory, on its way when the power went, and its number is used again: not the same record twice."""
+    operations = [
+        Operation(0, 0, "settings", (0, 60, 1, 1, 1, 2_000)),
+        Operation(1, 985_120, "booking", (1, 36_000_000, 0, 0, "revoke", 10)),
+        Operation(2, 7_754_746, "trap", ("armed", 2, "power", 8_000)),
+        Operation(3, 44_831_460, "trap", ("connected", 2, "power", 210)),
+        Operation(4, 57_751_282, "booking", (2, 36_000_000, 2, 0, "revoke", 50)),
+        Operation(5, 63_135_215, "trap", ("near_cutoff", 1, "disk_full", 30_000)),
+        Operation(6, 64_117_788, "fault", ("broker_down",)),
+    ]
+    played = play(2152, 1.3, operations)
+    assert played.violation == ("", "")
+    assert played.counters["sent: unkept"] > 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_defect_can_be_planted_and_taken_out_again(name: str) -> None:
     before = play(1, 0.2).trace
