@@ -48,7 +48,7 @@ def run(
     config:
         TOML file: [module] provisioning, state_dir; [ble] transport, hub_port; [broker] host, port, tls_ca,
         tls_cert, tls_key; [clock] battery_backed; [vehicle] kind, latitude, longitude.
-        `shareboxctl dev init DIR` writes one.
+        `shareboxctl module init DIR` writes one.
     json:
         Log as JSON lines.
     """

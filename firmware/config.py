@@ -1,7 +1,7 @@
 """The TOML file of `sharebox run`: what it may say, and what is wrong with it in one line.
 
 [module]
-provisioning = "provisioning.json"   # made by `shareboxctl dev init`; relative to this file
+provisioning = "provisioning.json"   # made by `shareboxctl module init`; relative to this file
 state_dir = "state"
 
 [ble]
@@ -40,7 +40,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 
-MAKE_ONE: Final = "`shareboxctl dev init DIRECTORY` makes one"
+MAKE_ONE: Final = "`shareboxctl module init DIRECTORY` makes one"
 
 STATE_FILE: Final = "module.db"
 """In `[module] state_dir`; the critical record, the reserve and damaged files lie beside it."""

@@ -208,7 +208,7 @@ async def put(file: Path, /, *, car: Car = CAR) -> None:
     Parameters
     ----------
     file
-        What `issue` wrote.
+        What `issuer` wrote.
     """
     signed = read_file(file)
     output = car.output()

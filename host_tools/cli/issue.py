@@ -1,4 +1,4 @@
-"""`shareboxctl issue`: what a backend signs, by a development issuer."""
+"""`shareboxctl issuer`: what a backend signs, by a development issuer."""
 
 import os
 import time
@@ -134,7 +134,7 @@ def end_order(
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("end-order.cose"),
     issuing: Issuing = _ISSUING,
 ) -> None:
-    """Sign an order that ends a booking; take it to the module with `put`, or publish it over MQTT."""
+    """Sign an order that ends a booking; take it to the module with `phone put`, or publish it over MQTT."""
     settings = Settings({"issuer": issuing.issuer, "booking": booking})
     signer = _issuer(settings)
     claims = _claims(settings.path("booking"), signer)
@@ -150,7 +150,7 @@ def order(
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("order.cose"),
     issuing: Issuing = _ISSUING,
 ) -> None:
-    """Sign an order to the car from afar; `send` takes it to the module over MQTT."""
+    """Sign an order to the car from afar; `issuer send` takes it to the module over MQTT."""
     settings = issuing.settings()
     signer = _issuer(settings)
     try:
@@ -174,7 +174,7 @@ def subscription(
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("subscription.cose"),
     issuing: Issuing = _ISSUING,
 ) -> None:
-    """Sign what the owner has paid for; take it to the module with `put` or `send`."""
+    """Sign what the owner has paid for; take it to the module with `phone put` or `send`."""
     settings = issuing.settings()
     now_s = int(time.time())
     told = Subscription(
@@ -203,7 +203,7 @@ def revocation_list(
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("revocation-list.cose"),
     issuing: Issuing = _ISSUING,
 ) -> None:
-    """Sign a list of withdrawn bookings; take it to the module with `put`."""
+    """Sign a list of withdrawn bookings; take it to the module with `phone put`."""
     settings = issuing.settings()
     signer = _issuer(settings)
     now_s = int(time.time())
@@ -222,13 +222,13 @@ def revocation_list(
 
 
 def time_attestation(
-    nonce: Annotated[str, Parameter(help="The module's nonce, as `nonce` prints it.")],
+    nonce: Annotated[str, Parameter(help="The module's nonce, as `phone nonce` prints it.")],
     /,
     *,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("time.cose"),
     issuing: Issuing = _ISSUING,
 ) -> None:
-    """Sign the time for a nonce of the module; take it back with `put`. `set-time` does all of it at once."""
+    """Sign the time for a nonce of the module; take it back with `phone put`. `phone set-time` does all that."""
     settings = issuing.settings()
     now_s = int(time.time())
     signed = _issuer(settings).time_attestation(

@@ -1,4 +1,4 @@
-"""`shareboxctl key`: private keys of phones and issuers."""
+"""`shareboxctl module key`: private keys of phones and issuers."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`shareboxctl pki`: certificates for the broker, its modules and its clients, and the broker's own files.
+"""`shareboxctl issuer pki`: certificates for the broker, its modules and its clients, and the broker's own files.
 
 The directory holds the authority (`ca.pem`, `ca.key`), the broker (`broker.pem`, `broker.key`, `mosquitto.conf`,
 `acl`), and a directory for each module and client, to be copied to where it belongs.
@@ -80,7 +80,7 @@ def init(
     fields: dict[str, object] = {"hosts": list(hosts), "port": port}
     _made(output, "broker", directory, broker.certificate, fields)
     output.say(f"Start the broker:     mosquitto -c {directory / CONFIGURATION}")
-    output.say("Then for each module: shareboxctl pki module ID")
+    output.say("Then for each module: shareboxctl issuer pki module ID")
     output.say(f"Keep {directory / AUTHORITY_KEY} in a safe place: who has it can speak for every module.")
 
 
@@ -205,7 +205,7 @@ def _broker(directory: Path) -> tuple[str, int]:
 def _authority_is_there(directory: Path) -> None:
     if not (directory / AUTHORITY).exists():
         raise CliError(
-            Exit.CONFIGURATION, f"{directory} holds no authority. Make one with `shareboxctl pki init HOST`."
+            Exit.CONFIGURATION, f"{directory} holds no authority. Make one with `shareboxctl issuer pki init HOST`."
         )
 
 

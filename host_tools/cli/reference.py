@@ -21,10 +21,9 @@ _CONVENTIONS = f"""
 - A setting ({", ".join(f"`{name}`" for name in DEFAULTS)}) is taken from the option of
   the same name, else from the variable `{ENVIRONMENT_PREFIX}<NAME>`, else from the nearest `{FILE_NAME}` upwards from
   the working directory, else from `$XDG_CONFIG_HOME/sharebox/{FILE_NAME}`, else from the defaults.
-  `shareboxctl config` shows each value and where it comes from.
+  `shareboxctl config show --origin` shows each value and where it comes from.
 - `NO_COLOR` and `TERM=dumb` are heeded; nothing moves off a terminal. `SHAREBOXCTL_DEBUG=1` shows where a fault is.
 """
-_COMPLETION = "--install-completion"  # the generator says it twice
 
 
 def pages() -> dict[str, str]:
@@ -33,7 +32,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    text = build().generate_docs().replace(f"{_COMPLETION} {_COMPLETION}", _COMPLETION)
+    text = build().generate_docs()
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).rstrip() + "\n" + _CONVENTIONS
 
 

@@ -1,4 +1,4 @@
-"""`shareboxctl send`: a signed order to its module over MQTT, and what the module says of it."""
+"""`shareboxctl issuer send`: a signed order to its module over MQTT, and what the module says of it."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ from protocol.telemetry import OrderResult
 
 
 async def send(
-    order: Annotated[Path, Parameter(help="The file that `issue` wrote: an order or a revocation list.")],
+    order: Annotated[Path, Parameter(help="The file that `issuer` wrote: an order or a revocation list.")],
     /,
     *,
     wait: Annotated[str, Parameter(help="How long to wait for the module's answer.")] = "15s",

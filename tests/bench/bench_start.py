@@ -89,7 +89,7 @@ async def measured(rounds: int) -> dict[str, float]:
     ear = Ear()
     air = VirtualAir(on_frame=ear.on_frame)
     with TemporaryDirectory() as folder:
-        await (await process("-m", "host_tools.cli", "dev", "init", folder)).wait()
+        await (await process("-m", "host_tools.cli", "module", "init", folder)).wait()
         async with Hub(air, port=0) as hub:
             config = configured(folder, hub)
             central = await virtual_central(air)

@@ -1,4 +1,4 @@
-"""A real mosquitto with the files that `shareboxctl pki` writes: who gets in, and who may do what."""
+"""A real mosquitto with the files that `shareboxctl issuer pki` writes: who gets in, and who may do what."""
 
 import asyncio
 import socket
@@ -46,7 +46,7 @@ class Site:
             ["client", "backend"],
             ["client", "watcher", "--role", "reader"],
         ):
-            assert main(["pki", *words, *at]) == 0
+            assert main(["issuer", "pki", *words, *at]) == 0
         self.authority = Authority.load(read_key(directory / "ca.key"), (directory / "ca.pem").read_bytes())
 
     def broker(self) -> Broker:
@@ -329,8 +329,8 @@ async def test_the_files_are_good_as_they_are(tmp_path: Path) -> None:
             port = int(probe.getsockname()[1])
         place = tmp_path / str(port)
         at = ["--directory", str(place)]
-        assert main(["pki", "init", "127.0.0.1", "--port", str(port), *at]) == 0
-        assert main(["pki", "module", ONE.hex(), *at]) == 0
+        assert main(["issuer", "pki", "init", "127.0.0.1", "--port", str(port), *at]) == 0
+        assert main(["issuer", "pki", "module", ONE.hex(), *at]) == 0
         table = read_config(place / ONE.hex() / "broker.toml").broker
         assert table is not None
         files = [str(place / ONE.hex() / name) for name in (table.tls_ca, table.tls_cert, table.tls_key)]

@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 class Bench:
-    """A directory made by `shareboxctl dev init`. `ctl` runs one `shareboxctl` in it, in this process."""
+    """A directory made by `shareboxctl module init`. `ctl` runs one `shareboxctl` in it, in this process."""
 
     def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
         self.directory = directory
@@ -42,7 +42,7 @@ class Bench:
             return await in_loop(self._capsys, *tokens)
 
     async def made(self) -> "Bench":
-        assert (await self.ctl("dev", "init", ".", "--hub-port", str(free_port()))).code == 0
+        assert (await self.ctl("module", "init", ".", "--hub-port", str(free_port()))).code == 0
         self.edit("[broker]", "[vehicle]", "")
         return self
 
@@ -74,7 +74,7 @@ class Bench:
         return ran.code, line
 
     async def status(self) -> dict[str, object]:
-        ran = await self.ctl("status", "--json")
+        ran = await self.ctl("phone", "status", "--json")
         assert ran.code == 0, ran.err
         return ran.objects()[-1]
 
@@ -88,7 +88,7 @@ async def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_is_found_over_the_hub_and_stops_with_exit_code_0(bench: Bench, number: signal.Signals) -> None:
     async with bench.module() as module:
-        (found,) = (await bench.ctl("scan", "--timeout", "1", "--json")).objects()
+        (found,) = (await bench.ctl("phone", "scan", "--timeout", "1", "--json")).objects()
         assert found["type"] == "module"
         module.signal(number)
         ran = await module.ended(5)
@@ -98,10 +98,10 @@ async def test_it_is_found_over_the_hub_and_stops_with_exit_code_0(bench: Bench,
 
 @pytest.mark.req("ACC-5", "BKG-1", "PWR-1")
 async def test_a_running_booking_outlives_a_power_cut_and_an_ended_one_stays_dead(bench: Bench) -> None:
-    await bench.ctl("issue", "booking", "--for", "2h")
+    await bench.ctl("issuer", "booking", "--for", "2h")
     async with bench.module() as module:
-        assert (await bench.ctl("unlock")).code == 0
-        assert (await bench.ctl("drive")).code == 0
+        assert (await bench.ctl("phone", "unlock")).code == 0
+        assert (await bench.ctl("phone", "drive")).code == 0
         module.signal(signal.SIGKILL)
         assert (await module.ended()).code == -signal.SIGKILL
     async with bench.module() as module:
@@ -109,15 +109,15 @@ async def test_a_running_booking_outlives_a_power_cut_and_an_ended_one_stays_dea
         access = (await bench.status())["access"]
         assert isinstance(access, dict)
         assert (access["granted"], access["phase"]) == (True, "active")
-        assert (await bench.ctl("lock")).code == 0
+        assert (await bench.ctl("phone", "lock")).code == 0
         # A car counts as parked once it has stood for five seconds, which a fresh module has to see.
         async with asyncio.timeout(20):
-            while (await bench.ctl("end")).code != 0:
+            while (await bench.ctl("phone", "end")).code != 0:
                 await asyncio.sleep(0.2)
         module.signal(signal.SIGKILL)
         await module.ended()
     async with bench.module():
-        refused = await bench.ctl("unlock", "--json")
+        refused = await bench.ctl("phone", "unlock", "--json")
         assert refused.code == 3
         assert refused.objects()[-1]["code"] == "BOOKING_ENDED"
 
@@ -127,16 +127,16 @@ async def test_the_broker_may_come_later_and_go_and_access_does_not_care(bench: 
     async with Broker() as broker, Recorder(broker.host, broker.port) as recorder:
         bench.edit("[vehicle]", "kind", f'[broker]\nhost = "{broker.host}"\nport = {broker.port}\n\n[vehicle]\n')
         await broker.stop()
-        await bench.ctl("issue", "booking")
+        await bench.ctl("issuer", "booking")
         async with bench.module() as module:
             await module.said('"broker"')
-            assert (await bench.ctl("unlock")).code == 0
+            assert (await bench.ctl("phone", "unlock")).code == 0
             await broker.start()
             await recorder.resume()
             started = await recorder.wait_for(lambda raw: b"booking.started" in raw.payload, 20)
             assert channel_of(started) is Channel.EVENT
             await broker.kill()
-            assert (await bench.ctl("lock")).code == 0
+            assert (await bench.ctl("phone", "lock")).code == 0
             module.signal(signal.SIGTERM)
             assert (await module.ended(10)).code == 0
         assert [fault for raw in recorder.messages for fault in faults_heard(raw.topic, raw.payload)] == []
@@ -178,24 +178,24 @@ async def test_a_missing_provisioning_file_is_exit_code_6(bench: Bench) -> None:
     (bench.directory / "provisioning.json").rename(bench.directory / "elsewhere.json")
     code, line = await bench.refused()
     assert code == 6
-    assert line.endswith("provisioning.json: No such file or directory; `shareboxctl dev init DIRECTORY` makes one")
+    assert line.endswith("provisioning.json: No such file or directory; `shareboxctl module init DIRECTORY` makes one")
 
 
 @pytest.mark.req("ACC-5", "PWR-1")
 async def test_a_damaged_database_is_set_aside_and_the_dead_stay_dead(bench: Bench) -> None:
-    await bench.ctl("issue", "booking", "--for", "2h")
+    await bench.ctl("issuer", "booking", "--for", "2h")
     async with bench.module() as module:
-        assert (await bench.ctl("unlock")).code == 0
-        assert (await bench.ctl("lock")).code == 0
+        assert (await bench.ctl("phone", "unlock")).code == 0
+        assert (await bench.ctl("phone", "lock")).code == 0
         async with asyncio.timeout(20):
-            while (await bench.ctl("end")).code != 0:
+            while (await bench.ctl("phone", "end")).code != 0:
                 await asyncio.sleep(0.2)
         module.signal(signal.SIGTERM)
         await module.ended()
     (bench.directory / "state" / "module.db").write_bytes(b"what a dying disk left behind" * 100)
     async with bench.module() as module:
         assert "module.store_trouble" in "".join(module.err)
-        refused = await bench.ctl("unlock", "--json")
+        refused = await bench.ctl("phone", "unlock", "--json")
         assert refused.code == 3
         assert refused.objects()[-1]["code"] == "BOOKING_ENDED"
     assert list((bench.directory / "state").glob("module.db.damaged-*"))

@@ -31,7 +31,7 @@ async def started(module: str, *tokens: str, directory: Path) -> Process:
 
 
 class Bench:
-    """A directory made by `dev init`. `run` runs one `shareboxctl` in it, in this process; `spawn` in its own."""
+    """A directory made by `module init`. `run` runs one `shareboxctl` in it, in this process; `spawn` in its own."""
 
     def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
         self.directory = directory
@@ -79,7 +79,7 @@ class Bench:
         """Make the directory, without a broker."""
         self.on_air = asyncio.Event()
         self.directory.mkdir()
-        assert (await self.run("dev", "init", ".", "--hub-port", str(free_port()))).code == 0
+        assert (await self.run("module", "init", ".", "--hub-port", str(free_port()))).code == 0
         file = self.directory / "sharebox.toml"
         before, _, after = file.read_text().partition("[broker]")
         file.write_text(before + after[after.index("[vehicle]") :])
@@ -90,7 +90,7 @@ async def parked(bench: Bench) -> None:
     """Wait until the module says that the car is parked: a module that just started has to watch it first."""
 
     async def is_parked() -> bool:
-        (status,) = (await bench.run("status", "--json")).objects()
+        (status,) = (await bench.run("phone", "status", "--json")).objects()
         vehicle = status["vehicle"]
         assert isinstance(vehicle, dict)
         return bool(vehicle["parked"])
@@ -107,18 +107,18 @@ async def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
 
 @pytest.mark.req("ACC-1", "ACC-2", "ACC-5", "BKG-3")
 async def test_a_booking_opens_drives_closes_and_ends_from_the_command_line(bench: Bench) -> None:
-    assert (await bench.spawn("issue", "booking", "--for", "2h")).code == 0
+    assert (await bench.spawn("issuer", "booking", "--for", "2h")).code == 0
     async with bench.module() as module:
-        assert (await bench.spawn("unlock")).out == "Unlocked.\n"
-        assert (await bench.spawn("drive")).out == "Driving enabled.\n"
-        (status,) = (await bench.spawn("status", "--json")).objects()
+        assert (await bench.spawn("phone", "unlock")).out == "Unlocked.\n"
+        assert (await bench.spawn("phone", "drive")).out == "Driving enabled.\n"
+        (status,) = (await bench.spawn("phone", "status", "--json")).objects()
         vehicle = status["vehicle"]
         assert isinstance(vehicle, dict)
         assert (vehicle["locked"], vehicle["drive_enabled"]) == (False, True)
-        assert (await bench.spawn("lock")).out == "Locked.\n"
+        assert (await bench.spawn("phone", "lock")).out == "Locked.\n"
         await parked(bench)
-        assert (await bench.spawn("end")).out.startswith("The booking has ended.\n")
-        refused = await bench.spawn("unlock", "--json")
+        assert (await bench.spawn("phone", "end")).out.startswith("The booking has ended.\n")
+        refused = await bench.spawn("phone", "unlock", "--json")
         assert refused.code == 3
         assert refused.objects()[-1]["code"] == "BOOKING_ENDED"
     assert module.returncode == 0
@@ -126,18 +126,18 @@ async def test_a_booking_opens_drives_closes_and_ends_from_the_command_line(benc
 
 @pytest.mark.req("ACC-2", "BKG-2", "PRV-5")
 async def test_permissions_orders_and_outcomes_from_the_command_line(bench: Bench) -> None:
-    await bench.run("issue", "booking", "--permission", "unlock")
-    await bench.run("issue", "end-order")
+    await bench.run("issuer", "booking", "--permission", "unlock")
+    await bench.run("issuer", "end-order")
     async with bench.module():
-        (done,) = (await bench.run("unlock", "--json")).objects()
-        assert (await bench.run("outcome", str(done["command"]))).out == "unlock: done.\n"
-        refused = await bench.run("locate")
+        (done,) = (await bench.run("phone", "unlock", "--json")).objects()
+        assert (await bench.run("phone", "outcome", str(done["command"]))).out == "unlock: done.\n"
+        refused = await bench.run("phone", "locate")
         assert refused.code == 3
         assert "PERMISSION_MISSING" in refused.err
-        assert (await bench.run("put", "end-order.cose")).code == 0
+        assert (await bench.run("phone", "put", "end-order.cose")).code == 0
         # It takes effect once the car has stood for five seconds, which a fresh module may not know yet.
         async with asyncio.timeout(LIMIT_S):
-            while "Access granted" in (denied := await bench.run("status")).out:
+            while "Access granted" in (denied := await bench.run("phone", "status")).out:
                 await asyncio.sleep(0.2)
     assert denied.out.startswith("Access denied\nReason: the booking was ended")
 
@@ -147,21 +147,21 @@ async def test_another_modules_booking_fails_with_exit_code_5_and_no_module_with
     bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = await Bench(tmp_path / "other", capsys, monkeypatch).made()
-    await other.run("issue", "booking")
+    await other.run("issuer", "booking")
     files = ("--booking", str(other.directory / "booking.json"), "--key", str(other.directory / "holder.pem"))
     async with bench.module():
-        stranger = await bench.run("unlock", "--timeout", "2", *files)
+        stranger = await bench.run("phone", "unlock", "--timeout", "2", *files)
         assert (stranger.code, stranger.out) == (5, "")
-        (found,) = (await bench.run("scan", "--timeout", "1", "--json")).objects()
+        (found,) = (await bench.run("phone", "scan", "--timeout", "1", "--json")).objects()
         assert found["type"] == "module"
-    gone = await bench.run("unlock", *files)
+    gone = await bench.run("phone", "unlock", *files)
     assert gone.code == 4
     assert "sharebox run" in gone.err
 
 
 async def test_interrupting_a_command_ends_it_cleanly_with_exit_code_130(bench: Bench) -> None:
     async with bench.module():
-        process = await started("host_tools.cli", "scan", "--timeout", "600", directory=bench.directory)
+        process = await started("host_tools.cli", "phone", "scan", "--timeout", "600", directory=bench.directory)
         await listens(process.pid)
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(LIMIT_S):
@@ -181,8 +181,16 @@ async def listens(pid: int) -> None:
 
 
 async def test_completion_is_installed_for_a_shell(bench: Bench) -> None:
-    ran = await bench.spawn("--install-completion", "--shell", "bash", "--output", "completion.bash")
+    ran = await bench.spawn("completion", "install", "--shell", "bash", "--output", "completion.bash")
     assert ran.code == 0, ran.err
-    script = (bench.directory / "completion.bash").read_text()
-    assert "unlock" in script
-    assert "--booking" in script
+    # As a shell would have it: `shareboxctl ph<TAB>`, and the second word.
+    script = """
+        source completion.bash
+        complete -p shareboxctl | sed 's/.*-F \\([^ ]*\\).*/\\1/' > function
+        COMP_WORDS=(shareboxctl phone unl) COMP_CWORD=2 COMP_LINE='shareboxctl phone unl' COMP_POINT=21
+        $(cat function) shareboxctl unl phone
+        echo "${COMPREPLY[@]}"
+    """
+    shell = await asyncio.create_subprocess_exec("bash", "-c", script, cwd=bench.directory, stdout=PIPE)
+    out, _ = await shell.communicate()
+    assert out.decode().split() == ["unlock"]

@@ -1,4 +1,4 @@
-"""A directory as `shareboxctl dev init` makes it, from the published test keys: what `sharebox run` reads."""
+"""A directory as `shareboxctl module init` makes it, from the published test keys: what `sharebox run` reads."""
 
 from pathlib import Path
 

@@ -84,7 +84,7 @@ def test_a_file_that_can_not_be_read_says_how_to_make_one(tmp_path: Path, name: 
     (tmp_path / "binary.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=complaint) as refused:
         read_config(tmp_path / name)
-    assert str(refused.value).endswith("; `shareboxctl dev init DIRECTORY` makes one")
+    assert str(refused.value).endswith("; `shareboxctl module init DIRECTORY` makes one")
 
 
 def test_the_provisioning_file_is_read(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_provisioning_file_that_does_not_do_says_how_to_make_one(tmp_path: Pat
     with pytest.raises(ConfigError, match=complaint) as refused:
         read_provisioning(read)
     assert str(refused.value).startswith(str((tmp_path / name).resolve()))
-    assert str(refused.value).endswith("; `shareboxctl dev init DIRECTORY` makes one")
+    assert str(refused.value).endswith("; `shareboxctl module init DIRECTORY` makes one")
     assert "\n" not in str(refused.value)
 
 

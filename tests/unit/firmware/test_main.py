@@ -63,7 +63,7 @@ def test_a_missing_file_is_one_line_and_exit_code_6(sharebox: Sharebox, tmp_path
     file = tmp_path / "missing.toml"
     code, out, err = sharebox("run", "--config", str(file))
     assert (code, out) == (command.CONFIGURATION, "")
-    assert err == (f"sharebox: {file}: No such file or directory; `shareboxctl dev init DIRECTORY` makes one\n")
+    assert err == (f"sharebox: {file}: No such file or directory; `shareboxctl module init DIRECTORY` makes one\n")
 
 
 def test_an_unknown_transport_is_one_line_and_exit_code_4(sharebox: Sharebox, tmp_path: Path) -> None:

@@ -61,34 +61,34 @@ def run(capsys: pytest.CaptureFixture[str], peer: ModulePeer) -> Run:
 async def test_a_command_is_carried_out_and_said_in_one_line(
     tokens: list[str], line: str, operation: Operation, run: Run, peer: ModulePeer
 ) -> None:
-    assert await run(*tokens) == Ran(0, f"{line}\n", "")
+    assert await run("phone", *tokens) == Ran(0, f"{line}\n", "")
     assert peer.head.executed == [operation]
 
 
 async def test_programs_get_the_identifier_of_the_command_and_can_ask_for_its_outcome(
     run: Run, peer: ModulePeer
 ) -> None:
-    (done,) = (await run("unlock", "--json")).objects()
+    (done,) = (await run("phone", "unlock", "--json")).objects()
     assert (done["type"], done["operation"], done["code"], done["already"]) == ("done", "unlock", "OK", False)
-    assert (await run("outcome", str(done["command"]))).out == "unlock: done.\n"
-    (known,) = (await run("outcome", str(done["command"]), "--json")).objects()
+    assert (await run("phone", "outcome", str(done["command"]))).out == "unlock: done.\n"
+    (known,) = (await run("phone", "outcome", str(done["command"]), "--json")).objects()
     assert (known["operation"], known["code"], known["may_have_succeeded"]) == ("unlock", "OK", False)
-    assert (await run("unlock")).out == "Unlocked already.\n"
+    assert (await run("phone", "unlock")).out == "Unlocked already.\n"
 
 
 async def test_an_outcome_in_doubt_says_so_and_a_wrong_identifier_is_refused(run: Run, peer: ModulePeer) -> None:
     peer.head.bodies[Operation.OUTCOME] = Outcome(Operation.ENABLE_DRIVE, Code.VEHICLE_NO_RESPONSE, True)
-    assert (await run("outcome", "00" * 8)).out == (
+    assert (await run("phone", "outcome", "00" * 8)).out == (
         "enable drive: the car did not confirm the command. It may have been carried out all the same.\n"
     )
-    assert (await run("outcome", "00")).code == Exit.USAGE
+    assert (await run("phone", "outcome", "00")).code == Exit.USAGE
 
 
 @pytest.mark.req("ACC-8")
 async def test_a_refusal_is_exit_code_3_with_reason_rule_and_remedy(run: Run, peer: ModulePeer) -> None:
     numbers = (("overdue_ms", 1_864_000), ("parked_ms", 12_000))
     peer.head.refusals[Operation.UNLOCK] = refuse(Code.BOOKING_CUT_OFF, numbers=numbers)
-    ran = await run("unlock", "--json")
+    ran = await run("phone", "unlock", "--json")
     assert ran.code == Exit.REFUSED
     (error,) = ran.objects()
     assert (error["type"], error["code"], error["rule"]) == ("error", "BOOKING_CUT_OFF", "CUT-2")
@@ -103,7 +103,7 @@ async def test_a_refusal_is_exit_code_3_with_reason_rule_and_remedy(run: Run, pe
 async def test_a_late_driver_is_told_how_much_time_is_left(run: Run, peer: ModulePeer) -> None:
     late_ms = (NOW_S + 3600 + 60) * 1000
     peer.head.access = msgspec.structs.replace(GRANTED, phase=Phase.OVERDUE, now_ms=late_ms)
-    ran = await run("lock")
+    ran = await run("phone", "lock")
     assert ran.out == "Locked.\n"
     assert "cut-off in 29 min 00 s, once the car is parked" in ran.err
 
@@ -111,7 +111,7 @@ async def test_a_late_driver_is_told_how_much_time_is_left(run: Run, peer: Modul
 @pytest.mark.req("CUT-7")
 async def test_notices_of_the_module_are_shown(run: Run, peer: ModulePeer) -> None:
     peer.greeting = [Push(PushKind.NOTICE, Notice(NoticeKind.CUTOFF_SOON, 300_000)), Push(PushKind.ACCESS, GRANTED)]
-    assert "Access ends in 5 min 00 s" in (await run("status")).err
+    assert "Access ends in 5 min 00 s" in (await run("phone", "status")).err
 
 
 @pytest.mark.req("ACC-10")
@@ -128,13 +128,13 @@ async def test_status_shows_access_and_car(run: Run, peer: ModulePeer) -> None:
         home_distance_m=301,
     )
     peer.head.bodies[Operation.STATUS] = Status(GRANTED, vehicle)
-    lines = (await run("status")).out.splitlines()
+    lines = (await run("phone", "status")).out.splitlines()
     assert lines[0] == "Access granted: unlock, drive, lock, locate"
     assert lines[2] == (
         "Car: unlocked, a door open, boot closed, ignition on, not parked, driving enabled, "
         "fuel 63 %, odometer 12345.6 km, 301 m from home"
     )
-    (shown,) = (await run("status", "--json")).objects()
+    (shown,) = (await run("phone", "status", "--json")).objects()
     assert shown["access"] == {
         "granted": True,
         "phase": "active",
@@ -149,7 +149,7 @@ async def test_status_shows_access_and_car(run: Run, peer: ModulePeer) -> None:
 
 async def test_what_is_not_known_is_called_unknown(run: Run, peer: ModulePeer) -> None:
     peer.head.bodies[Operation.STATUS] = Status(GRANTED, VehicleState(parked=True))
-    assert (await run("status")).out.splitlines()[2] == (
+    assert (await run("phone", "status")).out.splitlines()[2] == (
         "Car: lock unknown, doors unknown, boot unknown, ignition unknown, parked, driving disabled"
     )
 
@@ -157,10 +157,10 @@ async def test_what_is_not_known_is_called_unknown(run: Run, peer: ModulePeer) -
 @pytest.mark.req("ACC-3", "ACC-10")
 async def test_status_of_a_denied_booking_is_an_answer_without_the_car(run: Run, peer: ModulePeer) -> None:
     peer.head.bodies[Operation.STATUS] = Status(DENIED)
-    ran = await run("status")
+    ran = await run("phone", "status")
     assert ran.code == 0
     assert ran.out.splitlines()[:2] == ["Access denied", "Reason: the booking has not begun: begins in 1 min 30 s"]
-    (shown,) = (await run("status", "--json")).objects()
+    (shown,) = (await run("phone", "status", "--json")).objects()
     assert shown["vehicle"] is None
     access = shown["access"]
     assert isinstance(access, dict)
@@ -173,59 +173,59 @@ async def test_the_end_tells_the_distance_from_home_and_keeps_the_receipt(
 ) -> None:
     peer.head.bodies[Operation.END_BOOKING] = Ended(NOW_S * 1000, 301, 2000, b"receipt")
     receipt, none = tmp_path / "receipt.cose", tmp_path / "none.cose"
-    ran = await run("end", "--receipt", str(receipt))
+    ran = await run("phone", "end", "--receipt", str(receipt))
     assert ran.out == "The booking has ended.\nThe car is 301 m from its home position (position 2 s old).\n"
     assert receipt.read_bytes() == b"receipt"
-    (ended,) = (await run("end", "--json")).objects()
+    (ended,) = (await run("phone", "end", "--json")).objects()
     assert (ended["home_distance_m"], ended["receipt"]) == (301, b"receipt".hex())
     peer.head.bodies[Operation.END_BOOKING] = Ended(NOW_S * 1000)
-    assert "does not know how far" in (await run("end", "--receipt", str(none))).out
+    assert "does not know how far" in (await run("phone", "end", "--receipt", str(none))).out
     assert not none.exists()
     peer.head.bodies[Operation.END_BOOKING] = Ended(NOW_S * 1000, 5)
-    assert (await run("end")).out.endswith("The car is 5 m from its home position.\n")
+    assert (await run("phone", "end")).out.endswith("The car is 5 m from its home position.\n")
 
 
 @pytest.mark.req("PRV-5")
 async def test_locate_shows_degrees_and_age(run: Run, peer: ModulePeer) -> None:
-    assert (await run("locate")).out == "52.123457, 13.123457  (1 s old)\n"
-    (shown,) = (await run("locate", "--json")).objects()
+    assert (await run("phone", "locate")).out == "52.123457, 13.123457  (1 s old)\n"
+    (shown,) = (await run("phone", "locate", "--json")).objects()
     assert (shown["latitude"], shown["age_ms"]) == (52.1234567, 1500)
 
 
 async def test_signed_files_are_handed_over(run: Run, peer: ModulePeer, tmp_path: Path) -> None:
     (tmp_path / "order.cose").write_bytes(b"signed")
-    assert (await run("put", "order.cose")).out == "Accepted.\n"
+    assert (await run("phone", "put", "order.cose")).out == "Accepted.\n"
     assert peer.head.put == [b"signed"]
     peer.head.bodies[Operation.PUT] = Accepted(pending=True)
-    assert "once the car is parked" in (await run("put", "order.cose")).out
-    assert (await run("put", "missing.cose")).code == Exit.CONFIGURATION
+    assert "once the car is parked" in (await run("phone", "put", "order.cose")).out
+    assert (await run("phone", "put", "missing.cose")).code == Exit.CONFIGURATION
 
 
 @pytest.mark.req("CLK-2")
 async def test_a_nonce_is_fetched_and_the_time_is_signed_for_it(run: Run, peer: ModulePeer) -> None:
-    assert (await run("nonce")).out == f"{'00' * 16}\n"
+    assert (await run("phone", "nonce")).out == f"{'00' * 16}\n"
     write_key(Path("issuer.pem"), keys.private_from_bytes(bytes(31) + b"\x07"))
-    ran = await run("set-time")
+    ran = await run("phone", "set-time")
     assert ran.out.startswith("Time set: ")
     signer = keys.private_from_bytes(bytes(31) + b"\x07").public_key()
     attested = verify_signed(peer.head.put[0], trust_of(bytes(8), (signer,)))
     assert isinstance(attested, TimeAttestation)
     assert attested.nonce == bytes(16)
-    assert (await run("set-time", "--issuer", "missing.pem")).code == Exit.CONFIGURATION
+    assert (await run("phone", "set-time", "--issuer", "missing.pem")).code == Exit.CONFIGURATION
 
 
 async def test_scan_lists_the_modules_in_range(run: Run) -> None:
-    ran = await run("scan")
+    ran = await run("phone", "scan")
     assert ran.code == 0
     assert ran.out.endswith("  -50 dBm\n")
-    (found,) = (await run("scan", "--json", "--timeout", "1")).objects()
+    (found,) = (await run("phone", "scan", "--json", "--timeout", "1")).objects()
     assert (found["type"], found["rssi_dbm"]) == ("module", -50)
 
 
 async def test_with_nobody_in_range_the_exit_code_is_4(capsys: pytest.CaptureFixture[str], peer: ModulePeer) -> None:
     async with car_park():
-        assert (await in_loop(capsys, "scan", "--timeout", "1")).code == Exit.NOT_FOUND
-        ran = await in_loop(capsys, "unlock", "--timeout", "1")
+        assert (await in_loop(capsys, "phone", "scan", "--timeout", "1")).code == Exit.NOT_FOUND
+        ran = await in_loop(capsys, "phone", "unlock", "--timeout", "1")
         assert ran.code == Exit.NOT_FOUND
         assert "the car was not found: no module was heard within 1 s" in ran.err
 
@@ -233,7 +233,7 @@ async def test_with_nobody_in_range_the_exit_code_is_4(capsys: pytest.CaptureFix
 @pytest.mark.req("SEC-2")
 async def test_another_car_is_exit_code_5(capsys: pytest.CaptureFixture[str], peer: ModulePeer) -> None:
     async with car_park(ModulePeer(9)):
-        ran = await in_loop(capsys, "unlock", "--timeout", "2")
+        ran = await in_loop(capsys, "phone", "unlock", "--timeout", "2")
     assert ran.code == Exit.AUTHENTICATION
     assert "not the one of this booking" in ran.err
 
@@ -245,7 +245,7 @@ async def test_a_module_that_never_answers_leaves_the_identifier_to_ask_with(
     peer.head.silent = {Operation.UNLOCK}
     peer.head.refusals[Operation.OUTCOME] = refuse(Code.OUTCOME_UNKNOWN)
     async with car_park(peer):
-        ran = await in_loop(capsys, "unlock", "--json")
+        ran = await in_loop(capsys, "phone", "unlock", "--json")
     assert ran.code == Exit.NOT_FOUND
     (error,) = ran.objects()
     assert error["may_have_succeeded"] is True

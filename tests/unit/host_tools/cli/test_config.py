@@ -1,4 +1,4 @@
-"""`shareboxctl config`."""
+"""`shareboxctl config show`."""
 
 import pytest
 
@@ -11,6 +11,7 @@ def test_every_setting_is_shown_with_its_origin(
 ) -> None:
     monkeypatch.setenv("SHAREBOXCTL_TIMEOUT", "3")
     run = shareboxctl(capsys)
-    lines = run("config").out.splitlines()
+    assert run("config", "show").out.splitlines()[:2] == ["link = auto", "timeout = 3"]
+    lines = run("config", "show", "--origin").out.splitlines()
     assert lines[:2] == ["link = auto  (the default)", "timeout = 3  (the variable SHAREBOXCTL_TIMEOUT)"]
-    assert [one["name"] for one in run("config", "--json").objects()] == list(DEFAULTS)
+    assert [one["name"] for one in run("config", "show", "--json").objects()] == list(DEFAULTS)

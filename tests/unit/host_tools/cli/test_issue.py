@@ -1,4 +1,4 @@
-"""`shareboxctl issue`: what it writes is what a module verifies."""
+"""`shareboxctl issuer`: what it writes is what a module verifies."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ Run = Callable[..., Ran]
 @pytest.fixture
 def bench(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     run = shareboxctl(capsys)
-    run("dev", "init", "b")
+    run("module", "init", "b")
     monkeypatch.chdir(tmp_path / "b")
     return run
 
@@ -34,7 +34,7 @@ def claims(name: str = "booking.json") -> Booking:
 
 
 def test_a_booking_for_the_bench_needs_no_options(bench: Run) -> None:
-    ran = bench("issue", "booking")
+    ran = bench("issuer", "booking")
     assert ran.code == 0
     assert "driver: unlock, drive, lock, locate" in ran.out
     made = claims()
@@ -44,15 +44,15 @@ def test_a_booking_for_the_bench_needs_no_options(bench: Run) -> None:
 
 
 def test_everything_in_a_booking_can_be_chosen(bench: Run) -> None:
-    other = bench("key", "new", "other.pem", "--json").objects()[0]["public"]
+    other = bench("module", "key", "new", "other.pem", "--json").objects()[0]["public"]
     assert isinstance(other, str)
     ran = bench(
-        *("issue", "booking", "--role", "owner", "--permission", "unlock", "--permission", "lock"),
+        *("issuer", "booking", "--role", "owner", "--permission", "unlock", "--permission", "lock"),
         *("--from", "2026-05-28T20:26:40Z", "--until", "2026-05-29T20:26:40Z"),
         *("--holder", other, "--user", "00" * 8, "--device-generation", "3", "--out", "x.json", "--json"),
     )
     assert ran.code == 0
-    bench("issue", "booking")
+    bench("issuer", "booking")
     made = claims("x.json")
     (shown,) = ran.objects()
     assert (made.role, made.permissions, made.user, made.device_generation) == (Role.OWNER, 5, bytes(8), 3)
@@ -72,15 +72,15 @@ def test_everything_in_a_booking_can_be_chosen(bench: Run) -> None:
     ],
 )
 def test_a_booking_that_cannot_be_is_refused(bench: Run, options: list[str]) -> None:
-    ran = bench("issue", "booking", *options)
+    ran = bench("issuer", "booking", *options)
     assert ran.code == Exit.USAGE
     assert not Path("booking.json").exists()
 
 
 @pytest.mark.req("BKG-2")
 def test_an_end_order_is_for_the_booking_in_the_file(bench: Run) -> None:
-    bench("issue", "booking")
-    ran = bench("issue", "end-order", "--ttl", "10m")
+    bench("issuer", "booking")
+    ran = bench("issuer", "end-order", "--ttl", "10m")
     assert ran.out.startswith("end-order.cose: end order, ")
     order = verify_signed(Path("end-order.cose").read_bytes(), trust())
     assert isinstance(order, Order)
@@ -89,40 +89,40 @@ def test_an_end_order_is_for_the_booking_in_the_file(bench: Run) -> None:
 
 
 def test_a_revocation_list_withdraws_the_bookings_named(bench: Run) -> None:
-    bench("issue", "booking")
-    (shown,) = bench("issue", "revocation-list", "booking.json", "--number", "7", "--json").objects()
+    bench("issuer", "booking")
+    (shown,) = bench("issuer", "revocation-list", "booking.json", "--number", "7", "--json").objects()
     listed = verify_signed(Path("revocation-list.cose").read_bytes(), trust())
     assert isinstance(listed, RevocationList)
     assert (listed.number, listed.revoked) == (7, ((claims().token_id, claims().expires_s),))
     assert (shown["type"], shown["entries"]) == ("revocation-list", 1)
-    bench("issue", "revocation-list")
+    bench("issuer", "revocation-list")
     later = verify_signed(Path("revocation-list.cose").read_bytes(), trust())
     assert isinstance(later, RevocationList)
     assert later.number > 1_700_000_000
-    assert bench("issue", "revocation-list", *["booking.json"] * 200).code == Exit.USAGE
+    assert bench("issuer", "revocation-list", *["booking.json"] * 200).code == Exit.USAGE
 
 
 @pytest.mark.req("CLK-2")
 def test_a_time_attestation_is_bound_to_the_nonce(bench: Run) -> None:
-    bench("issue", "booking")
-    assert bench("issue", "time", "0b" * 16).code == 0
+    bench("issuer", "booking")
+    assert bench("issuer", "time", "0b" * 16).code == 0
     attested = verify_signed(Path("time.cose").read_bytes(), trust())
     assert isinstance(attested, TimeAttestation)
     assert attested.nonce == b"\x0b" * 16
-    assert bench("issue", "time", "0b").code == Exit.USAGE
+    assert bench("issuer", "time", "0b").code == Exit.USAGE
 
 
 def test_files_that_are_missing_or_of_somebody_else_are_named(bench: Run, tmp_path: Path) -> None:
-    assert bench("issue", "end-order").code == Exit.CONFIGURATION
-    bench("issue", "booking")
-    bench("key", "new", "stranger.pem")
-    ran = bench("issue", "end-order", "--issuer", "stranger.pem")
+    assert bench("issuer", "end-order").code == Exit.CONFIGURATION
+    bench("issuer", "booking")
+    bench("module", "key", "new", "stranger.pem")
+    ran = bench("issuer", "end-order", "--issuer", "stranger.pem")
     assert ran.code == Exit.CONFIGURATION
     assert "not a booking of this issuer" in ran.err
     for text in (b"{}", b"\xff"):
         Path("bad.json").write_bytes(text)
         Path("bad.json").chmod(0o600)
-        ran = bench("issue", "booking", "--provisioning", "bad.json")
+        ran = bench("issuer", "booking", "--provisioning", "bad.json")
         assert (ran.code, "bad.json is wrong" in ran.err) == (Exit.CONFIGURATION, True)
 
 
@@ -138,8 +138,8 @@ def test_files_that_are_missing_or_of_somebody_else_are_named(bench: Run, tmp_pa
     ],
 )
 def test_an_order_from_afar_is_good_for_two_minutes(bench: Run, what: str, kind: OrderKind) -> None:
-    bench("issue", "booking")
-    assert bench("issue", "order", what).out.startswith("order.cose: order, ")
+    bench("issuer", "booking")
+    assert bench("issuer", "order", what).out.startswith("order.cose: order, ")
     order = verify_signed(Path("order.cose").read_bytes(), trust())
     assert isinstance(order, Order)
     assert (order.kind, order.expires_s - order.issued_s, order.details) == (kind, 120, None)
@@ -147,17 +147,17 @@ def test_an_order_from_afar_is_good_for_two_minutes(bench: Run, what: str, kind:
 
 @pytest.mark.req("SVC-3")
 def test_an_order_from_afar_lives_ten_minutes_at_most(bench: Run) -> None:
-    assert bench("issue", "order", "unlock", "--ttl", "10m").code == 0
-    ran = bench("issue", "order", "unlock", "--ttl", "11m")
+    assert bench("issuer", "order", "unlock", "--ttl", "10m").code == 0
+    ran = bench("issuer", "order", "unlock", "--ttl", "11m")
     assert ran.code == Exit.USAGE
     assert "lives 600 s at most" in ran.err
 
 
 @pytest.mark.req("SUB-1")
 def test_a_subscription_says_what_the_owner_has_paid_for(bench: Run) -> None:
-    bench("issue", "booking")
+    bench("issuer", "booking")
     ran = bench(
-        *("issue", "subscription", "--number", "7", "--sharing", "2030-01-01T00:00Z", "--remote", "2031-01-01T00:00Z"),
+        *("issuer", "subscription", "--number", "7", "--sharing", "2030-01-01T00:00Z", "--remote", "2031-01-01T00:00Z"),
         *("--paused", "--json"),
     )
     (shown,) = ran.objects()
@@ -165,4 +165,4 @@ def test_a_subscription_says_what_the_owner_has_paid_for(bench: Run) -> None:
     order = verify_signed(Path("subscription.cose").read_bytes(), trust())
     assert isinstance(order, Order)
     assert order.details == Subscription(7, 1_893_456_000, 1_924_992_000, paused=True)
-    assert bench("issue", "subscription", "--number", "0").code == Exit.USAGE
+    assert bench("issuer", "subscription", "--number", "0").code == Exit.USAGE

@@ -16,13 +16,17 @@ from tests.support.command import ENVIRONMENT, in_loop, shareboxctl
 def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     ran = shareboxctl(capsys)("--help")
     assert ran.code == 0
-    for word in ("unlock", "set-time", "issue", "watch", "dev", "key", "config", "130 interrupted"):
+    for word in ("phone", "issuer", "module", "watch", "history", "config", "completion", "130 interrupted"):
         assert word in ran.out
     assert ran.err == ""
 
 
 @pytest.mark.parametrize(
-    "tokens", [["unlock"], ["issue", "booking"], ["dev", "init"], ["key", "new"], ["watch"], ["config"]]
+    "tokens",
+    [
+        *(["phone", "unlock"], ["issuer", "booking"], ["module", "init"], ["module", "key", "new"]),
+        *(["watch"], ["config", "show"], ["completion", "bash"]),
+    ],
 )
 def test_every_command_has_help_of_its_own(tokens: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     ran = shareboxctl(capsys)(*tokens, "--help")
@@ -42,21 +46,31 @@ def test_help_imports_neither_radio_nor_cryptography() -> None:
 
 
 def test_a_mistyped_command_gets_a_suggestion_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    ran = shareboxctl(capsys)("unlok")
+    ran = shareboxctl(capsys)("phone", "unlok")
     assert ran.code == Exit.USAGE
-    assert ran.err.startswith('shareboxctl: Unknown command "unlok". Did you mean "unlock"?')
+    assert ran.err.startswith('shareboxctl: Unknown command "unlok". Did you mean "phone unlock"?')
     assert ran.err.count("\n") == 1
     assert ran.out == ""
 
 
+def test_an_old_name_and_one_that_is_like_nothing_get_an_answer_too(capsys: pytest.CaptureFixture[str]) -> None:
+    run = shareboxctl(capsys)
+    assert run("unlock").err == 'shareboxctl: Unknown command "unlock". Did you mean "phone unlock"? Try --help.\n'
+    assert run("key", "new", "x").err.endswith('Did you mean "module key"? Try --help.\n')
+    strange = run("frob\x1bnicate")
+    assert strange.code == Exit.USAGE
+    assert strange.err.startswith('shareboxctl: Unknown command "frob nicate". Available commands: ')
+    assert "phone" in strange.err
+
+
 def test_a_mistyped_option_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
-    ran = shareboxctl(capsys)("unlock", "--bokking", "x")
+    ran = shareboxctl(capsys)("phone", "unlock", "--bokking", "x")
     assert ran.code == Exit.USAGE
     assert "--booking" in ran.err
 
 
 def test_an_error_is_also_an_object_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    ran = shareboxctl(capsys)("key", "show", "missing.pem", "--json")
+    ran = shareboxctl(capsys)("module", "key", "show", "missing.pem", "--json")
     assert ran.code == Exit.CONFIGURATION
     (shown,) = ran.objects()
     assert (shown["type"], shown["format"], shown["exit"]) == ("error", "shareboxctl/1", 6)
@@ -70,8 +84,8 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_commands_run_inside_a_loop_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert (await in_loop(capsys, "config")).code == 0
-    assert (await in_loop(capsys, "confg")).code == Exit.USAGE
+    assert (await in_loop(capsys, "config", "show")).code == 0
+    assert (await in_loop(capsys, "config", "shwo")).code == Exit.USAGE
 
 
 @pytest.mark.parametrize(
@@ -108,7 +122,7 @@ def test_a_fault_of_ours_is_called_one_and_can_be_traced(
 def test_a_reader_who_has_had_enough_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "host_tools.cli", "config", "--json"]
+    command = [sys.executable, "-m", "host_tools.cli", "config", "show", "--json"]
     ran = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
     os.close(writer)
     assert (ran.returncode, ran.stderr) == (0, b"")

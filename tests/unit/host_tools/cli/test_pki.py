@@ -1,4 +1,4 @@
-"""`shareboxctl pki`: the files, their modes, and what is not overwritten."""
+"""`shareboxctl issuer pki`: the files, their modes, and what is not overwritten."""
 
 import stat
 import tomllib
@@ -19,13 +19,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> "Run":
 
 
 class Run:
-    """Runs `shareboxctl pki ...`; `good` wants success."""
+    """Runs `shareboxctl issuer pki ...`; `good` wants success."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._run = shareboxctl(capsys)
 
     def __call__(self, *tokens: str) -> Ran:
-        return self._run("pki", *tokens)
+        return self._run("issuer", "pki", *tokens)
 
     def good(self, *tokens: str) -> Ran:
         ran = self(*tokens)
@@ -135,7 +135,11 @@ def test_what_a_user_got_wrong_is_said_in_one_line(run: Run) -> None:
     refused(run("init", "x", "--for", "soon"), Exit.USAGE, "is no duration")
     assert not Path("pki").exists()
     for command in (["module", MODULE], ["client", "b"], ["broker", "x"]):
-        refused(run(*command), Exit.CONFIGURATION, "pki holds no authority. Make one with `shareboxctl pki init HOST`")
+        refused(
+            run(*command),
+            Exit.CONFIGURATION,
+            "pki holds no authority. Make one with `shareboxctl issuer pki init HOST`",
+        )
     run.good("init", "127.0.0.1")
     refused(run("module", "xy"), Exit.USAGE, "16 hexadecimal digits")
     refused(run("client", "Capital"), Exit.USAGE, "is no name for a client")

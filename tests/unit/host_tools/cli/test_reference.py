@@ -18,7 +18,7 @@ def test_the_pages_in_the_documentation_are_current(tmp_path: Path) -> None:
 
 def test_the_reference_names_every_command_and_setting() -> None:
     page = reference.pages()["shareboxctl.md"]
-    for name in ("unlock", "issue revocation-list", "dev init", "key show", "watch"):
+    for name in ("phone unlock", "issuer revocation-list", "module init", "module key show", "watch"):
         assert f"## shareboxctl {name}\n" in page
     for name in DEFAULTS:
         assert f"`{name}`" in page

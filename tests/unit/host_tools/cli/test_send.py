@@ -1,4 +1,4 @@
-"""`shareboxctl send` against a real broker, and a module that answers."""
+"""`shareboxctl issuer send` against a real broker, and a module that answers."""
 
 from pathlib import Path
 
@@ -27,7 +27,9 @@ async def sent(capsys: pytest.CaptureFixture[str], told: OrderResult, *options: 
 
     written("order.cose", tokens.mint_order(credentials.ORDER, credentials.ISSUER))
     async with a_module(answer) as broker:
-        return await in_loop(capsys, "send", "order.cose", "--broker", f"{broker.host}:{broker.port}", *options)
+        return await in_loop(
+            capsys, "issuer", "send", "order.cose", "--broker", f"{broker.host}:{broker.port}", *options
+        )
 
 
 @pytest.mark.req("SVC-3", "BKG-2")
@@ -54,13 +56,13 @@ async def test_a_refusal_names_reason_rule_and_remedy(capsys: pytest.CaptureFixt
 
 async def test_what_is_no_order_is_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
     written("x", b"nonsense")
-    ran = await in_loop(capsys, "send", "x", "--broker", "127.0.0.1:1")
+    ran = await in_loop(capsys, "issuer", "send", "x", "--broker", "127.0.0.1:1")
     assert ran.code == Exit.CONFIGURATION
     assert "x is neither an order nor a revocation list" in ran.err
 
 
 async def test_nobody_at_the_broker_is_an_error_of_the_connection(capsys: pytest.CaptureFixture[str]) -> None:
     written("order.cose", tokens.mint_order(credentials.ORDER, credentials.ISSUER))
-    ran = await in_loop(capsys, "send", "order.cose", "--broker", "127.0.0.1:1", "--wait", "3s")
+    ran = await in_loop(capsys, "issuer", "send", "order.cose", "--broker", "127.0.0.1:1", "--wait", "3s")
     assert ran.code == Exit.NOT_FOUND
     assert "cannot be used" in ran.err

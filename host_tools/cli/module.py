@@ -1,4 +1,4 @@
-"""`shareboxctl dev init`: everything that a bench needs, in one directory."""
+"""`shareboxctl module init`: everything that a bench needs, in one directory."""
 
 import os
 import time
@@ -93,7 +93,7 @@ def init(
     fields: dict[str, object] = {"directory": str(directory), "module": provisioning.module_id.hex()}
     output.result("bench", fields, f"{directory}: module {provisioning.module_id.hex()}")
     output.say(f"Start the module:  sharebox run --config {directory / MODULE_FILE}")
-    output.say(f"Then:              cd {directory} && shareboxctl issue booking --for 2h && shareboxctl unlock")
+    output.say(f"Then:              cd {directory} && shareboxctl issuer booking --for 2h && shareboxctl phone unlock")
 
 
 def _home(degrees: tuple[float, float] | None) -> tuple[int, int] | None:

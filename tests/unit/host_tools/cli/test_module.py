@@ -1,4 +1,4 @@
-"""`shareboxctl dev init`."""
+"""`shareboxctl module init`."""
 
 import tomllib
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.command import shareboxctl
 def test_a_bench_has_an_issuer_a_module_that_trusts_it_and_a_phone(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    ran = shareboxctl(capsys)("dev", "init", "b", "--home", "52.5", "13.4")
+    ran = shareboxctl(capsys)("module", "init", "b", "--home", "52.5", "13.4")
     assert ran.code == 0
     assert "sharebox run --config b/sharebox.toml" in ran.err
     provisioning = decode_provisioning((tmp_path / "b" / "provisioning.json").read_text())
@@ -36,17 +36,17 @@ def test_the_tools_settings_point_at_the_bench(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = shareboxctl(capsys)
-    run("dev", "init", "b", "--hub-port", "7000")
+    run("module", "init", "b", "--hub-port", "7000")
     monkeypatch.chdir(tmp_path / "b")
-    settings = {one["name"]: one["value"] for one in run("config", "--json").objects()}
+    settings = {one["name"]: one["value"] for one in run("config", "show", "--json").objects()}
     assert settings["link"] == "virtual:127.0.0.1:7000"
     assert settings["key"] == str(tmp_path / "b" / "holder.pem")
 
 
 def test_a_bench_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     run = shareboxctl(capsys)
-    run("dev", "init", "b")
-    again = run("dev", "init", "b", "--json")
+    run("module", "init", "b")
+    again = run("module", "init", "b", "--json")
     assert again.code == Exit.CONFIGURATION
     assert "not overwritten" in again.err
 
@@ -55,5 +55,5 @@ def test_a_bench_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
 def test_values_that_cannot_be_are_refused_before_anything_is_written(
     extra: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert shareboxctl(capsys)("dev", "init", "b", *extra).code == Exit.USAGE
+    assert shareboxctl(capsys)("module", "init", "b", *extra).code == Exit.USAGE
     assert not (tmp_path / "b").exists()

@@ -1,0 +1,124 @@
+"""The tree of commands: what each is called, where its function is, and one line of help.
+
+A new command is one line here. Functions are named, not imported: that is what makes help and completion quick.
+"""
+
+from typing import Final, NamedTuple
+
+_HERE: Final = "host_tools.cli"
+
+
+class Leaf(NamedTuple):
+    """A command: its name, its function as "module:function", its line of help."""
+
+    name: str
+    function: str
+    text: str
+
+
+class Branch(NamedTuple):
+    """A group of commands."""
+
+    name: str
+    text: str
+    below: "tuple[Leaf | Branch, ...]"
+
+
+def _leaf(name: str, function: str, text: str) -> Leaf:
+    return Leaf(name, f"{_HERE}.{function}", text)
+
+
+_PHONE: Final = Branch(
+    "phone",
+    "What a phone with a booking does: find the car, open it, drive it, end the booking.",
+    (
+        _leaf("scan", "car:scan", "Show the modules in range."),
+        _leaf("status", "car:status", "Show whether the booking opens the car now, and the state of the car."),
+        _leaf("unlock", "car:unlock", "Open the car."),
+        _leaf("lock", "car:lock", "Close the car."),
+        _leaf("drive", "car:drive", "Release the immobiliser; --off arms it again."),
+        _leaf("end", "car:end", "End the booking."),
+        _leaf("locate", "car:locate", "Show where the car is."),
+        _leaf("outcome", "car:outcome", "Ask how an earlier command ended."),
+        _leaf("put", "car:put", "Hand a signed order, list or time to the module."),
+        _leaf("nonce", "car:nonce", "Fetch a nonce, to have the time signed for the module."),
+        _leaf("set-time", "car:set_time", "Give the module the time, signed by the development issuer."),
+    ),
+)
+_PKI: Final = Branch(
+    "pki",
+    "Make certificates for the broker, its modules and its clients.",
+    (
+        _leaf(
+            "init", "pki:init", "Make an authority, a broker's certificate, and mosquitto.conf and acl for that broker."
+        ),
+        _leaf("broker", "pki:broker", "Make a new certificate for the broker."),
+        _leaf("module", "pki:module", "Make a module's certificate, and print what its sharebox.toml has to say."),
+        _leaf("client", "pki:client", "Make a certificate for a backend or a listener, and give it its rights."),
+    ),
+)
+_ISSUER: Final = Branch(
+    "issuer",
+    "What a backend does: sign bookings, orders, lists and times, and make certificates.",
+    (
+        _leaf("booking", "issue:booking", "Make a booking and write the file that a phone is given."),
+        _leaf("end-order", "issue:end_order", "Sign an order that ends a booking."),
+        _leaf("order", "issue:order", "Sign an order to the car from afar."),
+        _leaf("subscription", "issue:subscription", "Sign what the owner has paid for."),
+        _leaf("revocation-list", "issue:revocation_list", "Sign a list of withdrawn bookings."),
+        _leaf("time", "issue:time_attestation", "Sign the time for a nonce of the module."),
+        _leaf("send", "send:send", "Send an order over MQTT, and wait for its answer."),
+        _PKI,
+    ),
+)
+_MODULE: Final = Branch(
+    "module",
+    "The module: make one for the bench, its keys.",
+    (
+        _leaf("init", "module:init", "Make a directory with issuer, module and phone, ready to run."),
+        Branch(
+            "key",
+            "Make and show private keys.",
+            (
+                _leaf("new", "keys:new", "Make a private key that only you can read."),
+                _leaf("show", "keys:show", "Show the public half of a key."),
+            ),
+        ),
+    ),
+)
+_CONFIG: Final = Branch(
+    "config",
+    "The settings of this program.",
+    (_leaf("show", "config:show", "Show every setting; --origin says where each comes from."),),
+)
+_COMPLETION: Final = Branch(
+    "completion",
+    "Completion of commands and options in a shell.",
+    (
+        _leaf("bash", "completion:bash", "Print the script for bash."),
+        _leaf("zsh", "completion:zsh", "Print the script for zsh."),
+        _leaf("fish", "completion:fish", "Print the script for fish."),
+        _leaf("install", "completion:install", "Install it for a shell."),
+    ),
+)
+
+COMMANDS: Final[tuple[Leaf | Branch, ...]] = (
+    _PHONE,
+    _ISSUER,
+    _MODULE,
+    _leaf("watch", "watch:watch", "Follow what modules report over MQTT."),
+    _leaf("history", "history:history", "Show what `watch --save` has kept."),
+    _CONFIG,
+    _COMPLETION,
+)
+"""The whole tree, in the order in which the pages tell it."""
+
+
+def names(tree: tuple[Leaf | Branch, ...] = COMMANDS, above: str = "") -> dict[str, bool]:
+    """The full name of every command and group -> whether it is a command."""
+    found: dict[str, bool] = {}
+    for one in tree:
+        found[above + one.name] = isinstance(one, Leaf)
+        if isinstance(one, Branch):
+            found |= names(one.below, f"{above}{one.name} ")
+    return found
