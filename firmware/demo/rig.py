@@ -22,12 +22,14 @@ from firmware.adapters.clocks import LoopClock
 from firmware.adapters.store import MemoryStore
 from firmware.bench.desk import Desk
 from firmware.bench.rack import Parts, Rack
+from firmware.bench.stand import Time
 from firmware.bench.virtual import VirtualTime
 from firmware.core.effects import Effect
 from firmware.core.events import Event
 from firmware.core.state import State
 from firmware.ports import BrokerPort, StorePort
 from firmware.pump import Observer, Pump
+from firmware.simulated.car import Car
 from firmware.simulated.vehicle import SimulatedVehicle
 from host_tools.backend.issuer import Issuer
 from host_tools.phone.ble import BleakLink
@@ -81,7 +83,8 @@ class Rig:
     one's own in the same process uses one more adapter.
 
     `store` survives `reboot`; `broker` is made anew at each boot by the function given. `air`: one that is there, for
-    several modules in it. `tap` sees what crosses the module's HCI, `key_log` the secrets of its sessions.
+    several modules in it. `tap` sees what crosses the module's HCI, `key_log` the secrets of its sessions. `car`: as it
+    stands at first. `time`: how the desk moves the clock, on a loop that does not jump by itself.
     """
 
     def __init__(  # noqa: PLR0913 - what a test may want otherwise, each with a default
@@ -96,6 +99,8 @@ class Rig:
         air: VirtualAir | None = None,
         tap: Tap | None = None,
         key_log: Callable[[str], None] | None = None,
+        car: Car | None = None,
+        time: Callable[[LoopClock], Time] = VirtualTime,
     ) -> None:
         self.entropy = seeded(seed)
         self.issuer = Issuer(fresh_key(self.entropy), self.entropy)
@@ -116,6 +121,8 @@ class Rig:
         self.module_radio = virtual_controller(self.air, "module")
         self._tap = tap
         self._key_log = key_log
+        self._car = car
+        self._time = time
         self.clock = LoopClock(begins_s * 1000)
         self.vehicle: SimulatedVehicle
         self.rack: Rack
@@ -125,8 +132,8 @@ class Rig:
         self._desk: Desk | None = None
 
     async def __aenter__(self) -> Self:
-        self.vehicle = SimulatedVehicle(lambda: self.clock.rtc().utc_ms, self.clock.monotonic_ms)
-        self.rack = Rack(self._parts(), VirtualTime(self.clock), self._observe)
+        self.vehicle = SimulatedVehicle(lambda: self.clock.rtc().utc_ms, self.clock.monotonic_ms, car=self._car)
+        self.rack = Rack(self._parts(), self._time(self.clock), self._observe)
         try:
             self._stack.callback(bleak_backend.install(await self._central("stranger"), preferred_mtu=self.att_mtu))
             await self.boot()
