@@ -5,9 +5,12 @@ Decides the bytes of such a file and how large it may grow. Refuses to know what
 """
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, Self
+
+from protocol.serial import Frame
 
 DLT_BLUETOOTH_HCI_H4_WITH_PHDR: Final = 201
 DLT_USER0: Final = 147
@@ -31,7 +34,9 @@ _BTSNOOP_EPOCH_US: Final = 0x00DCDDB30F2F8000
 _H4_COMMAND, _H4_EVENT = 1, 4
 
 Tap = Callable[[bytes, bool], None]
-"""Takes one packet; True: towards the controller, or towards the module."""
+"""Takes one packet; True: from the host, towards the controller."""
+FrameTap = Callable[[Frame, bool], None]
+"""Takes one frame; True: to the module."""
 
 
 class CaptureError(Exception):
@@ -90,12 +95,14 @@ class Capture:
 
         return tap
 
-    def serial(self, name: str) -> Tap:
-        """Where the frames of one serial line go, without COBS and delimiters; True: to the module."""
+    def serial(self, name: str) -> FrameTap:
+        """Where the frames of one serial line go; True: to the module."""
         interface = self._interface(name, DLT_USER0)
 
-        def tap(frame: bytes, to_module: bool) -> None:
-            self._packet(interface, bytes([not to_module]) + frame, outward=to_module)
+        def tap(frame: Frame, to_module: bool) -> None:
+            body = bytes([frame.kind, frame.channel]) + frame.payload
+            crc = zlib.crc32(body).to_bytes(4, "big")
+            self._packet(interface, bytes([not to_module]) + body + crc, outward=to_module)
 
         return tap
 
@@ -109,10 +116,10 @@ class Capture:
     def _packet(self, interface: int, data: bytes, *, outward: bool) -> None:
         if len(data) <= LONGEST_PACKET:
             if self._links[interface] == DLT_BLUETOOTH_HCI_H4_WITH_PHDR:
-                data = self._format_header(outward) + data
+                data = self._pseudo_header(outward) + data
             self._write(self._format.packet(interface, self._utc_us(), data, outward=outward))
 
-    def _format_header(self, outward: bool) -> bytes:
+    def _pseudo_header(self, outward: bool) -> bytes:
         return b"" if isinstance(self._format, _Btsnoop) else struct.pack(">I", not outward)
 
     def _write(self, data: bytes) -> None:

@@ -1,12 +1,14 @@
 """The bytes of capture files; what Wireshark makes of them is in tests/integration/test_captures.py."""
 
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
 
 from host_tools.bench import capture
 from host_tools.bench.capture import Capture, CaptureError
+from protocol.serial import Frame, Kind
 
 AT_US = 1_793_354_400_123_456
 
@@ -30,8 +32,8 @@ def test_a_pcapng_file_holds_each_radio_and_line_as_an_interface_with_times_and_
         radio, line = written.hci("module"), written.serial("console")
         radio(b"\x01\x03\x0c\x00", True)
         radio(b"\x04\x0e\x00", False)
-        line(b"\x03\x00", True)
-        line(b"\x03\x00", False)
+        line(Frame(Kind.FRAGMENT, 2, b"abc"), True)
+        line(Frame(Kind.CLOSED, 2, b""), False)
     section, first, second, *packets = blocks(path.read_bytes())
     assert (section[0], section[1][:4]) == (0x0A0D0D0A, b"\x4d\x3c\x2b\x1a")
     assert [(kind, struct.unpack_from("<H", body)[0]) for kind, body in (first, second)] == [(1, 201), (1, 147)]
@@ -45,8 +47,8 @@ def test_a_pcapng_file_holds_each_radio_and_line_as_an_interface_with_times_and_
     assert told == [
         (6, 0, 0, 8, bytes(4) + b"\x01\x03\x0c\x00", (2, 4, 2)),
         (6, 0, 0, 7, b"\0\0\0\x01\x04\x0e\x00", (2, 4, 1)),
-        (6, 1, 0, 3, b"\x00\x03\x00", (2, 4, 2)),
-        (6, 1, 0, 3, b"\x01\x03\x00", (2, 4, 1)),
+        (6, 1, 0, 10, b"\x00\x03\x02abc" + zlib.crc32(b"\x03\x02abc").to_bytes(4, "big"), (2, 4, 2)),
+        (6, 1, 0, 7, b"\x01\x05\x02" + zlib.crc32(b"\x05\x02").to_bytes(4, "big"), (2, 4, 1)),
     ]
 
 
