@@ -1,0 +1,148 @@
+"""How to name the way to a module, once for every tool: one grammar of links, and where modules leave their lines.
+
+    auto                    this machine's Bluetooth
+    ble:ADDRESS             the same, and the one module of that address
+    virtual[:HOST:PORT]     the virtual radio of `sharebox run`
+    serial:PATH, /dev/…     a serial line; serial:NAME is one that a running module has left in the runtime directory
+    rfc2217://…, socket://… a serial line behind a network
+    in-process              a module of one's own, where that makes sense
+
+Knows names, opens nothing.
+"""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+
+from protocol.errors import one_line
+
+DEFAULT_HUB: Final = ("127.0.0.1", 6402)
+MODULE_FILE: Final = "sharebox.toml"
+FORMS: Final = "auto, virtual[:HOST:PORT], serial:PATH, rfc2217://…, socket://…, ble:ADDRESS or in-process"
+
+_URL: Final = re.compile(r"(rfc2217|socket|loop|spy|alt)://.*")
+_PATH: Final = re.compile(r"(/|\./|\.\./|~).*|COM\d+")
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+class LinkError(Exception):
+    """No link is written like this, or there is none of that name. One line: what, why, what to do."""
+
+
+class Automatic(msgspec.Struct, frozen=True):
+    """This machine's Bluetooth, whatever module is in range."""
+
+
+class Bluetooth(msgspec.Struct, frozen=True):
+    """This machine's Bluetooth, one module."""
+
+    address: str
+
+
+class Virtual(msgspec.Struct, frozen=True):
+    """The hub of a virtual radio."""
+
+    host: str
+    port: int
+
+
+class Serial(msgspec.Struct, frozen=True):
+    """A serial line, as pyserial opens it."""
+
+    url: str
+
+
+class InProcess(msgspec.Struct, frozen=True):
+    """A module in this process."""
+
+
+Link: TypeAlias = Automatic | Bluetooth | Virtual | Serial | InProcess
+
+
+def parse_link(text: str, environment: Mapping[str, str] = os.environ, directory: Path | None = None) -> Link:
+    """The link that `text` names. Raises LinkError.
+
+    `directory`: where to look upwards for the module's own file, for the names of its lines.
+    """
+    kind, colon, rest = text.partition(":")
+    match kind:
+        case "auto" | "in-process" if not colon:
+            return Automatic() if kind == "auto" else InProcess()
+        case "virtual":
+            hub = _hub(rest) if colon else DEFAULT_HUB
+            if hub is not None:
+                return Virtual(*hub)
+        case "ble" if _ADDRESS.fullmatch(rest):
+            return Bluetooth(rest.upper())
+        case "serial" if rest:
+            return Serial(_line(rest, environment, directory))
+        case _ if _URL.fullmatch(text):
+            return Serial(text)
+        case _ if _PATH.fullmatch(text):
+            return Serial(str(Path(text).expanduser()))
+    raise LinkError(f"'{one_line(text)}' is no link. Write {FORMS}.")
+
+
+def _hub(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host and port.isdecimal() and 0 < int(port) < 65536 else None
+
+
+def _line(name: str, environment: Mapping[str, str], directory: Path | None) -> str:
+    if "/" in name or _PATH.fullmatch(name):
+        return str(Path(name).expanduser())
+    found = lines_here(environment, directory)
+    if name in found:
+        return str(found[name])
+    if Path(name).exists():
+        return name
+    there = f"There are: {', '.join(sorted(found))}" if found else "Start a module with `sharebox run`"
+    raise LinkError(f"no module here has a line '{one_line(name)}'. {there}; or give a path, such as /dev/ttyUSB0.")
+
+
+def lines_here(environment: Mapping[str, str] = os.environ, directory: Path | None = None) -> dict[str, Path]:
+    """Name -> path of the serial lines that modules running here have made, those of the nearest module first.
+
+    They lie in the state directory of the module whose file is nearest upwards from `directory`, and in
+    `$XDG_RUNTIME_DIR/sharebox`. A name whose line is gone is left out.
+    """
+    found: dict[str, Path] = {}
+    for folder in _folders(environment, directory or Path.cwd()):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if _is_terminal(path):
+                found.setdefault(path.name, path)
+    return found
+
+
+def _folders(environment: Mapping[str, str], directory: Path) -> list[Path]:
+    folders = []
+    for above in (directory, *directory.parents):
+        if (above / MODULE_FILE).is_file():
+            folders.append(above / _state_dir(above / MODULE_FILE) / "run")
+            break
+    if runtime := environment.get("XDG_RUNTIME_DIR"):
+        folders.append(Path(runtime) / "sharebox")
+    return folders
+
+
+def _state_dir(file: Path) -> str:
+    """As the module's own file has it; a file that cannot be read is the module's trouble, not ours."""
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("module")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        table = None
+    name = table.get("state_dir") if isinstance(table, dict) else None
+    return name if isinstance(name, str) else "state"
+
+
+def _is_terminal(path: Path) -> bool:
+    try:
+        return stat.S_ISCHR(path.stat().st_mode)
+    except OSError:
+        return False
