@@ -1,20 +1,23 @@
 """Targets of what lies on disks: stored state and records, the store's file, configuration, provisioning, bookings."""
 
-import asyncio
 import json
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from firmware.adapters.store import SqliteStore
+from firmware.adapters.store.critical import SLOT_BYTES, Critical, Kept
+from firmware.adapters.store.disk import Disk, Settings
 from firmware.config import ConfigError, read_config
 from firmware.core import module, reporting
-from firmware.core.events import BrokerConnected, Ticked
+from firmware.core.events import BrokerConnected, Ticked, Trouble
 from firmware.core.reports import Point, Record
 from firmware.core.state import DeadBooking, Durable, EndReason, Executed, Slot, Trip
+from firmware.core.usage import Chained
 from firmware.keeper import Keeper, decode_durable, encode, recalled
 from firmware.page import decode_record
 from firmware.ports import Loaded, StoredRecord, StoreFailed
@@ -30,8 +33,11 @@ from protocol.provisioning import (
 from protocol.telemetry import Channel, EventKind
 from tests.fuzz.link_targets import booking_file
 from tests.fuzz.target import Target
+from tests.simulation.disk import at_once
 from tests.support import core, credentials
 from tests.support.credentials import BOOKING, MODULE_ID
+
+T = TypeVar("T")
 
 
 # ---------------------------------------------------------------- stored state and records
@@ -100,11 +106,6 @@ def folder() -> Path:
 _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    return asyncio.new_event_loop()
-
-
 _NAMES: Final = ("module.db", "module.db-wal", "module.vital")
 
 
@@ -115,21 +116,41 @@ def store_file(data: bytes) -> None:
     damaged = data[0] % len(_NAMES) if data else 0
     for at, name in enumerate(_NAMES):
         (folder() / name).write_bytes(data[1:] if at == damaged else _store_seeds()[at][1:])
-    _loop().run_until_complete(_use_store(folder() / _NAMES[0]))
+    at_once(_use_store(folder() / _NAMES[0]))
+
+
+class _Here(SqliteStore):
+    """The store without a thread of its own: what it does is counted, and nobody waits for another."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place, capacity_records=100)
+        self._disk = Disk(place, capacity_records=100, settings=Settings(reserve_bytes=0))
+
+    async def _elsewhere(self, work: Callable[[], T]) -> T:
+        return work()
 
 
 async def _use_store(place: Path) -> None:
-    store = SqliteStore(place, capacity_records=100)
+    store = _Here(place)
+    trouble: Trouble | None = Trouble.READ_ONLY
     try:
-        durable, _ = await Keeper(store, lambda: core.NOW, lambda _: None).recall(core.PROFILE)
+        durable, trouble = await Keeper(store, lambda: core.NOW, lambda _: None).recall(core.PROFILE)
         state, _ = module.boot(durable, core.PROFILE, core.NOW)
         for record in await store.pending(limit=10):
             assert isinstance(record.body, bytes)
         body, noted = encode(state.durable)
-        await store.commit(body, (StoredRecord(9_999, reveals_position=False, body=b"x"),), vital=noted)
+        await store.commit(body, (StoredRecord(2**62, reveals_position=False, body=b"x"),), vital=noted)
         assert (await store.load()).state == body
+        waiting = await store.pending(limit=200)
+        assert waiting[-1].body == b"x" or any(record.urgent for record in waiting)
+        await store.remove(*(record.number for record in waiting))
+        assert await store.pending_count() == 0
+        assert await store.dropped_count() >= 0
+        assert all(isinstance(entry.body, bytes) for entry in await store.usage())
     except StoreFailed as error:
         assert str(error).isprintable()
+        # Refused at boot, with the reason; a store that has booted takes and gives.
+        assert trouble is Trouble.READ_ONLY, error
     finally:
         await store.close()
 
@@ -141,16 +162,81 @@ def _store_seeds() -> tuple[bytes, ...]:
         place = Path(other) / _NAMES[0]
 
         async def write() -> tuple[bytes, ...]:
-            store = SqliteStore(place, capacity_records=100)
+            store = _Here(place)
             bodies = [msgspec.msgpack.encode(record) for record in RECORDS]
-            stored = [StoredRecord(at, reveals_position=at == 3, body=body) for at, body in enumerate(bodies, 1)]
+            stored = [StoredRecord(at, at == 3, body, at == 3, at == 2, "event") for at, body in enumerate(bodies, 1)]
             state, noted = encode(DURABLE)
-            await store.commit(state, tuple(stored), vital=noted)
+            await store.commit(state, tuple(stored), vital=noted, usage=(Chained(1, b"entry", bytes(32)),))
             found = [bytes([at]) + (place.parent / name).read_bytes() for at, name in enumerate(_NAMES)]
             await store.close()
             return (*found, bytes(1) + place.read_bytes())
 
-        return _loop().run_until_complete(write())
+        return at_once(write())
+
+
+# ---------------------------------------------------------------- the critical record
+class _Memory:
+    """A directory in memory; no more of it than the critical record asks for."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+
+    def read(self, name: str) -> bytes | None:
+        """See `files.Files`."""
+        return self._contents.get(name)
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        """See `files.Files`."""
+        held = self._contents.get(name, b"").ljust(offset, b"\0")
+        self._contents[name] = held[:offset] + data + held[offset + len(data) :]
+
+    def rename(self, old: str, new: str) -> None:
+        """See `files.Files`."""
+        self._contents[new] = self._contents.pop(old)
+
+    def remove(self, name: str) -> None:
+        """See `files.Files`."""
+        self._contents.pop(name, None)
+
+    def names(self) -> list[str]:
+        """See `files.Files`."""
+        return sorted(self._contents)
+
+    def sync_names(self) -> None:
+        """See `files.Files`."""
+
+
+_OLDER: Final = Kept(7, b"what was written before")
+_NEWER: Final = Kept(8, b"what was being written")
+
+
+@cache
+def _slots() -> tuple[bytes, ...]:
+    """The two records as they are written."""
+    files = _Memory()
+    critical = Critical(files, "vital")
+    critical.read()
+    for kept in (_OLDER, _NEWER):
+        critical.write(*kept)
+    whole = files.read("vital") or b""
+    return whole[:SLOT_BYTES].rstrip(b"\0"), whole[SLOT_BYTES:]
+
+
+def critical_record(data: bytes) -> None:
+    """One slot is anything: the other one is found, or the newer one if it is whole; a third is kept beside them."""
+    files, at = _Memory(), data[0] % 2 if data else 0
+    files.write("vital", at * SLOT_BYTES, data[1:][:SLOT_BYTES])
+    files.write("vital", (1 - at) * SLOT_BYTES, _slots()[0])
+    critical = Critical(files, "vital")
+    found = critical.read()
+    assert found in (_OLDER, _NEWER)
+    assert found == _OLDER or _slots()[1] in data
+    before = files.read("vital") or b""
+    critical.write(9, b"what comes then")
+    assert Critical(files, "vital").read() == (9, b"what comes then")
+    written = before[:SLOT_BYTES] == (files.read("vital") or b"")[:SLOT_BYTES]
+    files.write("vital", written * SLOT_BYTES, b"?")
+    assert Critical(files, "vital").read() == found
 
 
 # ---------------------------------------------------------------- text files
@@ -226,7 +312,8 @@ _TOML_WORDS: Final = (
 FILES: Final = (
     Target("state", "the stored state", stored_state, _state_seeds),
     Target("record", "a stored record", stored_record, lambda: [*map(msgspec.msgpack.encode, RECORDS)]),
-    Target("store_file", "the store's file", store_file, lambda: [*_store_seeds()], most_bytes=100_000, one_in=500),
+    Target("critical", "the critical record's file", critical_record, lambda: [b"\x00" + each for each in _slots()]),
+    Target("store_file", "the store's file", store_file, lambda: [*_store_seeds()], most_bytes=100_000, one_in=100),
     Target("config", "the configuration", configuration, lambda: [_TOML, *_SMALL], _TOML_WORDS),
     Target("json", "provisioning and booking files", json_files, _json_seeds, _JSON_WORDS),
 )

@@ -20,7 +20,7 @@ class Target(NamedTuple):
     seeds: Callable[[], list[bytes]]
     words: tuple[bytes, ...] = ()
     most_bytes: int = 1_200
-    one_in: int = 1
+    one_in: float = 1
 
 
 def refuses(kind: type[Exception], call: Callable[[], object]) -> bool:

@@ -1,7 +1,8 @@
 """Targets of the wire: fragments, handshakes in both roles, tokens, records, requests, answers, orders, telemetry."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from firmware.core.state import State
 from firmware.gateway import Gateway
 from host_tools.backend.reading import Raw, read
 from host_tools.backend.sequence import MAX_MODULES, Sequence
-from protocol import cbor, cose, framing, keys, messages, telemetry, tokens
+from protocol import cbor, cose, edhoc, framing, keys, messages, telemetry, tokens
 from protocol.edhoc import EdhocError, Initiator, Responder
 from protocol.errors import Code, ProtocolError, refuse
 from protocol.framing import FramingError, Reassembler
@@ -147,6 +148,33 @@ def _prk_2e() -> bytes:
     return extract(module_side._th_2, shared_secret(before._ephemeral, g_y))
 
 
+_point: Final = lru_cache(64)(keys.public_from_bytes)
+_known: Final[dict[tuple[int, int], tuple[keys.PrivateKey, keys.PublicKey, bytes]]] = {}
+"""By the identity of both keys, which are kept with what they agree on, so that no other keys take their identity."""
+
+
+def _secret(private: keys.PrivateKey, public: keys.PublicKey) -> bytes:
+    name = id(private), id(public)
+    if name not in _known:
+        if len(_known) == 64:
+            _known.clear()
+        _known[name] = private, public, shared_secret(private, public)
+    return _known[name][2]
+
+
+@contextmanager
+def _agreed_once() -> Iterator[None]:
+    """Most inputs leave the peer's point as it was: an agreement of the same keys is computed once. A changed point is
+    unpacked and agreed with each time."""
+    real = keys.public_from_bytes
+    vars(edhoc)["shared_secret"], keys.public_from_bytes = _secret, _point
+    try:
+        yield
+    finally:
+        vars(edhoc)["shared_secret"], keys.public_from_bytes = shared_secret, real
+
+
+@_agreed_once()
 def edhoc_module(data: bytes) -> None:
     """Message 1 and message 3 of a stranger, and message 3 of one who encrypts any plaintext correctly."""
     _, module_side, later, *_ = _halfway()
@@ -182,6 +210,7 @@ def _waiting() -> Initiator:
     return later
 
 
+@_agreed_once()
 def edhoc_phone(data: bytes) -> None:
     """Messages 2 and 4 of a module that is none: flipped bits, and any plaintext under the right stream of keys."""
     before, module_side, _, _, second, _ = _halfway()

@@ -79,19 +79,22 @@ class SqliteStore:
         """Release the files. Closing twice is no error."""
         if not self._closed:
             self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._disk.close)
+            await self._elsewhere(self._disk.close)
             self._thread.shutdown()
 
     async def _call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def guarded() -> T:
-            try:
-                return work(*args, **kwargs)
-            except sqlite3.Error as error:
-                raise StoreFailed(explain(error, self._path), condition(error)) from error
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise StoreFailed(f"beside {self._path} nothing can be written ({reason}): check its disk") from error
-
         if self._closed:
             raise StoreFailed(f"the state file {self._path} is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, guarded)
+        return await self._elsewhere(lambda: self._guarded(work, *args, **kwargs))
+
+    async def _elsewhere(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _guarded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except sqlite3.Error as error:
+            raise StoreFailed(explain(error, self._path), condition(error)) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreFailed(f"beside {self._path} nothing can be written ({reason}): check its disk") from error
