@@ -119,7 +119,7 @@ def _cpu_s(run: Callable[[bytes], None], data: bytes) -> float:
     """What an input takes that seemed to take long: it is run again, for others are at work on the machine. Asking for
     CPU time at every input would take longer than many an input."""
     begun = time.thread_time()
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # broad: it was caught and kept the first time
         run(data)
     return time.thread_time() - begun
 
