@@ -4,21 +4,26 @@ All of it: `make powercut`, figures in docs/durability.md.
 """
 
 import random
+import shutil
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from firmware.adapters.store.database import Database, Rows
+from firmware.adapters.store.database import MIGRATIONS, Database, Rows, connect, prepare
+from firmware.keeper import decode_durable
 from tests.powercut import __main__ as campaign
 from tests.powercut.chunk import Figures, memory, run
 from tests.powercut.images import Medium, images
 from tests.powercut.judge import NAME, Judge
-from tests.powercut.life import live
+from tests.powercut.life import History, disk_at, held, live
 from tests.support.vfs import ApswConnect, Create, Delete, Mark, Op, Rename, Sync, Tape, Truncate, Write
+
+VECTOR = Path(__file__).parents[1] / "vectors" / "store-v1.sqlite"
 
 
 # ---------------------------------------------------------------- the store
@@ -32,6 +37,27 @@ def test_no_power_cut_loses_a_commit_revives_a_booking_or_stops_the_boot() -> No
     assert figures.recovery > 100
     assert figures.rebuilt > 50
     assert figures.lying[2] > 50
+
+
+@pytest.mark.req("PWR-1")
+@pytest.mark.parametrize("version", [1, 2])
+def test_no_power_cut_while_an_older_file_is_carried_forward_loses_anything(version: int, tmp_path: Path) -> None:
+    path = tmp_path / "life" / NAME
+    path.parent.mkdir()
+    shutil.copy(VECTOR, path)
+    with closing(connect(path)) as database:
+        prepare(database, path, MIGRATIONS[:version])
+    base, tape = {NAME: path.read_bytes()}, Tape([NAME])
+    disk = disk_at(path, tape)
+    before = held(disk)
+    disk.close()
+    assert before.state is not None
+    assert len(before.records) == 4
+    judge = Judge(tmp_path / "boot", History([before], [decode_durable(before.state)]))
+    for image in images(tape.ops, base, random.Random(version)):
+        judge.honest(image)
+    assert judge.failures == []
+    assert judge.images > 60
 
 
 @pytest.mark.req("PWR-1")
