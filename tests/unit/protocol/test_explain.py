@@ -2,8 +2,9 @@
 
 import pytest
 
-from host_tools.phone import explain
-from host_tools.phone.explain import (
+from protocol import explain
+from protocol.errors import Code, Role, refuse
+from protocol.explain import (
     announce,
     describe,
     distance,
@@ -13,7 +14,6 @@ from host_tools.phone.explain import (
     permissions_in_words,
     sentence,
 )
-from protocol.errors import Code, Role, refuse
 from protocol.messages import Access, Notice, NoticeKind, Phase
 
 
