@@ -12,9 +12,8 @@ from typing import Final, Self, TypeAlias
 
 import msgspec
 
-from host_tools.bench.answer import Answer
+from host_tools.bench.answer import Answer, ConsoleRefused
 from host_tools.bench.line import LineError, SerialLine
-from host_tools.phone.errors import PhoneError
 from protocol.errors import one_line
 
 FORMAT: Final = "sharebox-bench/1"
@@ -39,18 +38,6 @@ class Hello(msgspec.Struct, frozen=True):
     version: str = ""
     level: str = ""
     prompt: str = ""
-
-
-class ConsoleRefused(PhoneError):
-    """The console said no; `code` is one of its own: UNKNOWN, USAGE, LEVEL, NOT_HERE, FAILED, NO_POWER."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__("the console refused", message, "")
-        self.code = one_line(code)
-        self.message = one_line(message)
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class ConsoleClient:

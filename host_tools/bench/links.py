@@ -115,7 +115,7 @@ def lines_here(environment: Mapping[str, str] = os.environ, directory: Path | No
     found: dict[str, Path] = {}
     for folder in _folders(environment, directory or Path.cwd()):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if _is_terminal(path):
+            if not path.name.startswith(".") and _is_terminal(path):
                 found.setdefault(path.name, path)
     return found
 

@@ -1,4 +1,4 @@
-"""The commands that talk to the car of a booking over BLE."""
+"""The commands that talk to the car of a booking, over BLE or a serial line."""
 
 import os
 import time
@@ -8,15 +8,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from host_tools.backend.issuer import Issuer
+from host_tools.bench.links import Bluetooth, Serial
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import CAR, RADIO, Car, Radio
 from host_tools.cli.output import Output
 from host_tools.cli.parsing import parse_hex
-from host_tools.cli.radio import radio, session
+from host_tools.cli.radio import link_of, radio, session
 from host_tools.cli.troubles import refusal_fields
-from host_tools.phone.ble import find_modules
-from host_tools.phone.explain import REASONS, describe, distance, duration, instant
 from host_tools.phone.keyring import read_file, read_key, write_replacing
+from protocol.explain import REASONS, describe, distance, duration, instant
 from protocol.messages import Access, Done, Ended, Operation, Status, VehicleState
 
 _SPOKEN = {
@@ -28,15 +28,24 @@ _SPOKEN = {
 
 
 async def scan(*, radio_: Radio = RADIO) -> None:
-    """Show the modules in range.
+    """Show the modules in range, or the one on a serial line.
 
     Modules do not say which car they are in: only the phone with a booking for a car can tell which is its own.
     """
     output, settings = radio_.output(), radio_.settings()
     timeout_s = settings.seconds("timeout") if radio_.timeout else 3.0
-    async with radio(settings):
+    link = link_of(settings)
+    if isinstance(link, Serial):
+        await _scan_line(link.url, timeout_s, output)
+        return
+    # bleak takes a while to import.
+    from host_tools.phone.ble import find_modules
+
+    async with radio(link):
         with output.waiting("Looking for modules"):
             found = await find_modules(timeout_s)
+    if isinstance(link, Bluetooth):
+        found = [one for one in found if one.address.upper() == link.address]
     if not found:
         raise CliError(
             Exit.NOT_FOUND,
@@ -45,6 +54,17 @@ async def scan(*, radio_: Radio = RADIO) -> None:
     for one in found:
         fields: dict[str, object] = {"address": one.address, "rssi_dbm": one.rssi}
         output.result("module", fields, f"{one.address}  {one.rssi:4d} dBm")
+
+
+async def _scan_line(url: str, timeout_s: float, output: Output) -> None:
+    from host_tools.bench.line import SerialLine
+    from host_tools.phone.serial import public_info
+
+    async with SerialLine(url) as line:
+        with output.waiting("Asking who is there"):
+            info = await public_info(line, timeout_s)
+    fields: dict[str, object] = {"address": url, "version": info.version}
+    output.result("module", fields, f"{url}  protocol version {info.version}")
 
 
 async def unlock(*, car: Car = CAR) -> None:
@@ -84,10 +104,16 @@ async def _command(operation: Operation, car: Car) -> None:
 async def end(
     *,
     receipt: Annotated[Path | None, Parameter(help="Keep the module's signed receipt in this file.")] = None,
+    yes: Annotated[bool, Parameter(help="Do not ask.", negative="")] = False,
     car: Car = CAR,
 ) -> None:
-    """End the booking: the car must be parked and closed; it is locked and can no longer be driven."""
+    """End the booking: the car must be parked and closed; it is locked and can no longer be driven.
+
+    It cannot be undone, so it asks first.
+    """
     output = car.output()
+    if not yes:
+        output.confirm("End the booking? It cannot be undone.")
     async with session(car, output) as opened:
         settled = await opened.command(Operation.END_BOOKING)
     ended = settled.body if isinstance(settled.body, Ended) else None

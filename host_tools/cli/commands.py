@@ -73,9 +73,16 @@ _ISSUER: Final = Branch(
 )
 _MODULE: Final = Branch(
     "module",
-    "The module: make one for the bench, its keys.",
+    "The module: make one for the bench, look into a running one, change its time, let things fail.",
     (
         _leaf("init", "module:init", "Make a directory with issuer, module and phone, ready to run."),
+        _leaf("info", "module:info", "Show who a module is: identifier, public keys, home."),
+        _leaf("state", "console:state", "Show the state of the module, save it, load it, or compare it."),
+        _leaf("why", "console:why", "Show the reason for the last refusal, and what would change it."),
+        _leaf("log", "console:log", "Show what the module did last."),
+        _leaf("time", "console:time", "Show or change the module's time."),
+        _leaf("fault", "console:fault", "Let something fail, for a while or until it is cleared."),
+        _leaf("do", "console:do", "Carry out any command of the module's console."),
         Branch(
             "key",
             "Make and show private keys.",
@@ -84,6 +91,14 @@ _MODULE: Final = Branch(
                 _leaf("show", "keys:show", "Show the public half of a key."),
             ),
         ),
+    ),
+)
+_BENCH: Final = Branch(
+    "bench",
+    "A bench and what belongs to it.",
+    (
+        _leaf("doctor", "doctor:doctor", "Check the set-up, and say how to put it right."),
+        _leaf("console", "console:console", "Open the module's console, or carry out one command."),
     ),
 )
 _CONFIG: Final = Branch(
@@ -106,6 +121,8 @@ COMMANDS: Final[tuple[Leaf | Branch, ...]] = (
     _PHONE,
     _ISSUER,
     _MODULE,
+    _BENCH,
+    _leaf("console", "console:console", "Open the module's console, or carry out one command."),
     _leaf("watch", "watch:watch", "Follow what modules report over MQTT."),
     _leaf("history", "history:history", "Show what `watch --save` has kept."),
     _CONFIG,

@@ -11,16 +11,17 @@ from cyclopts import Parameter
 
 from host_tools.backend.issuer import ALL_PERMISSIONS, ORDER_TTL_S, REMOTE_TTL_S, Issuer
 from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import Shown
 from host_tools.cli.parsing import parse_duration, parse_hex, parse_instant
 from host_tools.cli.settings import Settings
-from host_tools.phone.explain import instant, permissions_in_words
-from host_tools.phone.keyring import KeyringError, read_booking, read_file, read_key, write_booking, write_replacing
+from host_tools.phone.keyring import KeyringError, read_booking, read_key, write_booking, write_replacing
 from protocol import keys, tokens
 from protocol.errors import ProtocolError, Role
+from protocol.explain import instant, permissions_in_words
 from protocol.messages import Permission
 from protocol.orders import OrderKind, Subscription
-from protocol.provisioning import BookingFile, Provisioning, decode_provisioning
+from protocol.provisioning import BookingFile, Provisioning
 
 
 @Parameter(name="*")
@@ -248,12 +249,7 @@ def _issuer(settings: Settings) -> Issuer:
 
 
 def _provisioning(settings: Settings) -> Provisioning:
-    path = settings.path("provisioning")
-    try:
-        return decode_provisioning(read_file(path, private=True).decode())
-    except (ProtocolError, UnicodeDecodeError) as error:
-        detail = error.detail if isinstance(error, ProtocolError) else "provisioning file: it is not text"
-        raise KeyringError(f"{path} is wrong: {detail}.") from None
+    return read_provisioning(settings.path("provisioning"))
 
 
 def _booking_file(token: bytes, module: Provisioning) -> BookingFile:

@@ -1,4 +1,4 @@
-"""`shareboxctl module init`: everything that a bench needs, in one directory."""
+"""`shareboxctl module init` and `info`: everything that a bench needs, in one directory, and who the module is."""
 
 import os
 import time
@@ -8,8 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import SHOWN, Shown
-from host_tools.cli.settings import DEFAULTS, FILE_NAME
+from host_tools.cli.settings import DEFAULTS, FILE_NAME, Settings
 from host_tools.phone.keyring import new_key, write_key, write_new
 from protocol import keys
 from protocol.provisioning import Provisioning, encode_provisioning
@@ -103,3 +104,39 @@ def _home(degrees: tuple[float, float] | None) -> tuple[int, int] | None:
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
         raise CliError(Exit.USAGE, f"{latitude} {longitude} is no position. Write latitude and longitude in degrees.")
     return round(latitude * 1e7), round(longitude * 1e7)
+
+
+def info(
+    *,
+    provisioning: Annotated[
+        str | None, Parameter(help="The module's provisioning file. Default: provisioning.json.")
+    ] = None,
+    shown: Shown = SHOWN,
+) -> None:
+    """Show who a module is: identifier, key epoch, public keys, how many issuers it trusts, home.
+
+    It reads the provisioning file, and shows nothing of it that is secret.
+    """
+    module = read_provisioning(Settings({"provisioning": provisioning}).path("provisioning"))
+    handshake, signing = (
+        keys.public_to_bytes(keys.private_from_bytes(private).public_key()).hex()
+        for private in (module.handshake_private, module.signing_private)
+    )
+    home = None if module.home is None else {"latitude": module.home[0] / 1e7, "longitude": module.home[1] / 1e7}
+    fields: dict[str, object] = {
+        "module": module.module_id.hex(),
+        "key_epoch": module.key_epoch,
+        "handshake_public": handshake,
+        "signing_public": signing,
+        "issuers": [issuer.hex() for issuer in module.issuers],
+        "home": home,
+    }
+    where = "none" if home is None else f"{home['latitude']:.6f}, {home['longitude']:.6f}"
+    lines = (
+        f"Module {module.module_id.hex()}, key epoch {module.key_epoch}",
+        f"Handshake key  {handshake}",
+        f"Signing key    {signing}",
+        *(f"Issuer         {issuer.hex()}" for issuer in module.issuers),
+        f"Home           {where}",
+    )
+    shown.output().result("module", fields, *lines)

@@ -17,22 +17,26 @@ class Shown:
     """Options of every command that prints something."""
 
     json_lines: Json = False
+    no_input: Annotated[
+        bool,
+        Parameter("--no-input", negative="", help="Never ask: what would be asked for has to be said with an option."),
+    ] = False
 
     def output(self) -> Output:
         """Where the command prints."""
-        return Output(json_lines=self.json_lines)
+        return Output(json_lines=self.json_lines, asks=not self.no_input)
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Radio(Shown):
-    """Options of every command that uses the radio."""
+    """Options of every command that talks to a module."""
 
     link: Annotated[
         str | None,
         Parameter(
-            help="The radio: `auto` (this machine's Bluetooth), `virtual` (the hub at 127.0.0.1:6402) or "
-            "`virtual:HOST:PORT`. Default: auto."
+            help="The way to the module: `auto` (this machine's Bluetooth), `ble:ADDRESS`, `virtual[:HOST:PORT]` (the "
+            "radio of `sharebox run`), `serial:PATH` or `serial:NAME`, `rfc2217://…`, `socket://…`. Default: auto."
         ),
     ] = None
     timeout: Annotated[

@@ -6,19 +6,29 @@ With `--json` the data is JSON Lines: every object has a `type` and the version 
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
+
+from host_tools.cli.exits import CliError, Exit
 
 FORMAT: Final = "shareboxctl/1"
 """Rises when a field changes its meaning or goes away; new fields may appear at any time."""
 
 
+PATIENCE_S: Final = 1.0
+"""What is done by then was not worth a word."""
+TICK_S: Final = 1.0
+
+
 class Output:
     """Prints results either for people or for programs."""
 
-    def __init__(self, *, json_lines: bool) -> None:
+    def __init__(self, *, json_lines: bool, asks: bool = True) -> None:
         self.json_lines = json_lines
+        self._asks = asks
 
     def result(self, kind: str, fields: dict[str, object], *lines: str) -> None:
         """One result: `lines` for people, or `fields` as one JSON line of type `kind`."""
@@ -33,16 +43,81 @@ class Output:
         if not self.json_lines:
             print_talk(line)
 
+    def confirm(self, question: str) -> None:
+        """Ask before what cannot be undone. Raises CliError when the answer is no, or when nobody can be asked."""
+        if not self._asks or not sys.stdin.isatty():
+            raise CliError(Exit.USAGE, f"{question} Nobody can be asked here. Say --yes.")
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question is talk
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CliError(Exit.INTERRUPTED, "nothing was done.")
+
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Show `what` while something takes time; only on a terminal that can take it back."""
-        if self.json_lines or not _is_lively():
+        """Show `what` when something takes longer than a second: moving on a terminal that can take it back; for
+        programs as objects `begin`, `progress`, `end` on standard error; not at all elsewhere."""
+        if not self.json_lines and not _is_lively():
             yield
             return
+        shown = _JsonTask(what) if self.json_lines else _Spinner(what)
+        done = threading.Event()
+        thread = threading.Thread(target=_show_later, args=(done, shown), name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+class _Task(Protocol):
+    def begin(self) -> None: ...
+    def go_on(self, elapsed_s: int) -> None: ...
+    def end(self, elapsed_s: float) -> None: ...
+
+
+def _show_later(done: threading.Event, shown: _Task) -> None:
+    began = time.monotonic()
+    if done.wait(PATIENCE_S):
+        return
+    shown.begin()
+    while not done.wait(TICK_S):
+        shown.go_on(round(time.monotonic() - began))
+    shown.end(time.monotonic() - began)
+
+
+class _Spinner:
+    """On a terminal."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def begin(self) -> None:
         from rich.console import Console
 
-        with Console(stderr=True).status(what):
-            yield
+        self._status = Console(stderr=True).status(self._what)
+        self._status.start()
+
+    def go_on(self, elapsed_s: int) -> None:
+        self._status.update(f"{self._what} ({elapsed_s} s)")
+
+    def end(self, elapsed_s: float) -> None:
+        self._status.stop()
+
+
+class _JsonTask:
+    """For programs: talk, but in the same language."""
+
+    def __init__(self, what: str) -> None:
+        self._task: dict[str, object] = {"task": what}
+
+    def begin(self) -> None:
+        print_talk(json_line("begin", self._task))
+
+    def go_on(self, elapsed_s: int) -> None:
+        print_talk(json_line("progress", self._task | {"elapsed_s": elapsed_s}))
+
+    def end(self, elapsed_s: float) -> None:
+        print_talk(json_line("end", self._task | {"elapsed_s": round(elapsed_s, 1)}))
 
 
 def json_line(kind: str, fields: dict[str, object]) -> str:

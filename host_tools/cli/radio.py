@@ -1,31 +1,42 @@
-"""Which radio a command uses, and a session with the car of a booking over it."""
+"""The way to the module that a command was told, and a session with the car of a booking over it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
+from host_tools.bench.links import Bluetooth, InProcess, Link, LinkError, Serial, Virtual, parse_link
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import Car
 from host_tools.cli.output import Output
 from host_tools.cli.settings import Settings
 from host_tools.phone.client import Phone
-from host_tools.phone.explain import announce, describe
+from host_tools.phone.errors import LinkFailed
 from host_tools.phone.keyring import read_booking, read_key
 from host_tools.phone.links import PhoneLink
-from host_tools.phone.nearby import open_nearest
 from host_tools.phone.reconnect import Settled, reliably
+from protocol.explain import announce, describe
 from protocol.messages import Access, Operation, Push
 
-DEFAULT_HUB = ("127.0.0.1", 6402)
+if TYPE_CHECKING:
+    from host_tools.bench.line import SerialLine
+
+
+def link_of(settings: Settings) -> Link:
+    """The link that the settings name. Raises CliError."""
+    try:
+        return parse_link(settings.text("link"))
+    except LinkError as error:
+        raise CliError(Exit.USAGE, str(error)) from None
 
 
 @asynccontextmanager
-async def radio(settings: Settings) -> AsyncIterator[None]:
-    """Make bleak use the radio that the setting `link` names. Raises CliError."""
-    link = settings.text("link")
-    if link == "auto":
+async def radio(link: Link) -> AsyncIterator[None]:
+    """Make bleak use the radio of `link`; a link without a radio needs nothing. Raises CliError."""
+    if isinstance(link, InProcess):
+        raise CliError(Exit.USAGE, "'in-process' is a module for scenarios alone. Name one that runs: --link virtual.")
+    if not isinstance(link, Virtual):
         yield
         return
-    host, port = parse_hub(link)
     # Bumble takes a while to import; a real radio does without.
     from host_tools.radio import bleak_backend
     from host_tools.radio.devices import hub_central
@@ -33,23 +44,12 @@ async def radio(settings: Settings) -> AsyncIterator[None]:
 
     async with AsyncExitStack() as stack:
         try:
-            central = await stack.enter_async_context(hub_central(host, port))
+            central = await stack.enter_async_context(hub_central(link.host, link.port))
         except RadioError as error:
             what = str(error).rstrip(".")
             raise CliError(Exit.NOT_FOUND, f"{what}. Try `sharebox run`, or --link virtual:HOST:PORT.") from None
         stack.callback(bleak_backend.install(central))
         yield
-
-
-def parse_hub(link: str) -> tuple[str, int]:
-    """Host and port of "virtual" or "virtual:HOST:PORT". Raises CliError USAGE."""
-    kind, _, rest = link.partition(":")
-    if kind == "virtual" and not rest:
-        return DEFAULT_HUB
-    host, _, port = rest.rpartition(":")
-    if kind != "virtual" or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise CliError(Exit.USAGE, f"'{link}' is no link. Write auto, virtual or virtual:HOST:PORT.")
-    return host, int(port)
 
 
 class Session:
@@ -60,14 +60,48 @@ class Session:
         self._booking = read_booking(settings.path("booking"))
         self._key = read_key(settings.path("key"))
         self._timeout_s = settings.seconds("timeout")
+        self._link = link_of(settings)
         self._output = output
         self._phones: list[Phone] = []
+        self._line: SerialLine | None = None
 
     async def open(self) -> Phone:
         """Find the car and open a session with it."""
         with self._output.waiting("Looking for the car"):
-            phone = await open_nearest(self._new_phone, timeout_s=self._timeout_s)
+            match self._link:
+                case Serial(url=url):
+                    phone = await self._open_line(url)
+                case Bluetooth(address=address):
+                    # bleak takes a while to import.
+                    from host_tools.phone.ble import BleakLink
+
+                    phone = self._new_phone(BleakLink(address, timeout_s=self._timeout_s))
+                    await phone.open()
+                case _:
+                    from host_tools.phone.nearby import open_nearest
+
+                    phone = await open_nearest(self._new_phone, timeout_s=self._timeout_s)
         self._phones.append(phone)
+        return phone
+
+    async def _open_line(self, url: str) -> Phone:
+        from host_tools.bench.line import LineError, SerialLine
+        from host_tools.phone.serial import SerialLink
+
+        if self._line is not None and self._line.gone.is_set():
+            await self._line.close()
+            self._line = None
+        if self._line is None:
+            line = SerialLine(url)
+            try:
+                await line.open()
+            except LineError as error:
+                if not self._phones:
+                    raise
+                raise LinkFailed(error.what, error.why, error.remedy) from error  # it may come back
+            self._line = line
+        phone = self._new_phone(SerialLink(self._line, timeout_s=self._timeout_s))
+        await phone.open()
         return phone
 
     async def command(self, operation: Operation) -> Settled:
@@ -80,6 +114,8 @@ class Session:
         """Hang up."""
         for phone in self._phones:
             await phone.close()
+        if self._line is not None:
+            await self._line.close()
 
     def _new_phone(self, link: PhoneLink) -> Phone:
         return Phone(link, self._booking, self._key, on_push=self._pushed, timeout_s=self._timeout_s)
@@ -95,9 +131,9 @@ class Session:
 
 @asynccontextmanager
 async def session(car: Car, output: Output) -> AsyncIterator[Session]:
-    """A session for one command over the radio that its settings name."""
+    """A session for one command over the link that its settings name."""
     prepared = Session(car, output)
-    async with radio(car.settings()):
+    async with radio(link_of(car.settings())):
         try:
             yield prepared
         finally:

@@ -13,10 +13,10 @@ from host_tools.cli.options import AT_BROKER, AtBroker
 from host_tools.cli.parsing import parse_duration
 from host_tools.cli.watch import parse_broker, tls_of
 from host_tools.phone.errors import Refused
-from host_tools.phone.explain import sentence
 from host_tools.phone.keyring import KeyringError, read_file
 from protocol import tokens
 from protocol.errors import CATALOGUE, Code, ProtocolError, one_line, refuse
+from protocol.explain import sentence
 from protocol.telemetry import OrderResult
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from host_tools.bench.answer import ConsoleRefused
 from host_tools.cli.exits import CliError, Exit
 from host_tools.phone.errors import HandshakeRefused, LinkClosed, PhoneError, Refused
 from host_tools.phone.keyring import KeyringError
@@ -27,6 +28,8 @@ def trouble_of(error: Exception) -> Trouble | None:
             return Trouble(Exit.AUTHENTICATION, _refused(error), refusal_fields(error.refusal))
         case Refused():
             return Trouble(Exit.REFUSED, _refused(error), refusal_fields(error.refusal))
+        case ConsoleRefused():
+            return Trouble(Exit.REFUSED, str(error), {"code": error.code})
         case LinkClosed():
             fields: dict[str, object] = {"may_have_succeeded": error.may_have_succeeded}
             if error.command_id:

@@ -12,11 +12,11 @@ from typing import Self, TypeVar
 
 from host_tools.phone import reconnect
 from host_tools.phone.errors import HandshakeRefused, LinkClosed, LinkFailed, PhoneError, Refused
-from host_tools.phone.explain import sentence
 from host_tools.phone.handshake import shake_hands
 from host_tools.phone.links import PhoneLink
 from protocol import messages
 from protocol.errors import Code, ProtocolError, Refusal
+from protocol.explain import sentence
 from protocol.framing import Reassembler, fragments
 from protocol.keys import PrivateKey
 from protocol.messages import (

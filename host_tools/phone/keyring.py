@@ -45,9 +45,13 @@ def read_key(path: Path) -> PrivateKey:
     try:
         private = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise KeyringError(f"{path} is no key: it is not an unencrypted PEM file. Make one with `shareboxctl module key new`.") from None
+        raise KeyringError(
+            f"{path} is no key: it is not an unencrypted PEM file. Make one with `shareboxctl module key new`."
+        ) from None
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
-        raise KeyringError(f"{path} is no key for this use: it is not on P-256. Make one with `shareboxctl module key new`.")
+        raise KeyringError(
+            f"{path} is no key for this use: it is not on P-256. Make one with `shareboxctl module key new`."
+        )
     return private
 
 

@@ -65,7 +65,9 @@ async def reliably(
             in_doubt = in_doubt or lost.may_have_succeeded
             if attempt == tries:
                 raise LinkClosed(lost.why, command_id=command_id or b"", may_have_succeeded=in_doubt) from lost
-        except (LinkFailed, NotFound):
+        except (LinkFailed, NotFound) as error:
+            if attempt == tries and in_doubt:
+                raise LinkClosed(error.why, command_id=command_id or b"", may_have_succeeded=True) from error
             if attempt == tries:
                 raise
         except Refused as no:

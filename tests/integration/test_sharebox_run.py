@@ -112,7 +112,7 @@ async def test_a_running_booking_outlives_a_power_cut_and_an_ended_one_stays_dea
         assert (await bench.ctl("phone", "lock")).code == 0
         # A car counts as parked once it has stood for five seconds, which a fresh module has to see.
         async with asyncio.timeout(20):
-            while (await bench.ctl("phone", "end")).code != 0:
+            while (await bench.ctl("phone", "end", "--yes")).code != 0:
                 await asyncio.sleep(0.2)
         module.signal(signal.SIGKILL)
         await module.ended()
@@ -188,7 +188,7 @@ async def test_a_damaged_database_is_set_aside_and_the_dead_stay_dead(bench: Ben
         assert (await bench.ctl("phone", "unlock")).code == 0
         assert (await bench.ctl("phone", "lock")).code == 0
         async with asyncio.timeout(20):
-            while (await bench.ctl("phone", "end")).code != 0:
+            while (await bench.ctl("phone", "end", "--yes")).code != 0:
                 await asyncio.sleep(0.2)
         module.signal(signal.SIGTERM)
         await module.ended()

@@ -117,7 +117,7 @@ async def test_a_booking_opens_drives_closes_and_ends_from_the_command_line(benc
         assert (vehicle["locked"], vehicle["drive_enabled"]) == (False, True)
         assert (await bench.spawn("phone", "lock")).out == "Locked.\n"
         await parked(bench)
-        assert (await bench.spawn("phone", "end")).out.startswith("The booking has ended.\n")
+        assert (await bench.spawn("phone", "end", "--yes")).out.startswith("The booking has ended.\n")
         refused = await bench.spawn("phone", "unlock", "--json")
         assert refused.code == 3
         assert refused.objects()[-1]["code"] == "BOOKING_ENDED"

@@ -1,68 +1,23 @@
 """A console in machine mode, against a peer that says what the test wants."""
 
 import asyncio
-import json
 
 import pytest
 
 from host_tools.bench import console as console_module
-from host_tools.bench.answer import Answer
-from host_tools.bench.console import ConsoleClient, ConsoleRefused, Hello
+from host_tools.bench.answer import Answer, ConsoleRefused
+from host_tools.bench.console import ConsoleClient, Hello
 from host_tools.bench.line import LineError, SerialLine
+from tests.support.scripted_console import ScriptedConsole
 from tests.support.serial_peer import SerialPeer
 
 pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.req("BEN-1")]
-LIMIT_S = 10.0
-HELLO: dict[str, object] = {"type": "hello", "module": "ab" * 8, "version": "0.1.0", "level": "operate", "prompt": "parked> "}
-
-
-class Console:
-    """A console of a few words: it greets, answers, refuses and keeps silent."""
-
-    def __init__(self, peer: SerialPeer) -> None:
-        self.peer = peer
-        self.asked: list[str] = []
-        self.deaf_to = 0
-        self._held = b""
-        peer.read = self.read
-
-    def read(self, text: bytes) -> None:
-        for control in (b"\x01", b"\x02"):
-            if control in text:
-                self.asked.append("enter" if control == b"\x01" else "leave")
-                text = text.replace(control, b"")
-                if control == b"\x01" and len(self.asked) > self.deaf_to:
-                    self.say(HELLO)
-        *lines, self._held = (self._held + text).split(b"\n")
-        for line in lines:
-            self.answer(json.loads(line))
-
-    def say(self, said: dict[str, object]) -> None:
-        self.peer.write(json.dumps(said, separators=(",", ":")).encode() + b"\r\n")
-
-    def answer(self, asked: dict[str, object]) -> None:
-        self.asked.append(str(asked["do"]))
-        head: dict[str, object] = {"format": "sharebox-bench/1", "id": asked["id"]}
-        match asked["do"]:
-            case "refuse":
-                self.say({"type": "error", **head, "code": "USAGE", "message": "no:\nsuch thing. Try help."})
-            case "vanish":
-                self.peer.vanish()
-            case "odd":
-                self.say({"type": "result", **head, "kind": 5})
-            case "silence":
-                pass
-            case _:
-                self.peer.write(b"noise\r\n{\r\n" + b"[" * 2000 + b"\r\nprompt> ")
-                self.say({"type": "result", **head, "id": "another", "kind": "no", "data": {}, "lines": []})
-                self.say({"type": "happened", "kind": "step"})
-                self.say({"type": "result", **head, "kind": "time", "data": {"utc_ms": 1}, "lines": ["a\x1bb", "c"]})
 
 
 async def test_commands_are_answered_and_what_else_is_on_the_line_is_no_matter() -> None:
     happened: list[dict[str, object]] = []
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
-        other = Console(peer)
+        other = ScriptedConsole(peer)
         async with ConsoleClient(line, happened=happened.append) as console:
             assert console.hello == Hello("ab" * 8, "0.1.0", "operate", "parked> ")
             first, second = await asyncio.gather(console.do("time"), console.do("time move 1m"))
@@ -82,14 +37,14 @@ async def test_commands_are_answered_and_what_else_is_on_the_line_is_no_matter()
 
 async def test_happenings_that_nobody_wants_are_dropped() -> None:
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
-        Console(peer)
+        ScriptedConsole(peer)
         async with ConsoleClient(line) as console:
             assert (await console.do("time")).kind == "time"
 
 
 async def test_a_command_that_is_too_long_is_not_sent() -> None:
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
-        other = Console(peer)
+        other = ScriptedConsole(peer)
         async with ConsoleClient(line) as console:
             with pytest.raises(ConsoleRefused, match="too long"):
                 await console.do("x" * 4096)
@@ -100,7 +55,7 @@ async def test_a_command_that_is_too_long_is_not_sent() -> None:
 async def test_a_greeting_that_got_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_module, "ASK_AGAIN_S", 0.05)
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
-        Console(peer).deaf_to = 2
+        ScriptedConsole(peer).deaf_to = 2
         async with ConsoleClient(line) as console:
             assert console.hello.level == "operate"
 
@@ -110,7 +65,7 @@ async def test_silence_is_no_console(monkeypatch: pytest.MonkeyPatch) -> None:
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
         with pytest.raises(LineError, match=r"no console answered within 0\.2 s\. Check that"):
             await ConsoleClient(line).open()
-        Console(peer)
+        ScriptedConsole(peer)
         async with ConsoleClient(line) as console:
             with pytest.raises(LineError, match=r"no answer to `silence` within 0\.1 s"):
                 await console.do("silence", timeout_s=0.1)
@@ -119,7 +74,7 @@ async def test_silence_is_no_console(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_port_that_vanishes_ends_what_waits() -> None:
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
-        Console(peer)
+        ScriptedConsole(peer)
         async with ConsoleClient(line) as console:
             with pytest.raises(LineError, match="the port is gone"):
                 await console.do("vanish")
@@ -132,7 +87,7 @@ async def test_a_port_that_vanishes_ends_what_waits() -> None:
 async def test_an_answer_without_end_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_module, "MAX_ANSWER_BYTES", 1000)
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
-        other = Console(peer)
+        other = ScriptedConsole(peer)
         async with ConsoleClient(line) as console:
             peer.write(b'{"type":"happened"' + b" " * 3000 + b"}\n")
             assert (await console.do("refusal")).kind == "time"

@@ -173,16 +173,16 @@ async def test_the_end_tells_the_distance_from_home_and_keeps_the_receipt(
 ) -> None:
     peer.head.bodies[Operation.END_BOOKING] = Ended(NOW_S * 1000, 301, 2000, b"receipt")
     receipt, none = tmp_path / "receipt.cose", tmp_path / "none.cose"
-    ran = await run("phone", "end", "--receipt", str(receipt))
+    ran = await run("phone", "end", "--yes", "--receipt", str(receipt))
     assert ran.out == "The booking has ended.\nThe car is 301 m from its home position (position 2 s old).\n"
     assert receipt.read_bytes() == b"receipt"
-    (ended,) = (await run("phone", "end", "--json")).objects()
+    (ended,) = (await run("phone", "end", "--yes", "--json")).objects()
     assert (ended["home_distance_m"], ended["receipt"]) == (301, b"receipt".hex())
     peer.head.bodies[Operation.END_BOOKING] = Ended(NOW_S * 1000)
-    assert "does not know how far" in (await run("phone", "end", "--receipt", str(none))).out
+    assert "does not know how far" in (await run("phone", "end", "--yes", "--receipt", str(none))).out
     assert not none.exists()
     peer.head.bodies[Operation.END_BOOKING] = Ended(NOW_S * 1000, 5)
-    assert (await run("phone", "end")).out.endswith("The car is 5 m from its home position.\n")
+    assert (await run("phone", "end", "--yes")).out.endswith("The car is 5 m from its home position.\n")
 
 
 @pytest.mark.req("PRV-5")
@@ -214,12 +214,23 @@ async def test_a_nonce_is_fetched_and_the_time_is_signed_for_it(run: Run, peer: 
     assert (await run("phone", "set-time", "--issuer", "missing.pem")).code == Exit.CONFIGURATION
 
 
+async def test_ending_asks_first_and_not_where_nobody_can_answer(run: Run, peer: ModulePeer) -> None:
+    ran = await run("phone", "end")
+    assert ran.code == Exit.USAGE
+    assert ran.err == "shareboxctl: End the booking? It cannot be undone. Nobody can be asked here. Say --yes.\n"
+    assert peer.head.executed == []
+
+
 async def test_scan_lists_the_modules_in_range(run: Run) -> None:
     ran = await run("phone", "scan")
     assert ran.code == 0
     assert ran.out.endswith("  -50 dBm\n")
     (found,) = (await run("phone", "scan", "--json", "--timeout", "1")).objects()
     assert (found["type"], found["rssi_dbm"]) == ("module", -50)
+    address = str(found["address"])
+    assert (await run("phone", "scan", "--link", f"ble:{address}")).out.startswith(address)
+    assert (await run("phone", "scan", "--link", "ble:00:00:00:00:00:00", "--timeout", "1")).code == Exit.NOT_FOUND
+    assert (await run("phone", "unlock", "--link", f"ble:{address}")).out == "Unlocked.\n"
 
 
 async def test_with_nobody_in_range_the_exit_code_is_4(capsys: pytest.CaptureFixture[str], peer: ModulePeer) -> None:

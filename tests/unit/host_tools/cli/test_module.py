@@ -57,3 +57,20 @@ def test_values_that_cannot_be_are_refused_before_anything_is_written(
 ) -> None:
     assert shareboxctl(capsys)("module", "init", "b", *extra).code == Exit.USAGE
     assert not (tmp_path / "b").exists()
+
+
+def test_who_a_module_is_can_be_shown_without_its_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    run = shareboxctl(capsys)
+    (made,) = run("module", "init", "b", "--home", "52.5", "13.4", "--json").objects()
+    file = Path("b/provisioning.json")
+    shown = run("module", "info", "--provisioning", str(file))
+    assert shown.out.startswith(f"Module {made['module']}, key epoch 0\n")
+    assert shown.out.endswith("Home           52.500000, 13.400000\n")
+    (fields,) = run("module", "info", "--provisioning", str(file), "--json").objects()
+    assert (fields["module"], fields["home"]) == (made["module"], {"latitude": 52.5, "longitude": 13.4})
+    secrets = decode_provisioning(file.read_text())
+    for private in (secrets.handshake_private, secrets.signing_private):
+        assert private.hex() not in shown.out
+        assert private.hex() not in str(fields)
+    run("module", "init", "c")
+    assert run("module", "info", "--provisioning", "c/provisioning.json").out.endswith("Home           none\n")

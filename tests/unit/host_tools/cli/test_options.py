@@ -1,12 +1,21 @@
 """Options that several commands share."""
 
-from host_tools.cli.options import CAR, RADIO, SHOWN, Car, Radio
+import pytest
+
+from host_tools.cli.exits import CliError
+from host_tools.cli.options import CAR, RADIO, SHOWN, Car, Radio, Shown
 
 
 def test_what_is_not_given_leaves_the_settings_alone() -> None:
     assert CAR.settings().text("booking") == "booking.json"
     assert RADIO.settings().text("link") == "auto"
     assert not SHOWN.output().json_lines
+
+
+def test_without_input_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    with pytest.raises(CliError, match="Say --yes"):
+        Shown(no_input=True).output().confirm("Really?")
 
 
 def test_what_is_given_wins() -> None:

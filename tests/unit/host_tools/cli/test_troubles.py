@@ -2,6 +2,8 @@
 
 import pytest
 
+from host_tools.bench.answer import ConsoleRefused
+from host_tools.bench.line import LineError
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.troubles import refusal_fields, trouble_of
 from host_tools.phone.errors import HandshakeRefused, LinkClosed, LinkFailed, NotFound, Refused
@@ -16,6 +18,8 @@ CUT_OFF = refuse(Code.BOOKING_CUT_OFF, numbers=(("overdue_ms", 1_864_000),))
     [
         (CliError(Exit.USAGE, "x"), 2),
         (Refused(CUT_OFF), 3),
+        (ConsoleRefused("USAGE", "x"), 3),
+        (LineError("cannot open x", "another program has it", "Close it there."), 4),
         (NotFound("the car was not found", "silence", "Go nearer."), 4),
         (LinkFailed("cannot connect", "no answer", "Go nearer."), 4),
         (LinkClosed("gone"), 4),

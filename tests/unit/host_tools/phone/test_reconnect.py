@@ -150,6 +150,20 @@ async def test_a_link_that_breaks_every_time_leaves_the_command_in_doubt_with_it
     assert bench.link.connects == MAX_TRIES
 
 
+@pytest.mark.req("ACC-7")
+async def test_a_module_that_stays_away_after_a_command_leaves_it_in_doubt() -> None:
+    bench = Bench()
+    await bench.phone.open()
+    bench.link.deaf = True
+    reliably = asyncio.ensure_future(bench.phone.reliably(Operation.UNLOCK, b"ABCDEFGH"))
+    while not bench.peer.head.executed:
+        await asyncio.sleep(0.01)
+    bench.link.absent = True
+    with pytest.raises(LinkClosed) as caught:
+        await reliably
+    assert (caught.value.command_id, caught.value.may_have_succeeded) == (b"ABCDEFGH", True)
+
+
 async def test_a_refused_handshake_is_final() -> None:
     bench = Bench()
     bench.peer.handshake_error = refuse(Code.TOO_MANY_HANDSHAKES)

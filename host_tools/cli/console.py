@@ -1,0 +1,208 @@
+"""`shareboxctl console`, and what `shareboxctl module` asks of the module's console.
+
+Finds the console, and then either hands the terminal over to it as it is, or has single commands carried out.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import termios
+import tty
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from host_tools.bench.answer import Answer
+from host_tools.bench.console import ConsoleClient
+from host_tools.bench.line import SerialLine
+from host_tools.bench.links import Serial, lines_here
+from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.options import RADIO, Radio
+from host_tools.cli.output import Output
+from host_tools.cli.radio import link_of
+from host_tools.cli.settings import Settings
+
+CONSOLE: Final = "console"
+"""What a module calls its line when nobody says otherwise."""
+
+_LEAVE: Final = b"\x1d"  # Ctrl-]
+_FRIENDLY: Final = b"\x02\r"
+
+Word = Annotated[str, Parameter(help="The command, as on the console.", allow_leading_hyphen=True)]
+
+
+def console_url(settings: Settings) -> str:
+    """Where the console is: the link when it is a serial line, else the line that a module running here has made.
+
+    Raises CliError.
+    """
+    link = link_of(settings)
+    if isinstance(link, Serial):
+        return link.url
+    value = settings.value("link")
+    if value.origin == "the command line":
+        raise CliError(Exit.USAGE, f"'{value.text}' has no console. Name a serial line, such as serial:console.")
+    found = lines_here()
+    if CONSOLE in found:
+        return str(found[CONSOLE])
+    if len(found) == 1:
+        return str(next(iter(found.values())))
+    if found:
+        names = ", ".join(f"serial:{name}" for name in found)
+        raise CliError(Exit.USAGE, f"there are several consoles. Choose one with --link: {names}.")
+    raise CliError(
+        Exit.NOT_FOUND,
+        "no module with a console runs here. Start one with `sharebox run` and a `[[serial]]` table, or name its line: "
+        "--link serial:PATH.",
+    )
+
+
+@asynccontextmanager
+async def talking(at: Radio) -> AsyncIterator[ConsoleClient]:
+    """The console in machine mode."""
+    async with SerialLine(console_url(at.settings())) as line, ConsoleClient(line) as client:
+        yield client
+
+
+def show(answer: Answer, output: Output) -> None:
+    """What the console answered."""
+    output.result("answer", {"kind": answer.kind, "data": answer.data}, *answer.lines)
+
+
+async def console(
+    command: Annotated[str | None, Parameter(help="One command to carry out; without it, the console itself.")] = None,
+    /,
+    *,
+    at: Radio = RADIO,
+) -> None:
+    """Open the module's console in this terminal, or carry out one command.
+
+    Without a command the terminal is the console's: completion, history and all; Ctrl-] leaves. When standard input is
+    no terminal, each of its lines is a command. The console is that of `--link`, else of the module that runs here.
+    """
+    output = at.output()
+    if command is not None:
+        await _do((command,), at, output)
+    elif not sys.stdin.isatty():
+        await _do(_lines(), at, output)
+    elif output.json_lines:
+        raise CliError(Exit.USAGE, "--json is for commands. Give one, or leave --json out.")
+    else:
+        await _terminal(console_url(at.settings()), output)
+
+
+def _lines() -> Iterator[str]:
+    return (line.strip() for line in sys.stdin if line.strip())
+
+
+async def _do(commands: Iterator[str] | tuple[str, ...], at: Radio, output: Output) -> None:
+    timeout_s = at.settings().seconds("timeout") if at.timeout else None
+    async with talking(at) as client:
+        for command in commands:
+            with output.waiting(command):
+                answer = await (client.do(command) if timeout_s is None else client.do(command, timeout_s))
+            show(answer, output)
+
+
+# ---------------------------------------------------------------- the groups of commands that `module` has
+async def do(*words: Word, at: Radio = RADIO) -> None:
+    """Carry out any command of the module's console; `shareboxctl module do help` lists them."""
+    await _one("", words, at)
+
+
+async def state(*words: Word, at: Radio = RADIO) -> None:
+    """Show the state of the module, save it, load it, or compare it: `state`, `state save NAME`, `state diff A B`."""
+    await _one("state", words, at)
+
+
+async def why(*words: Word, at: Radio = RADIO) -> None:
+    """Show the reason for the last refusal, and what would change it."""
+    await _one("why", words, at)
+
+
+async def log(*words: Word, at: Radio = RADIO) -> None:
+    """Show what the module did last: `log`, `log 50`."""
+    await _one("log", words, at)
+
+
+async def time(*words: Word, at: Radio = RADIO) -> None:
+    """Show or change the module's time: `time`, `time move 30m`, `time set 2026-07-01T10:00Z`, `time freeze`."""
+    await _one("time", words, at)
+
+
+async def fault(*words: Word, at: Radio = RADIO) -> None:
+    """Let something fail, for a while or until it is cleared: `fault gnss lost --for 30s`, `fault clear`."""
+    await _one("fault", words, at)
+
+
+async def _one(first: str, words: tuple[str, ...], at: Radio) -> None:
+    command = " ".join((first, *words)).strip()
+    if not command:
+        raise CliError(Exit.USAGE, "a command is missing. Try `shareboxctl module do help`.")
+    await _do((command,), at, at.output())
+
+
+# ---------------------------------------------------------------- the terminal
+async def _terminal(url: str, output: Output) -> None:
+    """Everything typed goes to the console, everything it says to the screen, until Ctrl-]."""
+    lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def gone(why: str) -> None:
+        if not lost.done():
+            lost.set_result(why)
+
+    async with SerialLine(url) as line:
+        output.say(f"{url}: Ctrl-] leaves.")
+        stop = line.listen(_to_screen, gone)
+        with _raw(sys.stdin.fileno()):
+            typing: asyncio.Future[None] = asyncio.ensure_future(_typed(line, sys.stdin.fileno()))
+            try:
+                await asyncio.wait((typing, lost), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stop()
+                typing.cancel()
+                await asyncio.wait({typing})
+        output.say("")  # behind whatever the console has left on the line
+    if lost.done():
+        raise CliError(Exit.NOT_FOUND, f"the console is gone: {lost.result()}. Check that the module still runs.")
+    typing.result()
+
+
+def _to_screen(text: bytes) -> None:
+    with contextlib.suppress(BlockingIOError):
+        os.write(sys.stdout.fileno(), text)
+
+
+@contextlib.contextmanager
+def _raw(fd: int) -> Iterator[None]:
+    before = termios.tcgetattr(fd)
+    tty.setraw(fd)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+async def _typed(line: SerialLine, fd: int) -> None:
+    """Hand over what is typed; return at Ctrl-] or when standard input ends."""
+    await line.send_text(_FRIENDLY)
+    while keys := await _keys(fd):
+        before, leave, _ = keys.partition(_LEAVE)
+        if before:
+            await line.send_text(before)
+        if leave:
+            return
+
+
+async def _keys(fd: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(fd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(fd)
+    return os.read(fd, 1024)

@@ -1,0 +1,189 @@
+"""`shareboxctl console` and what `module` asks of it: in a terminal, from a file, command by command."""
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from host_tools.cli.exits import Exit
+from tests.support.command import ENVIRONMENT, in_loop
+from tests.support.scripted_console import ScriptedConsole
+from tests.support.serial_peer import SerialPeer
+
+pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.req("BEN-1")]
+LIMIT_S = 20.0
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[SerialPeer]:
+    async with SerialPeer() as made:
+        yield made
+
+
+@pytest.fixture
+def console(peer: SerialPeer) -> ScriptedConsole:
+    return ScriptedConsole(peer)
+
+
+async def test_one_command_is_carried_out_and_answered(
+    peer: SerialPeer, console: ScriptedConsole, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = await in_loop(capsys, "console", "time move 30m", "--link", peer.path)
+    assert (ran.code, ran.out, ran.err) == (0, "a b\nc\n", "")
+    assert console.asked[:2] == ["enter", "time move 30m"]
+    (shown,) = (await in_loop(capsys, "bench", "console", "time", "--json", "--link", peer.path)).objects()
+    assert shown == {"type": "answer", "format": "shareboxctl/1", "kind": "time", "data": {"utc_ms": 1}}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "asked"),
+    [
+        (["state", "save", "here"], "state save here"),
+        (["why"], "why"),
+        (["log", "50"], "log 50"),
+        (["time", "move", "30m"], "time move 30m"),
+        (["fault", "gnss", "lost", "--for", "30s"], "fault gnss lost --for 30s"),
+        (["do", "ignition", "on", "--with-key"], "ignition on --with-key"),
+        (["do", "vehicle set Vehicle.Speed 5"], "vehicle set Vehicle.Speed 5"),
+    ],
+)
+async def test_the_modules_commands_are_those_of_its_console(
+    tokens: list[str], asked: str, peer: SerialPeer, console: ScriptedConsole, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = await in_loop(capsys, "module", tokens[0], "--link", peer.path, *tokens[1:])
+    assert (ran.code, ran.err) == (0, "")
+    assert console.asked[1] == asked
+
+
+async def test_a_refusal_is_exit_code_3_with_the_consoles_own_words(
+    peer: SerialPeer, console: ScriptedConsole, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = await in_loop(capsys, "module", "do", "refuse", "--json", "--link", peer.path)
+    assert ran.code == Exit.REFUSED
+    assert ran.err == "shareboxctl: no: such thing. Try help.\n"
+    (error,) = ran.objects()
+    assert (error["type"], error["code"]) == ("error", "USAGE")
+
+
+async def test_a_console_that_does_not_answer_in_time_is_exit_code_4(
+    peer: SerialPeer, console: ScriptedConsole, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = await in_loop(capsys, "module", "do", "silence", "--timeout", "0.1", "--link", peer.path)
+    assert ran.code == Exit.NOT_FOUND
+    assert "no answer to `silence` within 0.1 s" in ran.err
+    assert (await in_loop(capsys, "module", "do", "--link", peer.path)).code == Exit.USAGE
+
+
+async def test_each_line_of_a_file_is_a_command_and_the_first_refusal_ends_it(
+    peer: SerialPeer,
+    console: ScriptedConsole,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("time\n\n  why \nrefuse\nlog\n"))
+    ran = await in_loop(capsys, "console", "--link", peer.path)
+    assert ran.code == Exit.REFUSED
+    assert ran.out == "a b\nc\n" * 2
+    await peer.until(lambda: console.asked[-1] == "leave")
+    assert console.asked == ["enter", "time", "why", "refuse", "leave"]
+
+
+async def test_bare_it_finds_the_line_of_the_module_that_runs_here(
+    peer: SerialPeer, console: ScriptedConsole, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = await in_loop(capsys, "module", "why")
+    assert nobody.code == Exit.NOT_FOUND
+    assert "Start one with `sharebox run`" in nobody.err
+    (tmp_path / "sharebox.toml").touch()
+    lines = tmp_path / "state" / "run"
+    lines.mkdir(parents=True)
+    (lines / "left").symlink_to(peer.path)
+    assert (await in_loop(capsys, "module", "why")).out == "a b\nc\n"
+    (lines / "right").symlink_to(peer.path)
+    several = await in_loop(capsys, "module", "why")
+    assert several.code == Exit.USAGE
+    assert "Choose one with --link: serial:left, serial:right." in several.err
+    assert (await in_loop(capsys, "module", "why", "--link", "serial:right")).code == 0
+    (lines / "console").symlink_to(peer.path)
+    assert (await in_loop(capsys, "module", "why")).code == 0
+    wrong = await in_loop(capsys, "module", "why", "--link", "virtual")
+    assert wrong.code == Exit.USAGE
+    assert "'virtual' has no console" in wrong.err
+
+
+class Terminal:
+    """`shareboxctl console` in a process and a terminal of its own."""
+
+    def __init__(self, *tokens: str) -> None:
+        self._tokens = tokens
+        self.screen = b""
+
+    async def __aenter__(self) -> "Terminal":
+        self._ours, theirs = os.openpty()
+        command = (sys.executable, "-m", "host_tools.cli", "console", *self._tokens)
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT, start_new_session=True
+        )
+        os.close(theirs)
+        os.set_blocking(self._ours, False)
+        self._news = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._ours, self._readable)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        asyncio.get_running_loop().remove_reader(self._ours)
+        os.close(self._ours)
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+    def _readable(self) -> None:
+        try:
+            self.screen += os.read(self._ours, 4096)
+        except OSError:  # the other end is closed
+            asyncio.get_running_loop().remove_reader(self._ours)
+        self._news.set()
+
+    async def shows(self, text: bytes) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while text not in self.screen:
+                self._news.clear()
+                await self._news.wait()
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._ours, keys)
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(LIMIT_S):
+            return await self._process.wait()
+
+
+async def test_in_a_terminal_every_key_goes_through_until_the_one_that_leaves(peer: SerialPeer) -> None:
+    async with Terminal("--link", peer.path) as terminal:
+        await terminal.shows(b"Ctrl-] leaves")
+        await peer.until(lambda: bytes(peer.text) == b"\x02\r")
+        peer.write(b"\x1b[1mparked\x1b[0m> ")
+        await terminal.shows(b"\x1b[1mparked\x1b[0m> ")
+        terminal.type(b"he\tlp\x03\x01")
+        await peer.until(lambda: peer.text.endswith(b"he\tlp\x03\x01"))
+        terminal.type(b"last\x1dunheard")
+        assert await terminal.ended() == 0
+        await peer.until(lambda: peer.text.endswith(b"last"))
+
+
+async def test_a_module_that_goes_ends_the_session_with_its_reason(peer: SerialPeer) -> None:
+    async with Terminal("--link", peer.path) as terminal:
+        await peer.until(lambda: bytes(peer.text) == b"\x02\r")
+        peer.vanish()
+        assert await terminal.ended() == Exit.NOT_FOUND
+        await terminal.shows(b"the console is gone")
+
+
+async def test_a_terminal_session_is_not_for_programs(peer: SerialPeer) -> None:
+    async with Terminal("--link", peer.path, "--json") as terminal:
+        assert await terminal.ended() == Exit.USAGE
+        await terminal.shows(b"--json is for commands")

@@ -1,0 +1,179 @@
+"""`shareboxctl bench doctor`: one line a check, each with its remedy."""
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from host_tools.cli import doctor, issue
+from host_tools.cli.exits import Exit
+from protocol.messages import PublicInfo, encode_public_info
+from protocol.serial import Frame, Kind
+from tests.support.command import Ran, in_loop
+from tests.support.scripted_console import ScriptedConsole
+from tests.support.serial_peer import SerialPeer
+
+pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.req("BEN-1")]
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def spoil(name: str, mode: int = 0o600) -> None:
+    Path(name).write_text("{}")
+    Path(name).chmod(mode)
+
+
+class Doctor:
+    """Runs `bench doctor --only NAME`."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    async def checks(self, *names: str) -> Ran:
+        only = [word for name in names for word in ("--only", name)]
+        return await in_loop(self.capsys, "bench", "doctor", *only)
+
+    async def says(self, name: str, state: str, text: str) -> None:
+        ran = await self.checks(name)
+        assert re.search(text, ran.out), ran.out
+        assert ran.out.startswith(state), ran.out
+        assert ran.out.count("\n") == 1
+        assert ran.code == (Exit.CONFIGURATION if state == "wrong" else 0)
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Doctor:
+    return Doctor(capsys)
+
+
+async def test_a_fresh_bench_is_in_order_but_for_what_does_not_run(
+    ask: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    port = free_port()
+    await in_loop(ask.capsys, "module", "init", ".", "--hub-port", str(port))
+    for name in ("settings", "provisioning", "issuer", "key"):
+        await ask.says(name, "ok", r"\.\n")
+    await ask.says("booking", "note", "Make one: `shareboxctl issuer booking")
+    await in_loop(ask.capsys, "issuer", "booking", "--for", "2h")
+    await ask.says("booking", "ok", "until 20")
+    await ask.says("link", "wrong", "the virtual radio at .* cannot be reached: Connection refused. Start the module")
+    async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port):
+        await ask.says("link", "ok", "answers")
+    await ask.says("console", "note", "no module with a console runs here")
+    found = (await in_loop(ask.capsys, "bench", "doctor", "--json")).objects()
+    assert [one["name"] for one in found] == list(doctor.CHECKS)
+    assert {str(one["type"]) for one in found} == {"check"}
+    link = found[list(doctor.CHECKS).index("link")]
+    assert (link["state"], str(link["fix"])[:16]) == ("wrong", "Start the module")
+
+
+async def test_an_empty_directory_is_told_what_to_make(ask: Doctor) -> None:
+    for name in ("provisioning", "issuer", "key"):
+        await ask.says(name, "note", "there is no .*Make ")
+
+
+async def test_files_that_are_wrong_are_named(ask: Doctor) -> None:
+    await in_loop(ask.capsys, "module", "init", ".")
+    spoil("holder.pem", 0o644)
+    await ask.says("key", "wrong", "others may read it. Run `chmod 600")
+    spoil("provisioning.json")
+    await ask.says("provisioning", "wrong", "is wrong")
+    spoil("booking.json")
+    await ask.says("booking", "wrong", "is wrong")
+
+
+@pytest.mark.parametrize(
+    ("alter", "state", "text"),
+    [
+        (lambda: Path("issuer.pem").unlink(), "ok", "without its issuer's key"),
+        (lambda: Path("other.pem").replace("issuer.pem"), "ok", "of another issuer"),
+    ],
+)
+async def test_a_booking_of_somebody_else_is_taken_as_it_is(
+    alter: Callable[[], object], state: str, text: str, ask: Doctor
+) -> None:
+    await in_loop(ask.capsys, "module", "init", ".")
+    await in_loop(ask.capsys, "issuer", "booking")
+    await in_loop(ask.capsys, "module", "key", "new", "other.pem")
+    alter()
+    await ask.says("booking", state, text)
+
+
+async def test_a_booking_that_is_over_is_noticed(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    await in_loop(ask.capsys, "module", "init", ".")
+    with monkeypatch.context() as patch:
+        yesterday_s = time.time() - 86_400
+        patch.setattr(issue, "time", SimpleNamespace(time=lambda: yesterday_s))
+        await in_loop(ask.capsys, "issuer", "booking", "--for", "1h")
+    await ask.says("booking", "note", "is over since .*Make one")
+
+
+async def test_settings_that_are_wrong_are_told_with_their_origin(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHAREBOXCTL_LINK", "virtul")
+    await ask.says("settings", "wrong", "'virtul' is no link")
+    await ask.says("link", "wrong", "'virtul' is no link")
+    monkeypatch.setenv("SHAREBOXCTL_LINK", "in-process")
+    await ask.says("link", "ok", "for each scenario")
+    monkeypatch.setenv("SHAREBOXCTL_BROKER", "host:port")
+    await ask.says("broker", "wrong", "broker is wrong")
+
+
+async def test_this_machines_bluetooth_is_looked_for(
+    ask: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "SYSTEM_BUS", tmp_path / "bus")
+    await ask.says("link", "wrong", "Install and start bluez")
+    (tmp_path / "bus").touch()
+    await ask.says("link", "ok", "`shareboxctl phone scan` tries it")
+
+
+async def test_a_serial_line_is_asked_who_is_there(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def telling(peer: SerialPeer, _: Frame) -> None:
+        peer.send(Frame(Kind.INFO, 0, encode_public_info(PublicInfo(1, 4160, 4096, (2,), (3,)))))
+
+    async with SerialPeer(telling) as peer:
+        ScriptedConsole(peer)
+        monkeypatch.setenv("SHAREBOXCTL_LINK", peer.path)
+        await ask.says("link", "ok", "a module answers on /dev/.*, protocol version 1")
+        await ask.says("console", "ok", f"module {'ab' * 8}, 0.1.0, level operate")
+    await ask.says("link", "wrong", "there is no such port. Start the module")
+    await ask.says("console", "note", "there is no such port")
+
+
+async def test_a_broker_that_is_not_there_is_a_note(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setenv("SHAREBOXCTL_BROKER", f"127.0.0.1:{port}")
+    await ask.says("broker", "note", "Connection refused. Start one")
+    async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port):
+        await ask.says("broker", "ok", "answers")
+
+
+async def test_a_host_that_keeps_silent_is_waited_for_a_bounded_time(
+    ask: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "CONNECT_TIMEOUT_S", 0.0)
+    await ask.says("broker", "note", "no answer in time")
+
+
+async def test_programs_that_are_missing_are_named(
+    ask: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    await ask.says("tshark", "note", "tshark is not installed.*`apt-get install tshark`")
+    (tmp_path / "tshark").touch(0o755)
+    await ask.says("tshark", "ok", f"{tmp_path}/tshark")
+
+
+async def test_a_check_that_there_is_not_is_a_usage_error(ask: Doctor) -> None:
+    ran = await ask.checks("frobnication")
+    assert ran.code == Exit.USAGE
+    assert "Checks are: settings, provisioning" in ran.err
