@@ -30,7 +30,7 @@ Ready = list[tuple[selectors.SelectorKey, int]]
 Wait = Callable[[float | None], Ready]
 
 EXECUTOR_LIMIT_S = 60.0
-"""Longest real wait for work in threads while virtual time stands still; longer is taken for a deadlock."""
+"""Longest real wait for threads and bytes while virtual time stands still; longer is taken for a deadlock."""
 
 _RESOLUTION_S = 1e-9
 _TASKS_NAMED = 5
@@ -43,6 +43,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     - File descriptors and signals work: what is ready is served before time moves. Real I/O that is to be
       *awaited* needs `hold()`, or its timeouts fire before the other side has had a chance to answer.
     - Work given to `run_in_executor` takes no virtual time: the clock stands still until it is done.
+    - While somebody says that bytes are on their way (`awaiting`), the clock stands still and they are waited for.
     - With nothing scheduled, nothing held and no file descriptor to wait for, nothing can ever happen again:
       `RuntimeError("deadlock: ...")` is raised, naming the tasks that wait.
     """
@@ -55,6 +56,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._holds = 0
         self._anchor = 0.0
         self._executor_jobs = 0
+        self._awaited: list[Callable[[], bool]] = []
         self._idle_selector = _IdleSelector(self._idle)
         super().__init__(self._idle_selector)
         self._own_fds = len(self._idle_selector.get_map())
@@ -80,6 +82,19 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 self._jump(time.monotonic() - self._anchor)
             self._holds -= 1
 
+    @contextlib.contextmanager
+    def awaiting(self, on_their_way: Callable[[], bool]) -> Iterator[None]:
+        """Inside, real I/O is waited for and time stands still whenever `on_their_way()` says so.
+
+        For whoever can count what has left one end of a wire and not yet come to the other: nothing else tells how
+        long a kernel or a thread takes. At most EXECUTOR_LIMIT_S at a time.
+        """
+        self._awaited.append(on_their_way)
+        try:
+            yield
+        finally:
+            self._awaited.remove(on_their_way)
+
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Args], T], *args: *Args) -> asyncio.Future[T]:
         """As the base class; virtual time stands still until the work is done (at most EXECUTOR_LIMIT_S)."""
         future = super().run_in_executor(executor, func, *args)
@@ -104,11 +119,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Nothing is ready at this instant; the next timer is due in `timeout` s (None: there is none)."""
         if self._holds:
             return wait(timeout)
-        if self._executor_jobs:
+        if self._executor_jobs or any(on_their_way() for on_their_way in self._awaited):
+            what = "work in a thread" if self._executor_jobs else "what is on its way"
             ready = wait(EXECUTOR_LIMIT_S)
             if not ready:
                 raise RuntimeError(
-                    f"deadlock: work in a thread took more than {EXECUTOR_LIMIT_S:.0f} s "
+                    f"deadlock: {what} took more than {EXECUTOR_LIMIT_S:.0f} s "
                     "while virtual time stood still; hold() lets time pass"
                 )
             return ready

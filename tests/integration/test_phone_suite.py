@@ -1,8 +1,10 @@
-"""The phone client against the module over virtual Bluetooth, at every MTU: one suite, nothing mocked."""
+"""The phone client against the module, over virtual Bluetooth at every MTU and over a serial line: one suite, nothing
+mocked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -12,6 +14,8 @@ from bleak.backends.device import BLEDevice
 from firmware.demo.rig import Holder, Rig
 from host_tools.phone.client import Phone
 from host_tools.phone.errors import HandshakeRefused, LinkClosed, LinkFailed, NotFound, Refused
+from host_tools.phone.links import PhoneLink
+from host_tools.phone.serial import public_info
 from protocol import keys
 from protocol.errors import Code, Role
 from protocol.framing import Reassembler
@@ -19,20 +23,47 @@ from protocol.gatt import FROM_MODULE_UUID, PUBLIC_INFO_UUID, SERVICE_UUID, TO_M
 from protocol.messages import Operation, Phase, decode_error, decode_public_info
 from protocol.provisioning import BookingFile
 from tests.support.mangled import MangledLink, twice
+from tests.support.serial_rig import SerialRig
 
-MTUS = (23, 185, 247, 517)
+MakeRig = Callable[[], Rig]
+BLE: dict[str, MakeRig] = {f"mtu{mtu}": partial(Rig, att_mtu=mtu) for mtu in (23, 185, 247, 517)}
+SERIAL: dict[str, MakeRig] = {f"serial{size}": partial(SerialRig, largest=size) for size in (20, 514)}
+ALL = BLE | SERIAL
+Stranger = tuple[Callable[[bytes], Awaitable[None]], list[bytes], asyncio.Event]
 
 
-@pytest_asyncio.fixture(params=MTUS, ids=lambda mtu: f"mtu{mtu}")
+@pytest_asyncio.fixture(params=ALL)
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
-    async with Rig(att_mtu=request.param) as made:
+    """Over each carrier, with each size of fragments."""
+    async with ALL[request.param]() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(params=["mtu517", "serial514"])
+async def plain_rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """Over each carrier, for what does not depend on the size of fragments."""
+    async with ALL[request.param]() as made:
         yield made
 
 
 @pytest_asyncio.fixture
-async def plain_rig() -> AsyncIterator[Rig]:
+async def ble_rig() -> AsyncIterator[Rig]:
     async with Rig() as made:
         yield made
+
+
+@pytest_asyncio.fixture
+async def serial_rig() -> AsyncIterator[SerialRig]:
+    async with SerialRig() as made:
+        yield made
+
+
+async def break_the_link(rig: Rig) -> None:
+    """As no phone and no module would: the radio goes dead, or the cable is pulled out."""
+    if isinstance(rig, SerialRig):
+        await rig.cable.pull_out()
+    else:
+        rig.air.drop(rig.module_radio)
 
 
 def messages_of(heard: list[bytes]) -> list[bytes]:
@@ -50,8 +81,8 @@ def booked(rig: Rig, name: str = "Anna", role: Role = Role.DRIVER, lasts_s: int 
 async def mangled(rig: Rig, holder: Holder, file: BookingFile) -> AsyncIterator[tuple[Phone, MangledLink]]:
     links: list[MangledLink] = []
 
-    def link_to(device: BLEDevice) -> MangledLink:
-        links.append(MangledLink(device))
+    def link_to(over: BLEDevice | PhoneLink) -> MangledLink:
+        links.append(MangledLink(over))
         return links[-1]
 
     async with rig.phone(holder, file, link_to) as phone:
@@ -59,7 +90,7 @@ async def mangled(rig: Rig, holder: Holder, file: BookingFile) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def stranger() -> AsyncIterator[tuple[BleakClient, list[bytes], asyncio.Event]]:
+async def plain_bleak() -> AsyncIterator[tuple[BleakClient, list[bytes], asyncio.Event]]:
     """Plain bleak code, connected and subscribed; what it heard; and whether it was hung up on."""
     device = (await BleakScanner.discover(1.0, service_uuids=[SERVICE_UUID]))[0]
     heard: list[bytes] = []
@@ -67,6 +98,19 @@ async def stranger() -> AsyncIterator[tuple[BleakClient, list[bytes], asyncio.Ev
     async with BleakClient(device, disconnected_callback=lambda _: gone.set()) as client:
         await client.start_notify(FROM_MODULE_UUID, lambda _, data: heard.append(bytes(data)))
         yield client, heard, gone
+
+
+@asynccontextmanager
+async def stranger(rig: Rig) -> AsyncIterator[Stranger]:
+    """Somebody who knows no more than the carrier: writes fragments, hears fragments, may be hung up on."""
+    if not isinstance(rig, SerialRig):
+        async with plain_bleak() as (client, heard, gone):
+            yield lambda fragment: client.write_gatt_char(TO_MODULE_UUID, fragment, response=True), heard, gone
+        return
+    link, heard, gone = await rig.link(), list[bytes](), asyncio.Event()
+    await link.connect(heard.append, gone.set)
+    yield link.write, heard, gone
+    await link.close()
 
 
 # ---------------------------------------------------------------- the main job
@@ -172,13 +216,15 @@ async def test_a_lost_acknowledgement_is_settled_after_reconnecting(rig: Rig) ->
         asking = asyncio.create_task(phone.unlock(command))
         while rig.pump.state.pending is None:
             await asyncio.sleep(0.001)
-        rig.air.drop(rig.module_radio)
+        await break_the_link(rig)
         with pytest.raises(LinkClosed) as lost:
             await asking
         assert lost.value.command_id == command
         assert lost.value.may_have_succeeded
     async with rig.phone(anna, file) as phone:
-        outcome = await phone.outcome(command)
+        async with asyncio.timeout(10):
+            while (outcome := await phone.outcome(command)).code is Code.BUSY:
+                await asyncio.sleep(0.1)
         assert (outcome.operation, outcome.code) == (Operation.UNLOCK, Code.OK)
     assert not rig.vehicle.snapshot().locked
 
@@ -214,10 +260,10 @@ async def test_a_half_sent_message_is_forgotten(rig: Rig) -> None:
     ],
 )
 async def test_three_violations_end_the_connection(rig: Rig, fragment: bytes) -> None:
-    async with stranger() as (client, heard, gone):
+    async with stranger(rig) as (write, heard, gone):
         for number in range(3):
             assert not gone.is_set()
-            await client.write_gatt_char(TO_MODULE_UUID, fragment + bytes([number]), response=True)
+            await write(fragment + bytes([number]))
             await asyncio.sleep(0.2)
         async with asyncio.timeout(1):
             await gone.wait()
@@ -229,9 +275,9 @@ async def test_three_violations_end_the_connection(rig: Rig, fragment: bytes) ->
 
 @pytest.mark.req("BLE-1")
 async def test_a_message_inside_another_is_refused_and_the_next_one_works(rig: Rig) -> None:
-    async with stranger() as (client, heard, gone):
+    async with stranger(rig) as (write, heard, gone):
         for fragment in (b"\x80\x00\x40" + bytes(10), b"\x80\x00\x30" + bytes(9), b"\xc0\x00\x02\x01\x00"):
-            await client.write_gatt_char(TO_MODULE_UUID, fragment, response=True)
+            await write(fragment)
             await asyncio.sleep(0.3)
         refused = [decode_error(message[1:]).code for message in messages_of(heard)]
         assert refused == [Code.FRAMING, Code.HANDSHAKE_FAILED]
@@ -256,8 +302,8 @@ async def test_reordered_fragments_are_refused_never_executed(rig: Rig) -> None:
 
 # ---------------------------------------------------------------- several centrals, and what a stranger sees
 @pytest.mark.req("BLE-1", "BLE-2", "ACC-4")
-async def test_three_phones_are_served_and_the_module_advertises_again_within_a_second(plain_rig: Rig) -> None:
-    rig = plain_rig
+async def test_three_phones_are_served_and_the_module_advertises_again_within_a_second(ble_rig: Rig) -> None:
+    rig = ble_rig
     anna, file = booked(rig)
     bert, bert_file = booked(rig, "Bert")
     carl, carl_file = booked(rig, "Carl")
@@ -272,21 +318,60 @@ async def test_three_phones_are_served_and_the_module_advertises_again_within_a_
         assert await BleakScanner.discover(1.0, service_uuids=[SERVICE_UUID])
 
 
+@pytest.mark.req("BEN-2", "ACC-4")
+async def test_three_phones_share_a_line_and_a_fourth_is_told_that_there_is_no_room(serial_rig: SerialRig) -> None:
+    rig = serial_rig
+    anna, file = booked(rig)
+    bert, bert_file = booked(rig, "Bert")
+    carl, carl_file = booked(rig, "Carl")
+    async with rig.phone(anna, file) as one, rig.phone(bert, bert_file) as two, rig.phone(carl, carl_file) as three:
+        assert [phone.access.granted for phone in (one, two, three)] == [True, False, False]
+        await one.unlock()
+        with pytest.raises(LinkFailed, match="no channel left"):
+            async with rig.phone(anna, file):
+                pass
+        await two.close()
+        async with rig.phone(anna, file) as fourth:
+            assert fourth.access.granted
+
+
+@pytest.mark.req("BEN-2", "ACC-4")
+async def test_a_phone_on_the_air_and_one_on_the_line_are_in_the_same_car(serial_rig: SerialRig) -> None:
+    rig = serial_rig
+    anna, file = booked(rig)
+    bert, bert_file = booked(rig, "Bert")
+    async with rig.phone(anna, file) as wired, Rig.phone(rig, bert, bert_file) as wireless:
+        assert [phone.access.granted for phone in (wired, wireless)] == [True, False]
+        await wired.unlock()
+        await wired.lock()
+
+
 @pytest.mark.req("ACC-3", "PRV-7")
-async def test_a_stranger_reads_the_public_information_and_nothing_else(plain_rig: Rig) -> None:
-    async with stranger() as (client, heard, _):
+async def test_a_stranger_reads_the_public_information_and_nothing_else(ble_rig: Rig) -> None:
+    async with plain_bleak() as (client, heard, _):
         info = decode_public_info(bytes(await client.read_gatt_char(PUBLIC_INFO_UUID)))
         assert info.version == 1
         await client.write_gatt_char(TO_MODULE_UUID, b"\xc0\x00\x05\x02\x83\x40\xa0\x40", response=True)
         await asyncio.sleep(1)
         assert [decode_error(message[1:]).code for message in messages_of(heard)] == [Code.SESSION_OVER]
-        assert plain_rig.provisioning.module_id not in b"".join(heard)
-    assert plain_rig.vehicle.snapshot().locked
+        assert ble_rig.provisioning.module_id not in b"".join(heard)
+    assert ble_rig.vehicle.snapshot().locked
+
+
+@pytest.mark.req("BEN-2", "ACC-3", "PRV-7")
+async def test_a_stranger_on_the_line_reads_the_public_information_and_nothing_else(serial_rig: SerialRig) -> None:
+    assert (await public_info(await serial_rig.cable.answer())).version == 1
+    async with stranger(serial_rig) as (write, heard, _):
+        await write(b"\xc0\x00\x05\x02\x83\x40\xa0\x40")
+        await asyncio.sleep(1)
+        assert [decode_error(message[1:]).code for message in messages_of(heard)] == [Code.SESSION_OVER]
+        assert serial_rig.provisioning.module_id not in b"".join(heard)
+    assert serial_rig.vehicle.snapshot().locked
 
 
 @pytest.mark.req("SEC-2")
 async def test_a_central_that_says_nothing_is_sent_away_after_ten_seconds(plain_rig: Rig) -> None:
-    async with stranger() as (_, _, gone):
+    async with stranger(plain_rig) as (_, _, gone):
         await asyncio.sleep(9)
         assert not gone.is_set()
         async with asyncio.timeout(3):
@@ -340,8 +425,8 @@ async def test_a_phone_does_not_give_its_booking_to_a_fake_module(plain_rig: Rig
     fake = type(file)(file.token, keys.public_to_bytes(other), file.module_signing_public, file.module_id)
     links: list[MangledLink] = []
 
-    def link_to(device: BLEDevice) -> MangledLink:
-        links.append(MangledLink(device))
+    def link_to(over: BLEDevice | PhoneLink) -> MangledLink:
+        links.append(MangledLink(over))
         return links[-1]
 
     with pytest.raises((HandshakeRefused, NotFound)):

@@ -234,3 +234,34 @@ def test_a_signal_handler_is_served() -> None:
         return loop.time()
 
     assert run(main()) < 5.0
+
+
+def test_time_stands_still_while_bytes_are_on_their_way() -> None:
+    async def main() -> float:
+        loop = virtual_loop()
+        near, far = socket.socketpair()
+        with near, far:
+            near.setblocking(False)
+            received = 0
+            timer = threading.Timer(0.05, far.send, [b"late"])
+            with loop.awaiting(lambda: received == 0):
+                timer.start()
+                async with asyncio.timeout(1.0):
+                    received = len(await loop.sock_recv(near, 4))
+                assert loop.time() == 0.0
+                await asyncio.sleep(5)
+            timer.join()
+        return loop.time()
+
+    assert run(main()) == 5.0
+
+
+def test_bytes_that_never_come_are_a_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("host_tools.virtual_time.EXECUTOR_LIMIT_S", 0.05)
+
+    async def main() -> None:
+        with virtual_loop().awaiting(lambda: True):
+            await asyncio.sleep(1)
+
+    with pytest.raises(RuntimeError, match=r"deadlock: what is on its way.*hold\(\)"):
+        run(main())
