@@ -1,7 +1,7 @@
 """The command `sharebox`: the module as a program.
 
 Exit codes: 0 done, or stopped as asked, 1 internal error, 2 usage, 3 the usage log is not whole, 4 no radio,
-6 configuration or stored state, 130 interrupted.
+6 configuration, stored state or recording, 7 a replay came out otherwise, 130 interrupted.
 """
 
 import asyncio
@@ -23,7 +23,8 @@ app = App(
     name="sharebox",
     help="An in-car sharing module as a program.",
     help_epilogue="Exit codes: 0 done, or stopped as asked, 1 internal error, 2 wrong usage, 3 the usage log is not "
-    "whole, 4 no radio, 6 configuration or stored state, 130 interrupted.",
+    "whole, 4 no radio, 6 configuration, stored state or recording, 7 a replay came out otherwise, "
+    "130 interrupted.",
     version=VERSION,
 )
 
@@ -34,12 +35,17 @@ USAGE = 2
 LOG_NOT_WHOLE = 3
 NO_RADIO = 4
 CONFIGURATION = 6
+OTHERWISE = 7
 INTERRUPTED = 130
 
 
 @app.command
 def run(
-    config: Annotated[Path, Parameter(name=["--config", "-c"])] = Path("sharebox.toml"), *, json: bool = False
+    config: Annotated[Path, Parameter(name=["--config", "-c"])] = Path("sharebox.toml"),
+    *,
+    json: bool = False,
+    record: Path | None = None,
+    record_keys: bool = False,
 ) -> int:
     """Run the module until it is stopped (Ctrl-C).
 
@@ -51,8 +57,14 @@ def run(
         `shareboxctl module init DIR` writes one.
     json:
         Log as JSON lines.
+    record:
+        Record all that the module is told and does into this new file, for `sharebox replay`; in a directory, into a
+        file of its own. Positions and random bytes are in it: nobody else may read it.
+    record_keys:
+        Put the module's private keys into the recording, so that it can be replayed without them. Test keys only.
     """
     from firmware import logs
+    from firmware.bench.recordfile import RecordingFailed
     from firmware.config import ConfigError, read_config
     from firmware.ports import RadioUnavailable, StoreFailed
 
@@ -60,10 +72,53 @@ def run(
     try:
         from firmware import app as wiring
 
-        asyncio.run(wiring.run(read_config(config), logs.observe))
-    except (ConfigError, StoreFailed, RadioUnavailable, BaseExceptionGroup) as error:
-        return _failed(error, {ConfigError: CONFIGURATION, StoreFailed: CONFIGURATION, RadioUnavailable: NO_RADIO})
+        asyncio.run(wiring.run(read_config(config), logs.observe, record=record, record_keys=record_keys))
+    except (ConfigError, RecordingFailed, StoreFailed, RadioUnavailable, BaseExceptionGroup) as error:
+        configured = dict.fromkeys((ConfigError, RecordingFailed, StoreFailed), CONFIGURATION)
+        return _failed(error, {**configured, RadioUnavailable: NO_RADIO})
     return 0
+
+
+@app.command
+def replay(
+    file: Path,
+    *,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
+    until: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    json: bool = False,
+) -> int:
+    """Play a recording again through this version's gateway and core, and say where it first comes out otherwise.
+
+    Parameters
+    ----------
+    file:
+        What `sharebox run --record` or the bench's `record start` has written.
+    config:
+        The TOML file of the module that was recorded, for its private keys; by default ./sharebox.toml, if there is
+        one. Not needed when the keys are in the recording. Without any, nothing is compared on the links.
+    until:
+        Stop after the line with this number, and show the module's state there.
+    json:
+        Print one JSON object.
+    """
+    from firmware.bench import replaying
+    from firmware.bench.recordfile import RecordingFailed
+    from firmware.bench.recording import Recording
+    from firmware.config import ConfigError, read_config, read_provisioning
+
+    try:
+        recording = Recording(file)
+        keys = None if config else replaying.keys_in(recording.header)
+        given = config or Path("sharebox.toml")
+        if keys is None and (config or given.exists()):
+            keys = read_provisioning(read_config(given))
+            replaying.check_fits(recording.header, keys)
+        outcome = replaying.play(recording, keys, until)
+    except (ConfigError, RecordingFailed) as error:
+        return _failed(error, {ConfigError: CONFIGURATION, RecordingFailed: CONFIGURATION})
+    sys.stdout.write(_json(replaying.result(outcome)) if json else "\n".join(replaying.words(outcome)))
+    sys.stdout.write("\n")
+    return 0 if outcome.divergence is None else OTHERWISE
 
 
 @app.command

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import structlog
 
@@ -19,6 +20,7 @@ from firmware.adapters.clocks import SystemClock
 from firmware.adapters.mqtt.broker import MqttBroker
 from firmware.adapters.mqtt.settings import BrokerMisconfigured, BrokerSettings
 from firmware.adapters.store import SqliteStore
+from firmware.bench.recorder import Recorder, named
 from firmware.config import STATE_FILE, BrokerTable, Config, ConfigError, read_provisioning
 from firmware.core.events import TimeOffered
 from firmware.core.state import Profile
@@ -98,9 +100,12 @@ async def radio_controller(config: Config) -> AsyncIterator[OpenController]:
         raise ConfigError(f"[ble]: {error}") from None
 
 
-async def run(config: Config, observer: Observer | None = None) -> None:
-    """A module at work until it is told to stop (SIGINT, SIGTERM). Raises ConfigError, StoreFailed,
-    RadioUnavailable; each says what, why and what to do."""
+async def run(
+    config: Config, observer: Observer | None = None, *, record: Path | None = None, record_keys: bool = False
+) -> None:
+    """A module at work until it is told to stop (SIGINT, SIGTERM). `record`: a new file for all that it is told and
+    does, or a directory for such files; `record_keys`: with its private keys. Raises ConfigError, RecordingFailed,
+    StoreFailed, RadioUnavailable; each says what, why and what to do."""
     provisioning = read_provisioning(config)
     async with AsyncExitStack() as stack:
         state_dir = config.path(config.module.state_dir)
@@ -114,6 +119,10 @@ async def run(config: Config, observer: Observer | None = None) -> None:
         stack.push_async_callback(store.close)
         open_controller = await stack.enter_async_context(radio_controller(config))
         clock = SystemClock()
+        recorder = Recorder(provisioning, with_keys=record_keys)
+        if record is not None:
+            recorder.start(named(record, provisioning.module_id, clock.rtc().utc_ms))
+            stack.callback(recorder.stop, "the module was stopped")
         pump = Pump(
             make_profile(provisioning),
             make_gateway(provisioning),
@@ -123,6 +132,7 @@ async def run(config: Config, observer: Observer | None = None) -> None:
             broker=_broker(config, provisioning),
             monotonic_ms=clock.monotonic_ms,
             observer=observer,
+            witness=None if record is None else recorder,
         )
         first = (clock.rtc(),) if config.clock.battery_backed else ()
         await _until_stopped(pump, first)

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import msgspec
 
+from firmware.bench.recorder import Recorder
 from firmware.bench.results import DeskCode, DeskError
 from firmware.bench.stand import Time
 from firmware.bench.switches import BrokerSwitch, RadioSwitch, StoreSwitch
@@ -33,6 +34,7 @@ class Parts(msgspec.Struct, frozen=True):
     broker: Callable[[], BrokerPort] | None
     vehicle: VehiclePort
     has_rtc: bool = True
+    recorder: Recorder | None = None
 
 
 class Rack:
@@ -62,6 +64,11 @@ class Rack:
         return self._parts.vehicle if isinstance(self._parts.vehicle, SimulatedVehicle) else None
 
     @property
+    def recorder(self) -> Recorder | None:
+        """As Stand."""
+        return self._parts.recorder
+
+    @property
     def working(self) -> asyncio.Task[None] | None:
         """The module at work, None without power. It ends by itself only in trouble, and then tells of it."""
         return self._working
@@ -89,6 +96,7 @@ class Rack:
             broker=self.broker,
             monotonic_ms=self.time.monotonic_ms,
             observer=self._observe,
+            witness=parts.recorder,
         )
         first: tuple[TimeOffered, ...] = ()
         if parts.has_rtc and rtc_offset_s is not None:

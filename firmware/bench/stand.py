@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from firmware.bench.recorder import Recorder
 from firmware.bench.switches import BrokerSwitch, RadioSwitch, StoreSwitch
 from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
@@ -70,6 +71,10 @@ class Stand(Protocol):
     @property
     def store(self) -> StoreSwitch:
         """Between the module and its disk."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What can write down all that the module is told and does; None: nothing can."""
 
     @property
     def steps(self) -> Taps[Event, State, tuple[Effect, ...]]:

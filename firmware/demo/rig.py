@@ -9,6 +9,7 @@ import hashlib
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,6 +23,7 @@ from firmware.adapters.clocks import LoopClock
 from firmware.adapters.store import MemoryStore
 from firmware.bench.desk import Desk
 from firmware.bench.rack import Parts, Rack
+from firmware.bench.recorder import Recorder
 from firmware.bench.stand import Time
 from firmware.bench.virtual import VirtualTime
 from firmware.core.effects import Effect
@@ -84,7 +86,8 @@ class Rig:
 
     `store` survives `reboot`; `broker` is made anew at each boot by the function given. `air`: one that is there, for
     several modules in it. `tap` sees what crosses the module's HCI, `key_log` the secrets of its sessions. `car`: as it
-    stands at first. `time`: how the desk moves the clock, on a loop that does not jump by itself.
+    stands at first. `time`: how the desk moves the clock, on a loop that does not jump by itself. `record`: a new file
+    for all that the module is told and does, its keys included.
     """
 
     def __init__(  # noqa: PLR0913 - what a test may want otherwise, each with a default
@@ -101,6 +104,7 @@ class Rig:
         key_log: Callable[[str], None] | None = None,
         car: Car | None = None,
         time: Callable[[LoopClock], Time] = VirtualTime,
+        record: Path | None = None,
     ) -> None:
         self.entropy = seeded(seed)
         self.issuer = Issuer(fresh_key(self.entropy), self.entropy)
@@ -113,6 +117,9 @@ class Rig:
             HOME,
             begins_s - 86_400,
         )
+        self.recorder = Recorder(self.provisioning, with_keys=True)
+        if record is not None:
+            self.recorder.start(record)
         self.begins_s = begins_s
         self.store = store or MemoryStore(capacity_records=OUTBOX_RECORDS)
         self.observer = observer
@@ -146,6 +153,7 @@ class Rig:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.shut_down()
+        self.recorder.stop()
         await self._stack.aclose()
 
     # ------------------------------------------------------------ the module
@@ -174,6 +182,7 @@ class Rig:
             store=lambda: self.store,
             broker=None if make_broker is None else lambda: make_broker(self.provisioning),
             vehicle=self.vehicle,
+            recorder=self.recorder,
         )
 
     async def boot(self, *, rtc: bool = True) -> None:

@@ -18,6 +18,7 @@ from firmware.core.state import Durable
 from firmware.keeper import decode_durable
 from firmware.page import decode_record
 from firmware.pump import Pump
+from firmware.witness import Witness
 from protocol import tokens
 from protocol.errors import Refusal, Role
 from protocol.messages import COMMANDS, Done, Ended, Operation, Reply, Request
@@ -317,11 +318,12 @@ class Visit:
             assert isinstance(reply.body, Refusal) or reply.code == 0 or reply.code >= 128
 
 
-def live(seed: int, power_cut_at: int | None = None) -> World:
-    """One life, judged. Raises Broken, or whatever the module let out."""
+def live(seed: int, power_cut_at: int | None = None, witness: Witness | None = None) -> World:
+    """One life, judged and watched. Raises Broken, or whatever the module let out."""
     with asyncio.Runner(loop_factory=lambda: ShuffledLoop(seed)) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, ShuffledLoop)
         world = World(loop, seed)
+        world.witness = witness
         runner.run(world.live(power_cut_at))
     return world

@@ -29,6 +29,7 @@ from firmware.ports import (
     VoidFrom,
 )
 from firmware.pump import Pump
+from firmware.witness import Witness
 from protocol.messages import Push, Reply, Request
 from protocol.telemetry import StoreCondition
 from tests.support.core import BEGINS_MS, PROFILE, STANDING
@@ -235,6 +236,7 @@ class Bench:
         self.broker = MemoryBroker(self.changed)
         self.networked = networked
         self.watched = True
+        self.witness: Witness | None = None
         self.disk = MemoryDisk()
         self.clock = LoopClock(rtc_at_zero_ms)
         self.seen: list[tuple[Event, tuple[Effect, ...]]] = []
@@ -252,6 +254,7 @@ class Bench:
             broker=self.broker if self.networked else None,
             monotonic_ms=self.clock.monotonic_ms,
             observer=self._observe if self.watched else None,
+            witness=self.witness,
         )
         return self.pump
 

@@ -17,6 +17,7 @@ from firmware.keeper import encode
 from firmware.ports import RadioUnavailable, StoreFailed
 from tests.support.credentials import MODULE_ID
 from tests.support.module_files import configuration
+from tests.support.recordings import a_life, first, lines_of, stored
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_help_is_printed(sharebox: Sharebox, tokens: tuple[str, ...]) -> None:
 
 def test_the_help_names_every_exit_code(sharebox: Sharebox) -> None:
     _, out, _ = sharebox("--help")
-    for code in (0, 1, 2, command.LOG_NOT_WHOLE, command.NO_RADIO, command.CONFIGURATION, command.INTERRUPTED):
+    for code in (0, 1, 2, command.LOG_NOT_WHOLE, command.NO_RADIO, command.CONFIGURATION, command.OTHERWISE, 130):
         assert f"{code} " in out
 
 
@@ -150,3 +151,57 @@ def test_a_log_that_can_not_be_read_and_a_time_that_is_none_are_one_line(sharebo
     assert "has this module ever run" in err
     code, _, err = sharebox("log", "who", "--at", "noon", "-c", file)
     assert (code, err) == (2, "sharebox: 'noon' is no time; write it like 2026-10-30T12:00:00Z\n")
+
+
+# ---------------------------------------------------------------- replay
+@pytest.mark.req("BEN-4")
+def test_a_recording_that_comes_out_the_same_is_exit_code_0(sharebox: Sharebox, tmp_path: Path) -> None:
+    path = stored(tmp_path, lines_of(a_life()))
+    code, out, err = sharebox("replay", str(path))
+    assert (code, err) == (0, "")
+    assert out.startswith("No difference: ")
+    code, out, _ = sharebox("replay", str(path), "--json", "--until", "50")
+    assert code == 0
+    assert json.loads(out)["state"]["durable.counters.boot"] == 1
+
+
+@pytest.mark.req("BEN-4")
+def test_a_recording_that_comes_out_otherwise_is_exit_code_7(sharebox: Sharebox, tmp_path: Path) -> None:
+    lines = lines_of(a_life())
+    step = first(lines, lambda line: line["kind"] == "step")
+    step["now"] = 1
+    code, out, err = sharebox("replay", str(stored(tmp_path, lines)))
+    assert (code, err) == (command.OTHERWISE, "")
+    assert out.startswith(f"Line {step['n']} (boot 1, 2026-10-2")
+    assert json.loads(sharebox("replay", str(tmp_path / "recording.jsonl"), "--json")[1])["same"] is False
+
+
+@pytest.mark.req("BEN-4")
+def test_the_keys_of_a_replay_come_from_the_configuration_when_there_are_none_in_it(
+    sharebox: Sharebox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = lines_of(a_life())
+    text = msgspec.json.encode(lines[0].pop("provisioning")).decode()
+    path = str(stored(tmp_path, lines))
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = sharebox("replay", path)
+    assert code == 0
+    assert "The links were not compared" in out
+    file = configuration(tmp_path)
+    code, _, err = sharebox("replay", path, "--config", str(file))
+    assert code == command.CONFIGURATION
+    assert err.startswith(f"sharebox: the recording is of module {lines[0]['module']}")
+    (tmp_path / "provisioning.json").write_text(text)
+    code, out, _ = sharebox("replay", path)
+    assert code == 0
+    assert "were not compared" not in out
+
+
+@pytest.mark.req("BEN-4")
+@pytest.mark.parametrize("content", [None, b"hello"])
+def test_a_file_that_is_no_recording_is_exit_code_6(sharebox: Sharebox, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "it"
+    if content is not None:
+        path.write_bytes(content)
+    code, out, err = sharebox("replay", str(path))
+    assert (code, out, err.count("\n")) == (command.CONFIGURATION, "", 1)
