@@ -64,14 +64,16 @@ class SerialLine:
     """`async with SerialLine(url) as line:`. For one program alone; no call lasts longer than a few seconds.
 
     `bytes_sent` and `bytes_received` count everything since it was opened. `gone` is set when the port disappeared.
+    `tap` sees every frame that is sent (True) or comes whole (False).
     """
 
-    def __init__(self, url: str, *, baud: int = BAUD) -> None:
+    def __init__(self, url: str, *, baud: int = BAUD, tap: Callable[[Frame, bool], None] | None = None) -> None:
         self.url = url
         self.gone = asyncio.Event()
         self.bytes_sent = 0
         self.bytes_received = 0
         self._baud = baud
+        self._tap = tap or (lambda _frame, _to_module: None)
         self._port: _Port | None = None
         self._why = "it is not open"
         self._decoder = Decoder()
@@ -168,6 +170,7 @@ class SerialLine:
     # ------------------------------------------------------------ sending
     async def send(self, frame: Frame) -> None:
         """Write one frame, whole and in order. Raises LineError."""
+        self._tap(frame, True)
         await self._write(encode(frame))
 
     async def send_text(self, text: bytes) -> None:
@@ -243,7 +246,9 @@ class SerialLine:
             if isinstance(one, bytes):
                 for heard, _ in list(self._text):
                     heard(one)
-            elif one.kind is Kind.INFO:
+                continue
+            self._tap(one, False)
+            if one.kind is Kind.INFO:
                 for told in list(self._info):
                     told(one.payload)
             elif one.channel in self._ears:

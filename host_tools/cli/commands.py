@@ -99,6 +99,7 @@ _BENCH: Final = Branch(
     (
         _leaf("doctor", "doctor:doctor", "Check the set-up, and say how to put it right."),
         _leaf("console", "console:console", "Open the module's console, or carry out one command."),
+        _leaf("capture", "capture:capture", "Show what a capture of radio or serial line says, with tshark."),
     ),
 )
 _CONFIG: Final = Branch(

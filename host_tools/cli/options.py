@@ -55,10 +55,25 @@ class Car(Radio):
 
     booking: Annotated[str | None, Parameter(help="The booking file. Default: booking.json.")] = None
     key: Annotated[str | None, Parameter(help="The phone's private key. Default: holder.pem.")] = None
+    capture: Annotated[
+        str | None,
+        Parameter(
+            help="Keep what crosses the virtual radio or the serial line in this file, `.pcapng` or `.btsnoop`, for "
+            "Wireshark. Default: none."
+        ),
+    ] = None
 
     def settings(self) -> Settings:
         """The layers of settings with this command's flags on top."""
-        return Settings({"link": self.link, "timeout": self.timeout, "booking": self.booking, "key": self.key})
+        return Settings(
+            {
+                "link": self.link,
+                "timeout": self.timeout,
+                "capture": self.capture,
+                "booking": self.booking,
+                "key": self.key,
+            }
+        )
 
 
 @Parameter(name="*")

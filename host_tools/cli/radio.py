@@ -1,13 +1,17 @@
 """The way to the module that a command was told, and a session with the car of a booking over it."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from host_tools.bench import keylog
+from host_tools.bench.capture import Capture, CaptureError
 from host_tools.bench.links import Bluetooth, InProcess, Link, LinkError, Serial, Virtual, parse_link
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import Car
-from host_tools.cli.output import Output
+from host_tools.cli.output import Output, print_talk
 from host_tools.cli.settings import Settings
 from host_tools.phone.client import Phone
 from host_tools.phone.errors import LinkFailed
@@ -30,8 +34,13 @@ def link_of(settings: Settings) -> Link:
 
 
 @asynccontextmanager
-async def radio(link: Link) -> AsyncIterator[None]:
+async def radio(link: Link, capture: Capture | None = None) -> AsyncIterator[None]:
     """Make bleak use the radio of `link`; a link without a radio needs nothing. Raises CliError."""
+    if capture is not None and not isinstance(link, Virtual | Serial):
+        raise CliError(
+            Exit.USAGE,
+            "this machine's Bluetooth cannot be captured here: the system has it. Try `btmon -w FILE`.",
+        )
     if isinstance(link, InProcess):
         raise CliError(Exit.USAGE, "'in-process' is a module for scenarios alone. Name one that runs: --link virtual.")
     if not isinstance(link, Virtual):
@@ -44,7 +53,8 @@ async def radio(link: Link) -> AsyncIterator[None]:
 
     async with AsyncExitStack() as stack:
         try:
-            central = await stack.enter_async_context(hub_central(link.host, link.port))
+            tap = None if capture is None else capture.hci("phone")
+            central = await stack.enter_async_context(hub_central(link.host, link.port, tap=tap))
         except RadioError as error:
             what = str(error).rstrip(".")
             raise CliError(Exit.NOT_FOUND, f"{what}. Try `sharebox run`, or --link virtual:HOST:PORT.") from None
@@ -52,16 +62,32 @@ async def radio(link: Link) -> AsyncIterator[None]:
         yield
 
 
+@contextmanager
+def captured(settings: Settings) -> Iterator[Capture | None]:
+    """The capture that the settings ask for; None: they ask for none. Raises CliError."""
+    name = settings.text("capture")
+    if not name:
+        yield None
+        return
+    try:
+        with Capture(Path(name).expanduser(), lambda: time.time_ns() // 1000, noted=print_talk) as capture:
+            yield capture
+    except CaptureError as error:
+        raise CliError(Exit.CONFIGURATION, str(error)) from None
+
+
 class Session:
     """An open phone for one command, and the way to open it again when the link breaks."""
 
-    def __init__(self, car: Car, output: Output) -> None:
+    def __init__(self, car: Car, output: Output, capture: Capture | None = None) -> None:
         settings = car.settings()
         self._booking = read_booking(settings.path("booking"))
         self._key = read_key(settings.path("key"))
         self._timeout_s = settings.seconds("timeout")
         self._link = link_of(settings)
         self._output = output
+        self._tap = capture.serial("line") if capture is not None and isinstance(self._link, Serial) else None
+        self._key_log = _key_log()
         self._phones: list[Phone] = []
         self._line: SerialLine | None = None
 
@@ -92,7 +118,7 @@ class Session:
             await self._line.close()
             self._line = None
         if self._line is None:
-            line = SerialLine(url)
+            line = SerialLine(url, tap=self._tap)
             try:
                 await line.open()
             except LineError as error:
@@ -118,7 +144,14 @@ class Session:
             await self._line.close()
 
     def _new_phone(self, link: PhoneLink) -> Phone:
-        return Phone(link, self._booking, self._key, on_push=self._pushed, timeout_s=self._timeout_s)
+        return Phone(
+            link,
+            self._booking,
+            self._key,
+            on_push=self._pushed,
+            timeout_s=self._timeout_s,
+            key_log=self._key_log,
+        )
 
     def _pushed(self, push: Push) -> None:
         if not isinstance(push.body, Access):
@@ -129,12 +162,21 @@ class Session:
             self._output.say(describe(access)[-1] + ".")
 
 
+def _key_log() -> Callable[[str], None] | None:
+    try:
+        return keylog.from_environment(noted=print_talk)
+    except keylog.KeyLogError as error:
+        raise CliError(Exit.CONFIGURATION, str(error)) from None
+
+
 @asynccontextmanager
 async def session(car: Car, output: Output) -> AsyncIterator[Session]:
     """A session for one command over the link that its settings name."""
-    prepared = Session(car, output)
-    async with radio(link_of(car.settings())):
-        try:
-            yield prepared
-        finally:
-            await prepared.close()
+    settings = car.settings()
+    with captured(settings) as capture:
+        prepared = Session(car, output, capture)
+        async with radio(link_of(settings), capture):
+            try:
+                yield prepared
+            finally:
+                await prepared.close()

@@ -29,8 +29,9 @@ DEFAULTS: Final[dict[str, str]] = {
     "tls_ca": "",
     "tls_cert": "",
     "tls_key": "",
+    "capture": "",
 }
-_PATHS: Final = frozenset({"booking", "key", "issuer", "provisioning", "tls_ca", "tls_cert", "tls_key"})
+_PATHS: Final = frozenset({"booking", "key", "issuer", "provisioning", "tls_ca", "tls_cert", "tls_key", "capture"})
 
 
 class Value(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from bumble import hci
 from bumble.device import Device, DeviceConfiguration
@@ -70,14 +70,29 @@ async def virtual_central(air: VirtualAir, address: str | None = None, name: str
     return await virtual_device(air, name, address)
 
 
+class _Tapped(Snooper):
+    """Bumble's way of listening in, as a function."""
+
+    def __init__(self, tap: Callable[[bytes, bool], None]) -> None:
+        self._tap = tap
+
+    def snoop(self, hci_packet: bytes, direction: Snooper.Direction) -> None:
+        self._tap(hci_packet, direction is Snooper.Direction.HOST_TO_CONTROLLER)
+
+
 @contextlib.asynccontextmanager
 async def hub_central(
-    host: str = "127.0.0.1", port: int = 6402, address: str | None = None
+    host: str = "127.0.0.1",
+    port: int = 6402,
+    address: str | None = None,
+    *,
+    tap: Callable[[bytes, bool], None] | None = None,
 ) -> AsyncIterator[RadioDevice]:
     """A powered-on central whose controller is in another process, behind a `Hub`.
 
     Args:
         address: static random address; without one a fresh one, since several processes may share a hub.
+        tap: sees each HCI packet, with its H4 type; True: from this side.
 
     Raises RadioError if there is no hub.
     """
@@ -90,6 +105,8 @@ async def hub_central(
     async with transport:
         own_address = address or hci.Address.generate_static_address().to_string(False)
         device = _device("central", own_address, transport.source, transport.sink)
+        if tap is not None:
+            device.host.snooper = _Tapped(tap)
 
         def on_lost(_: object) -> None:
             # Commands to a lost hub would never be answered.

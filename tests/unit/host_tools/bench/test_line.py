@@ -53,7 +53,11 @@ class Listener:
 
 
 async def test_frames_go_to_their_channel_and_text_to_its_readers() -> None:
-    async with SerialPeer() as peer, SerialLine(peer.path) as line:
+    seen: list[tuple[int, bool]] = []
+    async with (
+        SerialPeer() as peer,
+        SerialLine(peer.path, tap=lambda frame, to_module: seen.append((frame.channel, to_module))) as line,
+    ):
         anna, bert, console = Listener(), Listener(), Listener()
         line.attach(1, anna.ear())
         line.attach(2, bert.ear())
@@ -73,6 +77,8 @@ async def test_frames_go_to_their_channel_and_text_to_its_readers() -> None:
         await anna.until_frames(2)
         assert b"unheard" not in console.text
         assert line.bytes_received > MAX_FRAGMENT_BYTES
+        await line.send(Frame(Kind.CLOSE, 2, b""))
+        assert seen == [(1, False), (2, False), (3, False), (1, False), (2, True)]
 
 
 async def test_what_is_sent_arrives_whole_and_in_order_and_text_never_begins_a_frame() -> None:
