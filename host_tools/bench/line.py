@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import errno
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -108,12 +109,19 @@ class SerialLine:
         self._reader.start()
 
     def _open(self) -> _Port:
-        made = serial.serial_for_url(
-            self.url, baudrate=self._baud, timeout=_POLL_S, write_timeout=WRITE_TIMEOUT_S, exclusive=True
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # pyserial 3.5 calls threads by their old names
+            made = serial.serial_for_url(
+                self.url, baudrate=self._baud, timeout=_POLL_S, write_timeout=self._write_timeout_s, exclusive=True
+            )
         port = cast(_Port, made)
         port.reset_output_buffer()
         return port
+
+    @property
+    def _write_timeout_s(self) -> float | None:
+        """RFC 2217 ports have one of their own, of the same length, and take none."""
+        return None if self.url.startswith("rfc2217:") else WRITE_TIMEOUT_S
 
     async def close(self) -> None:
         """Give the port back. Closing twice is no error."""

@@ -24,11 +24,17 @@ from protocol.messages import Operation, Phase, decode_error, decode_public_info
 from protocol.provisioning import BookingFile
 from tests.support.mangled import MangledLink, twice
 from tests.support.serial_rig import SerialRig
+from tests.support.serial_server import served
 
 MakeRig = Callable[[], Rig]
 BLE: dict[str, MakeRig] = {f"mtu{mtu}": partial(Rig, att_mtu=mtu) for mtu in (23, 185, 247, 517)}
 SERIAL: dict[str, MakeRig] = {f"serial{size}": partial(SerialRig, largest=size) for size in (20, 514)}
 ALL = BLE | SERIAL
+NETWORK: dict[str, MakeRig] = {
+    "socket": partial(SerialRig, front=served),
+    "rfc2217": partial(SerialRig, front=partial(served, rfc2217=True)),
+}
+"""A line behind a network: slower to set up, so only the main job is done there."""
 Stranger = tuple[Callable[[bytes], Awaitable[None]], list[bytes], asyncio.Event]
 
 
@@ -36,6 +42,13 @@ Stranger = tuple[Callable[[bytes], Awaitable[None]], list[bytes], asyncio.Event]
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """Over each carrier, with each size of fragments."""
     async with ALL[request.param]() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(params=ALL | NETWORK)
+async def any_rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """Over each carrier, and over a line behind a network."""
+    async with (ALL | NETWORK)[request.param]() as made:
         yield made
 
 
@@ -114,8 +127,9 @@ async def stranger(rig: Rig) -> AsyncIterator[Stranger]:
 
 
 # ---------------------------------------------------------------- the main job
-@pytest.mark.req("ACC-1", "ACC-2", "ACC-10", "BKG-3", "BLE-1", "BLE-3")
-async def test_a_booking_opens_drives_and_closes_the_car(rig: Rig) -> None:
+@pytest.mark.req("ACC-1", "ACC-2", "ACC-10", "BKG-3", "BLE-1", "BLE-3", "BEN-2")
+async def test_a_booking_opens_drives_and_closes_the_car(any_rig: Rig) -> None:
+    rig = any_rig
     anna, file = booked(rig)
     async with rig.phone(anna, file) as phone:
         assert phone.access.granted

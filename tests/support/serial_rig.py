@@ -7,7 +7,14 @@ so a story of hours takes seconds, and goes the same way each time.
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +35,14 @@ from host_tools.virtual_time import VirtualTimeLoop
 from protocol.provisioning import BookingFile
 from protocol.serial import MAX_FRAGMENT_BYTES
 
+Front = Callable[[Path], AbstractContextManager[str]]
+"""What stands between a line and its host: from the module's path to the URL that the host opens."""
 LinkOver = Callable[[BLEDevice], PhoneLink] | Callable[[PhoneLink], PhoneLink]
+
+
+def directly(path: Path) -> AbstractContextManager[str]:
+    """Nothing stands between them."""
+    return nullcontext(str(path))
 
 
 class CountingOutbox(Outbox):
@@ -61,10 +75,12 @@ class CountingLine(SerialLine):
 class Cable:
     """A pseudo-terminal with the module at one end and a host at the other. It can be pulled out and put back."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, front: Front) -> None:
         self.path = folder / "console"
         self.module = CountingLine(PseudoTerminal(self.path))
         self.host = host.SerialLine(str(self.path))
+        self._front = front
+        self._between = ExitStack()
         self.plugged = False
         self._pulling = False
         self._carrying: asyncio.Task[None] | None = None
@@ -91,9 +107,9 @@ class Cable:
         if not self.plugged:
             if self._carrying is None:
                 self.put_in()
-            await self.host.close()
+            await self._hang_up()
             self._before = self._counted
-            self.host = host.SerialLine(str(self.path))
+            self.host = host.SerialLine(self._between.enter_context(self._front(self.path)))
             await self.host.open()
             self.plugged = True
         return self.host
@@ -105,6 +121,10 @@ class Cable:
         await self.host.gone.wait()
         self._pulling = False
 
+    async def _hang_up(self) -> None:
+        await self.host.close()
+        self._between.close()
+
     async def _stop(self) -> None:
         if self._carrying is not None:
             self._carrying.cancel()
@@ -115,24 +135,25 @@ class Cable:
 
     async def close(self) -> None:
         """Put everything away."""
-        await self.host.close()
         self.plugged = False
+        await self._hang_up()
         await self._stop()
 
 
 class SerialRig(Rig):
     """As Rig; its phones come over the serial line, each on a channel of its own. `largest`: what they take at once."""
 
-    def __init__(self, *, largest: int = MAX_FRAGMENT_BYTES) -> None:
+    def __init__(self, *, largest: int = MAX_FRAGMENT_BYTES, front: Front = directly) -> None:
         super().__init__()
         self._largest = largest
+        self._front = front
         self._around = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         folder = self._around.enter_context(tempfile.TemporaryDirectory())
-        self.cable = Cable(Path(folder))
+        self.cable = Cable(Path(folder), self._front)
         self.cable.put_in()
         self._around.push_async_callback(self.cable.close)
         self._around.enter_context(loop.awaiting(self.cable.on_their_way))
