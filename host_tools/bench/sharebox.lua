@@ -742,6 +742,9 @@ local by_uuid = DissectorTable.get("bluetooth.uuid")
 by_uuid:add("70800001-d425-4edf-b29a-d496fbc27847", to_module)
 by_uuid:add("70800002-d425-4edf-b29a-d496fbc27847", from_module)
 by_uuid:add("70800003-d425-4edf-b29a-d496fbc27847", public)
+-- For "Decode As", in captures that begin after the phone has looked at the GATT table.
+local by_handle = DissectorTable.get("btatt.handle")
+for _, made in ipairs({ to_module, from_module, public }) do by_handle:add_for_decode_as(made) end
 
 -- ---------------------------------------------------------------- the serial line
 local CRC = {}
