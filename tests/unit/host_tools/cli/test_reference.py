@@ -11,7 +11,7 @@ from tests.support.command import ROOT
 
 def test_the_pages_in_the_documentation_are_current(tmp_path: Path) -> None:
     assert reference.main([str(tmp_path)]) == 0
-    for name in ("shareboxctl.md", "exit-codes.md"):
+    for name in ("shareboxctl.md", "shareboxctl.1", "exit-codes.md"):
         written = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert written == (tmp_path / name).read_text(encoding="utf-8"), "run python -m host_tools.cli.reference docs"
 
