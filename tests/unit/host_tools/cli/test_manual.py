@@ -32,7 +32,8 @@ def test_it_is_ascii_without_markdown() -> None:
 def test_options_become_tagged_paragraphs_and_code_is_bold() -> None:
     made = manual(
         "# shareboxctl\n\n* [`a`](#a)\n\n## shareboxctl a-b\n\n```console\nshareboxctl a-b [OPTIONS]\n```\n\n"
-        "Do `this`, see [there](x.md).\n\n**Parameters**:\n\n* `--key STR`: Back\\slash… *[default: x]* **[required]**\n"
+        "Do `this`, see [there](x.md).\n\n**Parameters**:\n\n"
+        "* `--key STR`: Back\\slash… *[default: x]* **[required]**\n"
         "\n## Conventions\n\n- One\n  line.\n- 'Two'.\n"
     )
     lines = made.splitlines()
