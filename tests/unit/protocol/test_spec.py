@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from protocol import cose, edhoc, framing, gatt, session, tokens
+from protocol import cose, edhoc, framing, gatt, messages, serial, session, tokens
 from protocol.messages import MessageType, Operation, PublicInfo, PushKind
 from protocol.telemetry import Channel, EventKind
 from tests.support import worked_example
@@ -20,7 +20,7 @@ def section(number: int) -> str:
 
 
 def test_the_sections_are_numbered_as_the_code_cites_them() -> None:
-    assert [int(number) for number in re.findall(r"(?m)^## (\d+) ", SPEC)] == list(range(1, 14))
+    assert [int(number) for number in re.findall(r"(?m)^## (\d+) ", SPEC)] == list(range(1, 15))
 
 
 def test_the_worked_example_is_what_the_code_does() -> None:
@@ -90,3 +90,27 @@ def test_the_channels_and_events_of_mqtt_are_those_of_the_code() -> None:
     kinds = re.search(r"Kinds of event: (.*)\.\n", text)
     assert kinds is not None
     assert kinds.group(1).split(", ") == [f"`{kind.value}`" for kind in EventKind]
+
+
+@pytest.mark.req("BEN-2")
+def test_the_frames_of_serial_lines_are_those_of_the_code() -> None:
+    text = section(14)
+    assert {(str(int(kind)), kind.name) for kind in serial.Kind} <= rows(text, 2)
+    assert f"at most {serial.MAX_FRAGMENT_BYTES} bytes, so a frame has at most {serial.MAX_FRAME_BYTES} between" in text
+    assert f"Channels are 0 to {serial.CHANNELS - 1}." in text
+    assert f"at most {serial.MAX_OPEN_CHANNELS} are open at once on a line" in text
+    assert f"for {serial.MAX_GAP_MS // 1000} s is dropped" in text
+    size = serial.encode_size(serial.MAX_FRAGMENT_BYTES)
+    frames = [
+        serial.Frame(serial.Kind.OPEN, 2, size),
+        serial.Frame(serial.Kind.OPENED, 2, size),
+        serial.Frame(serial.Kind.FRAGMENT, 2, bytes.fromhex("c0000203aa")),
+        serial.Frame(serial.Kind.CLOSE, 2),
+        serial.Frame(serial.Kind.CLOSED, 2),
+        serial.Frame(serial.Kind.INFO),
+        serial.Frame(serial.Kind.INFO, 0, messages.encode_public_info(PublicInfo())),
+    ]
+    shown = [bytes.fromhex(hexadecimal) for hexadecimal in re.findall(r"\| `(00 [0-9a-f ]+ 00)` \|", text)]
+    assert shown == [serial.encode(frame) for frame in frames]
+    decoder = serial.Decoder()
+    assert [item for line in shown for item in decoder.feed(line)] == frames
