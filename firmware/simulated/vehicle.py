@@ -10,7 +10,7 @@ the same program gives the same samples on virtual time.
 import asyncio
 from collections.abc import Callable
 from enum import Enum, unique
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ from firmware.simulated import car as model
 from firmware.simulated.car import Car, Door
 from firmware.simulated.gnss import Receiver
 from firmware.simulated.route import Route, Waypoint
+
+if TYPE_CHECKING:
+    from firmware.simulated.player import Player
 
 SAMPLE_PERIOD_S: Final = 0.5
 ACTUATION_S: Final = 0.15
@@ -87,6 +90,7 @@ class SimulatedVehicle:
         self._hidden: frozenset[str] = frozenset()
         self._bus_silent = False
         self._boot_ajar = False
+        self._player: Player | None = None
 
     # ------------------------------------------------------------ the module's side
     async def run(self, sampled: Callable[[VehicleSampled], None]) -> None:
@@ -95,8 +99,9 @@ class SimulatedVehicle:
         due = loop.time() + SAMPLE_PERIOD_S
         while True:
             self._changed.clear()
-            if not self._bus_silent:
-                sampled(self.sample())
+            told = None if self._bus_silent else self._told()
+            if told is not None:
+                sampled(told)
             try:
                 async with asyncio.timeout_at(due):
                     await self._changed.wait()
@@ -131,9 +136,7 @@ class SimulatedVehicle:
             fix=self._look(car),
             range_m=int(car.fuel_l / model.CONSUMPTION_L_PER_KM) * 1000,
         )
-        if not self._hidden:
-            return seen
-        return msgspec.structs.replace(seen, **dict.fromkeys(self._hidden))
+        return self._falsified(seen)
 
     # ------------------------------------------------------------ doors and key
     def open_door(self, door: Door = Door.FRONT_LEFT, *, from_inside: bool = False) -> bool:
@@ -216,6 +219,17 @@ class SimulatedVehicle:
         self._boot_ajar = ajar
         self._changed.set()
 
+    # ------------------------------------------------------------ traces
+    @property
+    def player(self) -> "Player | None":
+        """The trace that is played."""
+        return self._player
+
+    def play(self, player: "Player | None") -> None:
+        """Tell what a trace tells in place of the truth, faults on top; None: the truth again."""
+        self._player = player
+        self._changed.set()
+
     # ------------------------------------------------------------ looking
     def snapshot(self) -> Snapshot:
         """The car at this instant."""
@@ -241,6 +255,19 @@ class SimulatedVehicle:
         self._car = model.advance(self._car, (now_ms - self._moved_at_ms) / 1000)
         self._moved_at_ms = now_ms
         return self._car
+
+    def _told(self) -> VehicleSampled | None:
+        """What goes to the module; None: nothing."""
+        seen = self.sample()
+        if self._player is None:
+            return seen
+        played = self._player.look(seen, utc_ms=self._utc_ms(), mono_ms=self._mono_ms())
+        return None if played is None else self._falsified(played)
+
+    def _falsified(self, seen: VehicleSampled) -> VehicleSampled:
+        if not self._hidden:
+            return seen
+        return msgspec.structs.replace(seen, **dict.fromkeys(self._hidden))
 
     def _look(self, car: Car) -> Fix | None:
         return self._receiver.look(car.position, utc_ms=self._utc_ms(), mono_ms=self._mono_ms())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from firmware.core.events import Action, VehicleSampled
 from firmware.ports import VehiclePort
 from firmware.simulated.car import Door
+from firmware.simulated.player import Player
 from firmware.simulated.route import Waypoint, distance_m
 from firmware.simulated.vehicle import SIGNALS, ActuatorFault, KeyButton, SimulatedVehicle
 
 UTC_START_MS = 1_780_000_000_000
+VECTORS = Path(__file__).resolve().parents[3] / "vectors"
 
 
 class Bench:
@@ -52,6 +55,30 @@ async def start_and_drive(bench: Bench) -> None:
 async def test_it_is_a_vehicle_port() -> None:
     port: VehiclePort = Bench().vehicle
     assert await port.actuate(Action.LOCK)
+
+
+@pytest.mark.req("BEN-4")
+async def test_a_trace_takes_the_place_of_what_the_car_would_tell_and_faults_go_on_top(bench: Bench) -> None:
+    assert bench.vehicle.player is None
+    player = Player(VECTORS / "openxc-drive.json")
+    bench.vehicle.play(player)
+    assert bench.vehicle.player is player
+    await asyncio.sleep(10.1)
+    assert (bench.latest.ignition_on, bench.latest.speed_kmh, bench.latest.range_m) == (True, 36.0, None)
+    bench.vehicle.hide("speed_kmh")
+    await asyncio.sleep(1)
+    assert (bench.latest.ignition_on, bench.latest.speed_kmh) == (True, None)
+    assert await bench.vehicle.actuate(Action.UNLOCK)
+    await asyncio.sleep(1)
+    assert bench.latest.locked is False
+    bench.vehicle.silence_bus()
+    count = len(bench.samples)
+    await asyncio.sleep(2)
+    assert len(bench.samples) == count
+    bench.vehicle.play(None)
+    bench.vehicle.silence_bus(False)
+    await asyncio.sleep(1)
+    assert bench.latest.range_m is not None
 
 
 async def test_samples_come_every_half_second(bench: Bench) -> None:
@@ -284,3 +311,29 @@ async def test_the_same_program_gives_the_same_samples_again() -> None:
         return msgspec.msgpack.encode([sample for _, sample in bench.samples])
 
     assert await drive_once() == await drive_once()
+
+
+@pytest.mark.req("BEN-1")
+async def test_the_bus_tells_what_it_is_made_to_tell_until_it_is_released(bench: Bench) -> None:
+    bench.vehicle.override("speed_kmh", 87.0)
+    bench.vehicle.override("fuel_pct", None)
+    bench.vehicle.hide("locked")
+    await asyncio.sleep(0.1)
+    assert (bench.latest.speed_kmh, bench.latest.fuel_pct, bench.latest.locked) == (87.0, None, None)
+    assert bench.vehicle.overrides == {"speed_kmh": 87.0, "fuel_pct": None}
+    assert bench.vehicle.hidden == {"locked"}
+    bench.vehicle.release("speed_kmh", "fuel_pct", "locked", "odometer_m")
+    await asyncio.sleep(0.1)
+    assert (bench.latest.speed_kmh, bench.latest.locked) == (0.0, True)
+    assert bench.latest.fuel_pct is not None
+    for wrong in (lambda: bench.vehicle.override("colour", 1), lambda: bench.vehicle.release("colour")):
+        with pytest.raises(ValueError, match="colour"):
+            wrong()
+
+
+async def test_one_actuator_is_repaired_alone(bench: Bench) -> None:
+    for action in (Action.LOCK, Action.UNLOCK):
+        bench.vehicle.break_actuator(action, ActuatorFault.DEAD)
+    bench.vehicle.repair_actuator(Action.LOCK)
+    assert await bench.vehicle.actuate(Action.LOCK)
+    assert not await bench.vehicle.actuate(Action.UNLOCK)
