@@ -190,6 +190,18 @@ def rival(world: "World", rng: Random) -> None:
         world.heap.after(MINUTE, lambda: other.visit(Operation.STATUS, Operation.UNLOCK))
 
 
+def waver(world: "World", rng: Random) -> None:
+    """A driver takes the car and gives it back at once, while the broker is away and comes back a moment before the end:
+    on a slow connection what is to be retained changes again before the broker has answered, and often there is no room
+    on the way for the change, because of what has been done meanwhile."""
+    now = world.heap.now
+    booking = world.backend.booking(f"waverer{now % 1000}", Role.VIP, now - MINUTE, now + 2 * HOUR)
+    phone = Phone(world, f"waverer {booking.token_id.hex()}", booking)
+    pairs = rng.choice((0, 1, 2, 2, 2))
+    world.lose_broker(3_700 + 1_240 * pairs + rng.randrange(1_900))
+    phone.visit(*(Operation.UNLOCK, Operation.LOCK) * pairs, Operation.END_BOOKING)
+
+
 def rebind(world: "World", rng: Random) -> None:
     """The driver changes to a newer phone; the old one tries once more."""
     if not world.phones:
@@ -242,4 +254,5 @@ FAULTS: Final[dict[str, Callable[["World", Random], None]]] = {
     "revoke": revoke,
     "rival": rival,
     "rebind": rebind,
+    "waver": waver,
 }

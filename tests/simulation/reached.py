@@ -45,14 +45,14 @@ RULES: Final = (
 MOMENTS: Final = _names(
     """
     booted asked started unlocked released armed overdue near_cutoff pending cut ended ordered hung_up published
-    connected nonce drove_off parked moving_overdue committed
+    connected nonce drove_off parked moving_overdue committed superseded
     """
 )
 FAULTS: Final = _names(
     """
     power cut_before_commit cut_after_commit disk_full card_lost card_rolled_back rtc_fast link_loss broker_down
     broker_drop silent zero nan unknown negative dim rtc_wrong rtc_lost gnss_spoof gnss_lost gnss_nonsense
-    network_wrong dead mute slow doors key_drive key_locks order_end revoke radio_bad rival rebind far_future
+    network_wrong dead mute slow doors key_drive key_locks order_end revoke radio_bad rival rebind far_future waver
     """
 )
 AFAR: Final = _names("UNLOCK LOCK FLASH")

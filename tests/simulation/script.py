@@ -49,6 +49,7 @@ AIMS: Final = {
     "parked": "silent rival zero power unknown order_end doors gnss_lost",
     "moving_overdue": "dim dim zero power silent nan negative rival order_end rtc_wrong rtc_lost",
     "committed": "power",
+    "superseded": "broker_drop broker_down power",
 }
 """At which moment which trouble is most likely to hurt."""
 DELAYS: Final = (0, 1, 40, 120, 210, 700, 1_900, 2_500, 4_000, 8_000, 30_000)
@@ -63,6 +64,7 @@ def script(seed: int, days: float) -> list[Operation]:
         operations += _life(chance(seed, "second script"), days, 1)
         operations.sort(key=lambda operation: operation.at_ms)
     operations += _orders(chance(seed, "orders"), days)
+    operations += _second_thoughts(chance(seed, "second thoughts"), days)
     return [operation._replace(number=number) for number, operation in enumerate(operations)]
 
 
@@ -71,6 +73,18 @@ def _orders(rng: Random, days: float) -> list[Operation]:
     often = int(days * rng.choice((0, 2, 8, 16)))
     drawn = ((rng.randrange(int(days * DAY)), rng.choice(_DRAWN)) for _ in range(often))
     return [Operation(0, at, "order", (what,)) for at, what in sorted(drawn)]
+
+
+def _second_thoughts(rng: Random, days: float) -> list[Operation]:
+    """Drivers who waver, and now and then trouble between the answers to what their two minds left for the broker: not
+    always, for a new connection mends much."""
+    times = sorted(rng.randrange(int(days * DAY)) for _ in range(int(days * rng.choice((0, 0, 4)))))
+    found = []
+    for at in times:
+        if rng.random() < 0.3:
+            found.append(Operation(0, at, "trap", ("superseded", 1, rng.choice(AIMS["superseded"].split()), 0)))
+        found.append(Operation(0, at, "fault", ("waver",)))
+    return found
 
 
 def _life(rng: Random, days: float, car: int) -> list[Operation]:
@@ -87,12 +101,13 @@ def _life(rng: Random, days: float, car: int) -> list[Operation]:
         found.append((at, "booking", args))
         at += length + rng.randrange(20 * MINUTE, 10 * HOUR)
     level = rng.choice((0, 1, 1, 2, 4))
-    kinds = [kind for kind in FAULTS if rng.random() < 0.5]
+    drawn = [kind for kind in FAULTS if kind != "waver"]  # that is aimed, in `_second_thoughts`
+    kinds = [kind for kind in drawn if rng.random() < 0.5]
     for _ in range(int(days * level * 2)):
-        found.append((rng.randrange(end), "fault", (rng.choice(kinds or list(FAULTS)),)))
+        found.append((rng.randrange(end), "fault", (rng.choice(kinds or drawn),)))
     for _ in range(int(days * rng.choice((0, 1, 3)))):
         found.append((rng.randrange(end), "attack", (rng.choice(list(ATTACKS)),)))
-    moments = [moment for moment in MOMENTS if rng.random() < 0.7]
+    moments = [moment for moment in MOMENTS if moment != "superseded" and rng.random() < 0.7]
     for _ in range(int(days * rng.choice((0, 4, 8, 16)))):
         moment = rng.choice(moments)
         often = 40 if moment in ("committed", "published", "asked") else 3

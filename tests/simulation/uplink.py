@@ -134,6 +134,8 @@ class Uplink:
             numbers, self._acknowledged = self._acknowledged, []
             at_once(self._device.keeper.remove(*numbers))
         if flight.slot_version >= 0:
+            if flight.slot_version < self._device.state.durable.slot.version:
+                self._device.world.moment("superseded")
             self._device.tell(PositionSlotAcknowledged(flight.slot_version))
         self._fill()
 
