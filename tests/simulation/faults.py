@@ -191,9 +191,9 @@ def rival(world: "World", rng: Random) -> None:
 
 
 def waver(world: "World", rng: Random) -> None:
-    """A driver takes the car and gives it back at once, while the broker is away and comes back a moment before the end:
-    on a slow connection what is to be retained changes again before the broker has answered, and often there is no room
-    on the way for the change, because of what has been done meanwhile."""
+    """A driver takes the car and gives it back at once, while the broker is away and comes back a moment before: on a
+    slow connection what is to be retained changes again before the broker has answered, and often there is no room on
+    the way for the change, because of what has been done meanwhile."""
     now = world.heap.now
     booking = world.backend.booking(f"waverer{now % 1000}", Role.VIP, now - MINUTE, now + 2 * HOUR)
     phone = Phone(world, f"waverer {booking.token_id.hex()}", booking)
