@@ -13,8 +13,9 @@ from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import CAR, RADIO, Car, Radio
 from host_tools.cli.output import Output
 from host_tools.cli.parsing import parse_hex
-from host_tools.cli.radio import link_of, radio, session
+from host_tools.cli.radio import radio, session
 from host_tools.cli.troubles import refusal_fields
+from host_tools.cli.way import link_of
 from host_tools.phone.keyring import read_file, read_key, write_replacing
 from protocol.explain import REASONS, describe, distance, duration, instant
 from protocol.messages import Access, Done, Ended, Operation, Status, VehicleState

@@ -22,8 +22,8 @@ from host_tools.bench.links import Serial, lines_here
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import RADIO, Radio
 from host_tools.cli.output import Output
-from host_tools.cli.radio import link_of
 from host_tools.cli.settings import Settings
+from host_tools.cli.way import link_of
 
 CONSOLE: Final = "console"
 """What a module calls its line when nobody says otherwise."""

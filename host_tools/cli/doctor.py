@@ -19,9 +19,9 @@ from host_tools.bench.links import Automatic, Bluetooth, InProcess, Serial, Virt
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import RADIO, Radio
-from host_tools.cli.radio import link_of
 from host_tools.cli.settings import Settings
 from host_tools.cli.watch import parse_broker, tls_of
+from host_tools.cli.way import link_of
 from host_tools.phone.errors import PhoneError
 from host_tools.phone.keyring import KeyringError, read_booking, read_key
 from host_tools.phone.serial import public_info

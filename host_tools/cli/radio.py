@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.bench import keylog
-from host_tools.bench.capture import Capture, CaptureError
-from host_tools.bench.links import Bluetooth, InProcess, Link, LinkError, Serial, Virtual, parse_link
+from host_tools.bench.links import Bluetooth, InProcess, Link, Serial, Virtual
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import Car
 from host_tools.cli.output import Output, print_talk
 from host_tools.cli.settings import Settings
+from host_tools.cli.way import link_of
 from host_tools.phone.client import Phone
 from host_tools.phone.errors import LinkFailed
 from host_tools.phone.keyring import read_booking, read_key
@@ -22,19 +22,12 @@ from protocol.explain import announce, describe
 from protocol.messages import Access, Operation, Push
 
 if TYPE_CHECKING:
+    from host_tools.bench.capture import Capture
     from host_tools.bench.line import SerialLine
 
 
-def link_of(settings: Settings) -> Link:
-    """The link that the settings name. Raises CliError."""
-    try:
-        return parse_link(settings.text("link"))
-    except LinkError as error:
-        raise CliError(Exit.USAGE, str(error)) from None
-
-
 @asynccontextmanager
-async def radio(link: Link, capture: Capture | None = None) -> AsyncIterator[None]:
+async def radio(link: Link, capture: "Capture | None" = None) -> AsyncIterator[None]:
     """Make bleak use the radio of `link`; a link without a radio needs nothing. Raises CliError."""
     if capture is not None and not isinstance(link, Virtual | Serial):
         raise CliError(
@@ -63,12 +56,15 @@ async def radio(link: Link, capture: Capture | None = None) -> AsyncIterator[Non
 
 
 @contextmanager
-def captured(settings: Settings) -> Iterator[Capture | None]:
+def captured(settings: Settings) -> Iterator["Capture | None"]:
     """The capture that the settings ask for; None: they ask for none. Raises CliError."""
     name = settings.text("capture")
     if not name:
         yield None
         return
+    # Few ask for one.
+    from host_tools.bench.capture import Capture, CaptureError
+
     try:
         with Capture(Path(name).expanduser(), lambda: time.time_ns() // 1000, noted=print_talk) as capture:
             yield capture
@@ -79,7 +75,7 @@ def captured(settings: Settings) -> Iterator[Capture | None]:
 class Session:
     """An open phone for one command, and the way to open it again when the link breaks."""
 
-    def __init__(self, car: Car, output: Output, capture: Capture | None = None) -> None:
+    def __init__(self, car: Car, output: Output, capture: "Capture | None" = None) -> None:
         settings = car.settings()
         self._booking = read_booking(settings.path("booking"))
         self._key = read_key(settings.path("key"))

@@ -10,18 +10,11 @@ from bleak import BleakScanner
 from host_tools.bench.links import Automatic, InProcess, Virtual
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import Car
-from host_tools.cli.radio import Session, captured, link_of, radio
+from host_tools.cli.radio import Session, captured, radio
 from host_tools.cli.settings import Settings
 from host_tools.phone.keyring import KeyringError
 from host_tools.radio.air import VirtualAir
 from host_tools.radio.hub import Hub
-
-
-def test_a_link_is_what_the_settings_name() -> None:
-    assert link_of(Settings({"link": "virtual"})) == Virtual("127.0.0.1", 6402)
-    with pytest.raises(CliError, match="is no link") as caught:
-        link_of(Settings({"link": "vitual"}))
-    assert caught.value.exit_code is Exit.USAGE
 
 
 async def test_a_module_in_this_process_is_for_scenarios() -> None:
