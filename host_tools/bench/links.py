@@ -107,38 +107,48 @@ def _line(name: str, environment: Mapping[str, str], directory: Path | None) -> 
 
 
 def lines_here(environment: Mapping[str, str] = os.environ, directory: Path | None = None) -> dict[str, Path]:
-    """Name -> path of the serial lines that modules running here have made, those of the nearest module first.
+    """Name -> path of the serial lines that modules running here have made. First those of the nearest module, in the
+    order of its file; that is the one whose file is nearest upwards from `directory`.
 
-    They lie in the state directory of the module whose file is nearest upwards from `directory`, and in
-    `$XDG_RUNTIME_DIR/sharebox`. A name whose line is gone is left out.
+    They lie in its state directory and in `$XDG_RUNTIME_DIR/sharebox`. A name whose line is gone is left out.
     """
+    file = _nearest(directory or Path.cwd())
+    own, state_dir = _said(file) if file is not None else ([], "")
+    folders = [] if file is None else [file.parent / state_dir / "run"]
+    if runtime := environment.get("XDG_RUNTIME_DIR"):
+        folders.append(Path(runtime) / "sharebox")
     found: dict[str, Path] = {}
-    for folder in _folders(environment, directory or Path.cwd()):
+    for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if not path.name.startswith(".") and _is_terminal(path):
                 found.setdefault(path.name, path)
-    return found
+    names = [*(name for name in own if name in found), *(name for name in found if name not in own)]
+    return {name: found[name] for name in names}
 
 
-def _folders(environment: Mapping[str, str], directory: Path) -> list[Path]:
-    folders = []
-    for above in (directory, *directory.parents):
-        if (above / MODULE_FILE).is_file():
-            folders.append(above / _state_dir(above / MODULE_FILE) / "run")
-            break
-    if runtime := environment.get("XDG_RUNTIME_DIR"):
-        folders.append(Path(runtime) / "sharebox")
-    return folders
+def own_lines(environment: Mapping[str, str] = os.environ, directory: Path | None = None) -> list[Path]:
+    """Those of `lines_here` that the nearest module's own file names."""
+    file = _nearest(directory or Path.cwd())
+    found = lines_here(environment, directory)
+    return [found[name] for name in _said(file)[0] if name in found] if file is not None else []
 
 
-def _state_dir(file: Path) -> str:
-    """As the module's own file has it; a file that cannot be read is the module's trouble, not ours."""
+def _nearest(directory: Path) -> Path | None:
+    files = (above / MODULE_FILE for above in (directory, *directory.parents))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _said(file: Path) -> tuple[list[str], str]:
+    """The names of its lines and its state directory. A file that cannot be read is the module's trouble, not ours."""
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("module")
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        table = None
-    name = table.get("state_dir") if isinstance(table, dict) else None
-    return name if isinstance(name, str) else "state"
+        table = {}
+    module, lines = table.get("module"), table.get("serial")
+    state_dir = module.get("state_dir") if isinstance(module, dict) else None
+    tables = [one for one in lines if isinstance(one, dict)] if isinstance(lines, list) else []
+    names = [str(one.get("name", "console")) for one in tables]
+    return names, state_dir if isinstance(state_dir, str) else "state"
 
 
 def _is_terminal(path: Path) -> bool:

@@ -18,15 +18,12 @@ from cyclopts import Parameter
 from host_tools.bench.answer import Answer
 from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import SerialLine
-from host_tools.bench.links import Serial, lines_here
+from host_tools.bench.links import Serial, lines_here, own_lines
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import RADIO, Radio
 from host_tools.cli.output import Output
 from host_tools.cli.settings import Settings
 from host_tools.cli.way import link_of
-
-CONSOLE: Final = "console"
-"""What a module calls its line when nobody says otherwise."""
 
 _LEAVE: Final = b"\x1d"  # Ctrl-]
 _FRIENDLY: Final = b"\x02\r"
@@ -35,19 +32,17 @@ Word = Annotated[str, Parameter(help="The command, as on the console.", allow_le
 
 
 def console_url(settings: Settings) -> str:
-    """Where the console is: the link when it is a serial line, else the line that a module running here has made.
-
-    Raises CliError.
-    """
+    """Where the console is: the link when it is a serial line, else the line of the module whose file is nearest, else
+    the only line that a module running here has made. Raises CliError."""
     link = link_of(settings)
     if isinstance(link, Serial):
         return link.url
     value = settings.value("link")
     if value.origin == "the command line":
         raise CliError(Exit.USAGE, f"'{value.text}' has no console. Name a serial line, such as serial:console.")
+    if own := own_lines():
+        return str(own[0])
     found = lines_here()
-    if CONSOLE in found:
-        return str(found[CONSOLE])
     if len(found) == 1:
         return str(next(iter(found.values())))
     if found:

@@ -156,7 +156,7 @@ async def _line(url: str) -> Check:
 
 async def _console(settings: Settings) -> Check:
     link = link_of(settings)
-    url = link.url if isinstance(link, Serial) else next((str(path) for path in lines_here().values()), "")
+    url = link.url if isinstance(link, Serial) else next(map(str, lines_here().values()), "")
     if not url:
         return _note("no module with a console runs here", "Start one: `sharebox run` with a `[[serial]]` table.")
     try:

@@ -14,6 +14,7 @@ from host_tools.bench.links import (
     Serial,
     Virtual,
     lines_here,
+    own_lines,
     parse_link,
 )
 
@@ -66,24 +67,30 @@ def test_a_running_modules_lines_have_names(tmp_path: Path, terminal: str) -> No
     project, runtime = tmp_path / "project", tmp_path / "runtime"
     for folder in (project / "deep", project / "elsewhere" / "run", runtime / "sharebox"):
         folder.mkdir(parents=True)
-    (project / "sharebox.toml").write_text('[module]\nstate_dir = "elsewhere"\n')
+    (project / "sharebox.toml").write_text(
+        '[module]\nstate_dir = "elsewhere"\n[[serial]]\nname = "second"\n[[serial]]\n[[serial]]\nname = "gone"\n'
+    )
     (project / "elsewhere" / "run" / "console").symlink_to(terminal)
     (project / "elsewhere" / "run" / "gone").symlink_to(tmp_path / "nothing")
     (project / "elsewhere" / "run" / "file").touch()
     (runtime / "sharebox" / "console").symlink_to(terminal)
     (runtime / "sharebox" / "second").symlink_to(terminal)
+    (runtime / "sharebox" / "other").symlink_to(terminal)
+    (runtime / "sharebox" / ".hidden").symlink_to(terminal)
     environment = {"XDG_RUNTIME_DIR": str(runtime)}
     found = lines_here(environment, project / "deep")
-    assert found == {
-        "console": project / "elsewhere" / "run" / "console",
-        "second": runtime / "sharebox" / "second",
-    }
+    console, second = project / "elsewhere" / "run" / "console", runtime / "sharebox" / "second"
+    assert list(found.items()) == [("second", second), ("console", console), ("other", runtime / "sharebox" / "other")]
+    assert own_lines(environment, project / "deep") == [second, console]
+    assert own_lines(environment, tmp_path) == []
     assert parse_link("serial:second", environment, project) == Serial(str(runtime / "sharebox" / "second"))
-    with pytest.raises(LinkError, match=r"no module here has a line 'third'\. There are: console, second; or give"):
+    with pytest.raises(
+        LinkError, match=r"no module here has a line 'third'\. There are: console, other, second; or give"
+    ):
         parse_link("serial:third", environment, project)
 
 
-@pytest.mark.parametrize("text", ["", "[module", "module = 5", "[module]\nstate_dir = 5"])
+@pytest.mark.parametrize("text", ["", "[module", "module = 5\nserial = 5", "serial = [5]\n[module]\nstate_dir = 5"])
 def test_a_module_file_that_is_wrong_or_silent_means_the_default_place(
     text: str, tmp_path: Path, terminal: str
 ) -> None:
@@ -91,6 +98,7 @@ def test_a_module_file_that_is_wrong_or_silent_means_the_default_place(
     (tmp_path / "state" / "run").mkdir(parents=True)
     (tmp_path / "state" / "run" / "console").symlink_to(terminal)
     assert list(lines_here({}, tmp_path)) == ["console"]
+    assert own_lines({}, tmp_path) == []
 
 
 def test_a_file_in_the_working_directory_is_a_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,7 @@ async def test_bare_it_finds_the_line_of_the_module_that_runs_here(
     nobody = await in_loop(capsys, "module", "why")
     assert nobody.code == Exit.NOT_FOUND
     assert "Start one with `sharebox run`" in nobody.err
-    (tmp_path / "sharebox.toml").touch()
+    (tmp_path / "sharebox.toml").write_text('[[serial]]\nname = "mine"\n')
     lines = tmp_path / "state" / "run"
     lines.mkdir(parents=True)
     (lines / "left").symlink_to(peer.path)
@@ -108,7 +108,7 @@ async def test_bare_it_finds_the_line_of_the_module_that_runs_here(
     assert several.code == Exit.USAGE
     assert "Choose one with --link: serial:left, serial:right." in several.err
     assert (await in_loop(capsys, "module", "why", "--link", "serial:right")).code == 0
-    (lines / "console").symlink_to(peer.path)
+    (lines / "mine").symlink_to(peer.path)
     assert (await in_loop(capsys, "module", "why")).code == 0
     wrong = await in_loop(capsys, "module", "why", "--link", "virtual")
     assert wrong.code == Exit.USAGE
