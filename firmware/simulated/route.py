@@ -41,6 +41,10 @@ class Route:
         """Metres from the first to the last waypoint, or once around."""
         return self._starts_m[-1]
 
+    def back(self) -> "Route":
+        """The same way from its end to its start."""
+        return Route(self._points[::-1])
+
     def left_m(self, travelled_m: float) -> float:
         """Metres still to go after `travelled_m`; infinite on a loop."""
         return math.inf if self.loop else max(0.0, self.length_m - travelled_m)

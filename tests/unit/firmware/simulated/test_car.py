@@ -139,6 +139,15 @@ def test_the_car_stops_at_the_end_of_its_route() -> None:
     assert distance_m(car.position, B) < 1
 
 
+def test_from_the_end_of_its_route_the_car_drives_back() -> None:
+    back = model.drive(driving(50, 600, Route((A, B))), 50)
+    assert back is not None
+    moved = model.advance(back, 10)
+    assert moved.speed_kmh == 50
+    assert distance_m(moved.position, B) > 50
+    assert distance_m(model.advance(back, 600).position, A) < 1
+
+
 def test_no_time_changes_nothing() -> None:
     car = driving(50, 60)
     assert model.advance(car, 0) is car

@@ -33,6 +33,14 @@ def test_a_route_passes_its_waypoints_and_stops_at_its_end() -> None:
     assert route.left_m(route.length_m + 3) == 0
 
 
+def test_the_way_back_is_as_long() -> None:
+    there = Route((START, NORTH, NORTH_EAST))
+    back = there.back()
+    assert back.length_m == pytest.approx(there.length_m)
+    assert back.position(0) == NORTH_EAST
+    assert back.position(100) == pytest.approx(there.position(there.length_m - 100))
+
+
 def test_a_loop_comes_home_and_never_ends() -> None:
     loop = Route((START, NORTH, NORTH_EAST), loop=True)
     assert loop.length_m == pytest.approx(
