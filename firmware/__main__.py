@@ -44,6 +44,7 @@ def run(
     config: Annotated[Path, Parameter(name=["--config", "-c"])] = Path("sharebox.toml"),
     *,
     json: bool = False,
+    capture: Path | None = None,
     record: Path | None = None,
     record_keys: bool = False,
 ) -> int:
@@ -52,11 +53,14 @@ def run(
     Parameters
     ----------
     config:
-        TOML file: [module] provisioning, state_dir; [ble] transport, hub_port; [broker] host, port, tls_ca,
-        tls_cert, tls_key; [clock] battery_backed; [vehicle] kind, latitude, longitude.
+        TOML file: [module] provisioning, state_dir; [ble] transport, hub_port, capture; [broker] host, port, tls_ca,
+        tls_cert, tls_key; [clock] battery_backed; [vehicle] kind, latitude, longitude; [bench] enabled,
+        password_file, uplink; [[serial]] name, device, baud, level.
         `shareboxctl module init DIR` writes one.
     json:
         Log as JSON lines.
+    capture:
+        Keep what crosses the Bluetooth controller in this file, .pcapng or .btsnoop, for Wireshark.
     record:
         Record all that the module is told and does into this new file, for `sharebox replay`; in a directory, into a
         file of its own. Positions and random bytes are in it: nobody else may read it.
@@ -65,14 +69,16 @@ def run(
     """
     from firmware import logs
     from firmware.bench.recordfile import RecordingFailed
-    from firmware.config import ConfigError, read_config
+    from firmware.config import ConfigError, captured_in, read_config
     from firmware.ports import RadioUnavailable, StoreFailed
 
     logs.configure(json=json)
     try:
         from firmware import app as wiring
 
-        asyncio.run(wiring.run(read_config(config), logs.observe, record=record, record_keys=record_keys))
+        settings = captured_in(read_config(config), capture)
+        with asyncio.Runner(loop_factory=wiring.loop_factory(settings)) as runner:
+            runner.run(wiring.run(settings, logs.observe, record=record, record_keys=record_keys))
     except (ConfigError, RecordingFailed, StoreFailed, RadioUnavailable, BaseExceptionGroup) as error:
         configured = dict.fromkeys((ConfigError, RecordingFailed, StoreFailed), CONFIGURATION)
         return _failed(error, {**configured, RadioUnavailable: NO_RADIO})
@@ -135,6 +141,29 @@ def demo(*, json: bool = False, pace: Annotated[float, Parameter(validator=Numbe
     from firmware.demo import play
 
     return play(json=json, pace=pace)
+
+
+@app.command
+def dashboard(
+    *,
+    scenario: str | None = None,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))] = 8080,
+    show: Annotated[bool, Parameter(name="--open", negative="--no-open")] = True,
+) -> int:
+    """Show a module, its car and its people on a page of this computer, and play with them. Ctrl-C ends it.
+
+    Parameters
+    ----------
+    scenario:
+        A scenario that plays there: the name of one (`shareboxctl scenario list`), or a file.
+    port:
+        Of the loopback interface; 0 takes a free one.
+    show:
+        Open the page in the browser.
+    """
+    from firmware.dashboard import play
+
+    return play(port=port, show=show, scenario=scenario)
 
 
 @log.command

@@ -7,27 +7,53 @@ import asyncio
 import math
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from firmware import VERSION, discovery
 from firmware.adapters.ble.bumble_radio import BumbleRadio
 from firmware.adapters.ble.transport import OpenController, open_moniker
-from firmware.adapters.clocks import SystemClock
+from firmware.adapters.clocks import LoopClock, SystemClock
 from firmware.adapters.mqtt.broker import MqttBroker
 from firmware.adapters.mqtt.settings import BrokerMisconfigured, BrokerSettings
+from firmware.adapters.serial.line import SerialLine
+from firmware.adapters.serial.radio import SerialRadio
+from firmware.adapters.serial.terminal import PseudoTerminal
+from firmware.adapters.serial.uart import Uart
+from firmware.adapters.serial.wire import Device, LineUnavailable
 from firmware.adapters.store import SqliteStore
+from firmware.bench.aside import AsideBroker
+from firmware.bench.desk import Desk
+from firmware.bench.levels import Level
+from firmware.bench.loopback import LoopbackBroker
+from firmware.bench.paced import GivenTime, PacedTime
+from firmware.bench.rack import Parts, Rack
 from firmware.bench.recorder import Recorder, named
-from firmware.config import STATE_FILE, BrokerTable, Config, ConfigError, read_provisioning
-from firmware.core.events import TimeOffered
+from firmware.bench.shelf import FolderShelf
+from firmware.bench.stand import Facts, Time
+from firmware.carriers import Carriers
+from firmware.config import (
+    PTY,
+    RECORDED,
+    STATE_FILE,
+    BrokerTable,
+    Config,
+    ConfigError,
+    read_password,
+    read_provisioning,
+)
 from firmware.core.state import Profile
 from firmware.gateway import Gateway
-from firmware.ports import Entropy, Publication
-from firmware.pump import Observer, Pump
+from firmware.inprocess import wiretap
+from firmware.pace import PacedLoop
+from firmware.ports import BrokerPort, Entropy, Publication
+from firmware.pump import Observer
 from firmware.simulated.car import Car
+from firmware.simulated.player import Player, TraceFailed
 from firmware.simulated.route import Route, Waypoint
 from firmware.simulated.vehicle import SimulatedVehicle
 from protocol import keys
@@ -37,12 +63,33 @@ from protocol.tokens import Trust
 OUTBOX_RECORDS = 20_000
 """About two weeks of driving at one position in half a minute."""
 
+if TYPE_CHECKING:
+    from firmware.bench.front import Front
+
+SAVED = "saved"
+"""In `[module] state_dir`: states that were put aside on the bench."""
+
 log = structlog.get_logger("sharebox")
+
+
+def loop_factory(config: Config) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop that `run` needs; None: any."""
+    return PacedLoop if config.bench.enabled else None
 
 
 def make_profile(provisioning: Provisioning) -> Profile:
     """What the core needs of the provisioning file."""
     return Profile(provisioning.module_id, provisioning.key_epoch, provisioning.home, provisioning.provisioned_s * 1000)
+
+
+def make_facts(provisioning: Provisioning) -> Facts:
+    """What of the provisioning file everybody may know."""
+    handshake, signing = (
+        keys.public_to_bytes(keys.private_from_bytes(private).public_key())
+        for private in (provisioning.handshake_private, provisioning.signing_private)
+    )
+    issuers = tuple(keys.key_id(keys.public_from_bytes(issuer)) for issuer in provisioning.issuers)
+    return Facts(provisioning.module_id, provisioning.key_epoch, handshake, signing, issuers)
 
 
 def make_gateway(
@@ -79,11 +126,30 @@ def make_car(config: Config) -> Car:
     return Car(route=Route(around, loop=True))
 
 
+def make_vehicle(config: Config, clock: SystemClock | LoopClock) -> SimulatedVehicle:
+    """The simulated car, which tells what a trace tells if the file says so. Raises ConfigError."""
+    vehicle = SimulatedVehicle(lambda: clock.rtc().utc_ms, clock.monotonic_ms, car=make_car(config))
+    table = config.vehicle
+    if table.kind == "trace":
+        try:
+            vehicle.play(Player(config.path(table.file), speed=table.speed, loop=table.loop))
+        except TraceFailed as error:
+            raise ConfigError(f"[vehicle]: {error}") from None
+    return vehicle
+
+
+class Radio(NamedTuple):
+    """A way to open a Bluetooth controller, and what takes its power away (False) and gives it back."""
+
+    open: OpenController
+    supply: Callable[[bool], None] = lambda _: None
+
+
 @asynccontextmanager
-async def radio_controller(config: Config) -> AsyncIterator[OpenController]:
-    """A way to open the controller that the file names. For "virtual", a hub for other programs comes with it."""
+async def radio_controller(config: Config) -> AsyncIterator[Radio]:
+    """The controller that the file names. For "virtual", a hub for other programs comes with it."""
     if config.ble.transport != "virtual":
-        yield lambda: open_moniker(config.ble.transport)
+        yield Radio(lambda: open_moniker(config.ble.transport))
         return
     from host_tools.radio.air import VirtualAir
     from host_tools.radio.controller import virtual_controller
@@ -95,7 +161,7 @@ async def radio_controller(config: Config) -> AsyncIterator[OpenController]:
         async with Hub(air, port=config.ble.hub_port) as hub:
             log.info("virtual radio", hub=f"tcp-client:{hub.host}:{hub.port}")
             controller = virtual_controller(air, "module")
-            yield controller.attached
+            yield Radio(controller.attached, lambda on: air.restore(controller) if on else air.power_cut(controller))
     except RadioError as error:
         raise ConfigError(f"[ble]: {error}") from None
 
@@ -103,79 +169,186 @@ async def radio_controller(config: Config) -> AsyncIterator[OpenController]:
 async def run(
     config: Config, observer: Observer | None = None, *, record: Path | None = None, record_keys: bool = False
 ) -> None:
-    """A module at work until it is told to stop (SIGINT, SIGTERM). `record`: a new file for all that it is told and
-    does, or a directory for such files; `record_keys`: with its private keys. Raises ConfigError, RecordingFailed,
-    StoreFailed, RadioUnavailable; each says what, why and what to do."""
+    """A module at work until it is told to stop (SIGINT, SIGTERM). On a `PacedLoop` when the bench is on. `record`: a
+    new file for all that it is told and does, or a directory for such files; `record_keys`: with its private keys.
+    Raises ConfigError, RecordingFailed, StoreFailed, RadioUnavailable; each says what, why and what to do."""
     provisioning = read_provisioning(config)
     async with AsyncExitStack() as stack:
-        state_dir = config.path(config.module.state_dir)
-        try:
-            state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise ConfigError(f"{state_dir}: {error.strerror}; set [module] state_dir") from None
-        store = SqliteStore(
-            state_dir / STATE_FILE, capacity_records=OUTBOX_RECORDS, noted=lambda line: log.warning("store", note=line)
-        )
-        stack.push_async_callback(store.close)
-        open_controller = await stack.enter_async_context(radio_controller(config))
-        clock = SystemClock()
-        recorder = Recorder(provisioning, with_keys=record_keys)
+        state_dir = _state_dir(config)
+        clock, time = _clocks(config)
+        radio = await stack.enter_async_context(radio_controller(config))
+        lines = [stack.enter_context(_opened(*each)) for each in _devices(config, state_dir)]
+        recorder = Recorder(provisioning, with_keys=record_keys, directory=state_dir / "recordings")
+        stack.callback(recorder.stop, "the module was stopped")
         if record is not None:
             recorder.start(named(record, provisioning.module_id, clock.rtc().utc_ms))
-            stack.callback(recorder.stop, "the module was stopped")
-        pump = Pump(
-            make_profile(provisioning),
-            make_gateway(provisioning),
-            radio=BumbleRadio(open_controller),
-            vehicle=SimulatedVehicle(lambda: clock.rtc().utc_ms, clock.monotonic_ms, car=make_car(config)),
-            store=store,
-            broker=_broker(config, provisioning),
-            monotonic_ms=clock.monotonic_ms,
-            observer=observer,
-            witness=None if record is None else recorder,
+        keep = stack.enter_context(wiretap.captured(_capture(config), lambda: clock.rtc().utc_ms))
+        secrets = wiretap.key_log(bench=config.bench.enabled)
+        rack = Rack(
+            Parts(
+                profile=make_profile(provisioning),
+                facts=make_facts(provisioning),
+                gateway=lambda: make_gateway(provisioning, key_log=secrets),
+                radio=lambda: BumbleRadio(keep(radio.open)),
+                carriers=(lambda ble: Carriers((ble, SerialRadio(lines)))) if lines else (lambda ble: ble),
+                supply=radio.supply,
+                store=lambda: make_store(state_dir),
+                broker=_broker(config, provisioning),
+                vehicle=make_vehicle(config, clock),
+                has_rtc=config.clock.battery_backed,
+                recorder=recorder if record is not None or config.bench.enabled else None,
+            ),
+            time,
+            observer,
         )
-        first = (clock.rtc(),) if config.clock.battery_backed else ()
-        await _until_stopped(pump, first)
+        services = [line.run() for line in lines]
+        if config.bench.enabled:
+            desk = Desk(rack, shelf=FolderShelf(state_dir / SAVED))
+            services += [front.run() for front in _fronts(config, lines, desk)]
+        await _beside(services, _until_stopped(rack, time))
 
 
+async def _beside(services: Sequence[Coroutine[None, None, None]], work: Coroutine[None, None, None]) -> None:
+    """Do `work` while the services run; they end with it, and it ends when one of them fails."""
+    main = asyncio.create_task(work)
+    tasks = [asyncio.create_task(service) for service in services]
+    try:
+        await asyncio.wait({main, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (main, *tasks):
+            task.cancel()
+            await asyncio.wait({task})
+    for task in (main, *tasks):
+        if not task.cancelled():
+            task.result()
+
+
+def make_store(state_dir: Path) -> SqliteStore:
+    """The module's disk."""
+    return SqliteStore(
+        state_dir / STATE_FILE, capacity_records=OUTBOX_RECORDS, noted=lambda line: log.warning("store", note=line)
+    )
+
+
+def _capture(config: Config) -> Path | None:
+    return config.path(config.ble.capture) if config.ble.capture else None
+
+
+def _state_dir(config: Config) -> Path:
+    state_dir = config.path(config.module.state_dir)
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"{state_dir}: {error.strerror}; set [module] state_dir") from None
+    return state_dir
+
+
+def _clocks(config: Config) -> tuple[SystemClock | LoopClock, Time]:
+    system, loop = SystemClock(), asyncio.get_running_loop()
+    if not config.bench.enabled:
+        return system, GivenTime(system)
+    assert isinstance(loop, PacedLoop), "a bench needs a PacedLoop"
+    clock = LoopClock(system.rtc().utc_ms - round(loop.time() * 1000))
+    return clock, PacedTime(clock, loop)
+
+
+# ---------------------------------------------------------------- serial lines
+def runtime_dir(state_dir: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where pseudo-terminals have their names."""
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    return Path(runtime, "sharebox") if runtime else state_dir / "run"
+
+
+def _devices(config: Config, state_dir: Path) -> Iterator[tuple[str, str, Device]]:
+    """Name, path and device of each line."""
+    for table in config.serial:
+        path = runtime_dir(state_dir) / table.name
+        if table.device == PTY:
+            yield table.name, str(path), PseudoTerminal(path)
+        else:
+            yield table.name, table.device, Uart(table.device, table.baud)
+
+
+@contextmanager
+def _opened(name: str, path: str, device: Device) -> Iterator[SerialLine]:
+    line = SerialLine(name, device)
+    try:
+        line.open()
+        log.info("serial line", line=name, device=path)
+        yield line
+    except LineUnavailable as error:
+        raise ConfigError(f"[[serial]]: {error}") from None
+    finally:
+        line.close()
+
+
+def _fronts(config: Config, lines: Sequence[SerialLine], desk: Desk) -> "Iterator[Front]":
+    from firmware.bench.front import Front, Manner
+
+    password = read_password(config)
+    module = desk.room.stand.profile.module_id.hex()
+    for table, line in zip(config.serial, lines, strict=True):
+        yield Front(line, desk, Manner(Level[table.level.upper()], password, module, VERSION))
+
+
+# ---------------------------------------------------------------- broker
 def announced(table: BrokerTable, module_id: bytes) -> tuple[Publication, ...]:
     """What a module says of itself on every connection."""
     return (discovery.config(module_id, VERSION),) if table.home_assistant else ()
 
 
-def _broker(config: Config, provisioning: Provisioning) -> MqttBroker | None:
+def _broker(config: Config, provisioning: Provisioning) -> Callable[[], BrokerPort] | None:
+    if config.bench.enabled and config.bench.uplink == RECORDED:
+        return LoopbackBroker
     if config.broker is None:
         return None
-    try:
+    make = _mqtt(config, config.broker, provisioning)
+    loop = asyncio.get_running_loop()
+    return (lambda: AsideBroker(make, loop.held)) if isinstance(loop, PacedLoop) else make
+
+
+def _mqtt(config: Config, table: BrokerTable, provisioning: Provisioning) -> Callable[[], MqttBroker]:
+    def make() -> MqttBroker:
         return MqttBroker(
-            broker_settings(config, config.broker),
+            broker_settings(config, table),
             provisioning.module_id,
             entropy=os.urandom,
             noted=lambda line: log.info("broker", note=line),
-            announced=announced(config.broker, provisioning.module_id),
+            announced=announced(table, provisioning.module_id),
         )
+
+    try:
+        make()
     except BrokerMisconfigured as error:
         raise ConfigError(f"[broker]: {error} (here: tls_ca, tls_cert, tls_key)") from None
+    return make
 
 
-async def _until_stopped(pump: Pump, first: tuple[TimeOffered, ...]) -> None:
-    """Run, announce that the module is on the air, stop in good order on the first signal."""
-    loop = asyncio.get_running_loop()
-    work = asyncio.create_task(pump.run(first))
+# ---------------------------------------------------------------- at work
+async def _until_stopped(rack: Rack, time: Time) -> None:
+    """Boot, announce that the module is on the air, and stop it in good order on the first signal. Raises what the
+    module ends with by itself."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, work.cancel)
-    started = asyncio.create_task(pump.started.wait())
+        loop.add_signal_handler(number, stop.set)
+    stopped = asyncio.create_task(stop.wait())
+    work = asyncio.create_task(_at_work(rack))
     try:
-        await asyncio.wait({work, started}, return_when=asyncio.FIRST_COMPLETED)
-        if started.done():
-            log.info("on the air", module=pump.state.profile.module_id.hex())
-        await asyncio.wait({work})
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
     finally:
-        started.cancel()
-        work.cancel()
-        await asyncio.wait({work, started})
+        time.go()
+        for task in (work, stopped):
+            task.cancel()
+        await asyncio.wait({work, stopped})
+        await rack.close()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-    if not work.cancelled():
-        work.result()
     log.info("stopped")
+
+
+async def _at_work(rack: Rack) -> None:
+    await rack.boot()
+    log.info("on the air", module=rack.profile.module_id.hex())
+    await rack.ended()

@@ -7,6 +7,7 @@ state_dir = "state"
 [ble]
 transport = "virtual"                # or tcp-client:HOST:PORT, tcp-server:, pty:, serial:, usb:0, hci-socket:0
 hub_port = 6402                      # where other programs reach the virtual radio, on loopback
+capture = "air.pcapng"               # keep what crosses the controller, for Wireshark; or air.btsnoop
 
 [broker]                             # leave the table out to work without a broker
 host = "127.0.0.1"
@@ -23,6 +24,21 @@ battery_backed = true                # false on a Raspberry Pi without one: time
 kind = "simulated"
 latitude = 48.1375                   # where the simulated car stands at first
 longitude = 11.5755
+# kind = "trace"                     # an OpenXC trace, or an NMEA recording, in place of what the car would tell
+# file = "drive.json"
+# speed = 1.0
+# loop = false
+
+[bench]                              # for a module on a bench, never in a car
+enabled = true                       # the desk on each serial line, a clock that can be moved, hands on the car
+password_file = "password"           # its first line opens higher levels; without it nothing does
+uplink = "recorded"                  # no broker: what would be sent is remembered; leave it out to use [broker]
+
+[[serial]]                           # one table for each line, at most 8
+name = "console"
+device = "pty"                       # a pseudo-terminal with that name; or a UART such as /dev/ttyAMA0
+baud = 115200
+level = "observe"                    # or "operate", "service": where whoever is at the line begins
 """
 
 import tomllib
@@ -37,10 +53,17 @@ from protocol.provisioning import Provisioning, decode_provisioning
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 PortOrAny = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
+LineName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Baud = Annotated[int, msgspec.Meta(ge=1200, le=4_000_000)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+Speed = Annotated[float, msgspec.Meta(ge=0.1, le=100)]
 
 MAKE_ONE: Final = "`shareboxctl module init DIRECTORY` makes one"
+
+PTY: Final = "pty"
+RECORDED: Final = "recorded"
+MOST_PASSWORD: Final = 256
 
 STATE_FILE: Final = "module.db"
 """In `[module] state_dir`; the critical record, the reserve and damaged files lie beside it."""
@@ -58,10 +81,12 @@ class ModuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[ble]`: `transport` is "virtual" or a Bumble moniker; `hub_port` 0 picks a free port."""
+    """`[ble]`: `transport` is "virtual" or a Bumble moniker; `hub_port` 0 picks a free port; `capture`: a file for what
+    crosses the controller's HCI."""
 
     transport: Name = "virtual"
     hub_port: PortOrAny = 6402
+    capture: str = ""
 
 
 class BrokerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,15 +107,38 @@ class ClockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VehicleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[vehicle]`: degrees, WGS 84; both or neither."""
+    """`[vehicle]`: where the simulated car stands at first, degrees, WGS 84; both or neither. `kind` "trace": what it
+    tells comes from `file`, `speed` times as fast, again and again with `loop`."""
 
-    kind: Literal["simulated"] = "simulated"
+    kind: Literal["simulated", "trace"] = "simulated"
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+    file: str = ""
+    speed: Speed = 1.0
+    loop: bool = False
 
     def __post_init__(self) -> None:
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError("latitude and longitude go together")
+        if (self.kind == "trace") != bool(self.file):
+            raise ValueError('kind = "trace" and `file` go together')
+
+
+class SerialTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[serial]]`: a line for phones, and for the console when there is a bench. `level`: as `bench.levels`."""
+
+    name: LineName = "console"
+    device: Name = PTY
+    baud: Baud = 115_200
+    level: Literal["observe", "operate", "service"] = "observe"
+
+
+class BenchTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[bench]`. `uplink`: "recorded" takes the broker's place."""
+
+    enabled: bool = False
+    password_file: str = ""
+    uplink: Literal["", "recorded"] = ""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +149,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     broker: BrokerTable | None = None
     vehicle: VehicleTable = VehicleTable()
     clock: ClockTable = ClockTable()
+    bench: BenchTable = BenchTable()
+    serial: Annotated[tuple[SerialTable, ...], msgspec.Meta(max_length=8)] = ()
     directory: str = "."
+
+    def __post_init__(self) -> None:
+        names = [line.name for line in self.serial]
+        if len(set(names)) < len(names):
+            raise ValueError("each [[serial]] needs a `name` of its own")
 
     def path(self, name: str) -> Path:
         """A path of the file, made absolute; empty stays empty."""
@@ -126,6 +181,13 @@ def read_config(path: Path) -> Config:
     return msgspec.structs.replace(config, directory=str(path.parent))
 
 
+def captured_in(config: Config, file: Path | None) -> Config:
+    """The same with `[ble] capture` as `file` says, a path from the working directory; None: as it is."""
+    if file is None:
+        return config
+    return msgspec.structs.replace(config, ble=msgspec.structs.replace(config.ble, capture=str(file.absolute())))
+
+
 def read_provisioning(config: Config) -> Provisioning:
     """The provisioning file that the configuration names. Raises ConfigError."""
     path = config.path(config.module.provisioning)
@@ -136,3 +198,21 @@ def read_provisioning(config: Config) -> Provisioning:
         raise ConfigError(f"{path}: {reason}; {MAKE_ONE}") from None
     except ProtocolError as error:
         raise ConfigError(f"{path}: {error.detail}; {MAKE_ONE}") from None
+
+
+def read_password(config: Config) -> str | None:
+    """What opens higher levels of the bench: the first line of its file; None without one. Raises ConfigError."""
+    if not config.bench.password_file:
+        return None
+    path = config.path(config.bench.password_file)
+    try:
+        with path.open(encoding="utf-8") as file:
+            password = file.readline(MOST_PASSWORD + 2).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigError(f"{path}: {reason}; write a password into it, or leave out [bench] password_file") from None
+    if not password.strip() or len(password) > MOST_PASSWORD or " " in password:
+        raise ConfigError(
+            f"{path}: its first line is no password; write one without blanks, of at most {MOST_PASSWORD} characters"
+        )
+    return password

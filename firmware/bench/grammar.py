@@ -174,13 +174,13 @@ class Grammar(Generic[Room]):
         meant = _did_you_mean("", word, self._following(())) or "Type `help` for all of them."
         raise DeskError(DeskCode.UNKNOWN, f"`{word}`: there is no such command. {meant}")
 
-    def _following(self, words: Sequence[str]) -> list[str]:
+    def _following(self, words: Sequence[str], level: Level = Level.SERVICE) -> list[str]:
         count = len(words)
         return list(
             dict.fromkeys(
                 command.words[count]
                 for command in self.commands
-                if len(command.words) > count and command.words[:count] == tuple(words)
+                if command.level <= level and len(command.words) > count and command.words[:count] == tuple(words)
             )
         )
 
@@ -190,14 +190,14 @@ class Grammar(Generic[Room]):
         found = tuple(each for each in self.commands if each.words[: len(words)] == tuple(words))
         return found or (self.find(words),)
 
-    def complete(self, text: str) -> list[str]:
-        """What the last, unfinished word of `text` may become, sorted. Never raises."""
+    def complete(self, text: str, level: Level = Level.SERVICE) -> list[str]:
+        """What the last, unfinished word of `text` may become for somebody at `level`, sorted. Never raises."""
         words = text.split()[:MOST_WORDS]
         begun = "" if not text or text[-1].isspace() or not words else words.pop()
-        found = set(self._following(words))
+        found = set(self._following(words, level))
         for count in range(min(self._longest, len(words)), 0, -1):
             command = self._by_words.get(tuple(words[:count]))
-            if command is not None:
+            if command is not None and command.level <= level:
                 found |= _suggested(command, words[count:])
                 break
         return sorted(each for each in found if each.startswith(begun))

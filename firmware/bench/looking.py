@@ -1,17 +1,24 @@
-"""Commands that only look: at the module, its booking, the car, the time. None of them changes anything."""
+"""Commands that only look: at the module, its booking, its phones, the car, the time. None of them changes anything."""
 
+from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from firmware import VERSION
-from firmware.bench import kinds
-from firmware.bench.grammar import Command, Parameter, Words
+from firmware.bench import judging, kinds, signals
+from firmware.bench.grammar import Command, Kind, Parameter, Words
 from firmware.bench.levels import Level
+from firmware.bench.news import refusal_data, refused_data
 from firmware.bench.results import Data, Result
 from firmware.bench.room import Room
 from firmware.bench.words import instant, phase_word, yes_no
-from firmware.core import clock
+from firmware.core import admit, clock
+from firmware.core.state import Link
+from firmware.core.trip import GRACE_MS
+from protocol.explain import duration, explain, permissions_in_words, sentence
+from protocol.tokens import Booking
+
+LOG_SHOWN: Final = 20
+MOST_LOG: Final = 200
 
 
 async def show_help(room: Room, words: Words) -> Result:
@@ -21,15 +28,24 @@ async def show_help(room: Room, words: Words) -> Result:
     data: list[Data] = [
         {"command": each.name, "usage": each.usage, "level": each.level.word, "about": each.about} for each in found
     ]
-    width = max(len(each.usage) for each in found)
-    lines = tuple(f"{each.usage:{min(width, 44)}}  {each.about}" for each in found)
+    width = min(max(len(each.usage) for each in found), 40)
+    lines = tuple(f"{each.usage:{width}}  {each.about}" for each in found)
     return Result("help", {"commands": data}, lines)
 
 
 async def version(room: Room, _: Words) -> Result:
-    """Which firmware, which module."""
-    module = room.stand.profile.module_id.hex()
-    return Result("version", {"version": VERSION, "module": module}, (f"sharebox {VERSION}, module {module}",))
+    """Which firmware, which module, and what of it is public."""
+    facts = room.stand.facts
+    module = facts.module_id.hex()
+    data: Data = {
+        "version": VERSION,
+        "module": module,
+        "key_epoch": facts.key_epoch,
+        "handshake_key": facts.handshake_key.hex(),
+        "signing_key": facts.signing_key.hex(),
+        "issuers": [each.hex() for each in facts.issuers],
+    }
+    return Result("version", data, (f"sharebox {VERSION}, module {module}",))
 
 
 async def time(room: Room, _: Words) -> Result:
@@ -42,23 +58,30 @@ async def time(room: Room, _: Words) -> Result:
         now, known = at.monotonic_ms(), pump.state.clock
         earliest, latest = clock.interval(known, now)
         quality = clock.quality(known, now).value
-        data["module"] = {
-            "utc_ms": clock.utc(known, now),
-            "earliest_ms": earliest,
-            "latest_ms": latest,
-            "quality": quality,
-        }
+        utc_ms = clock.utc(known, now)
+        data["module"] = {"utc_ms": utc_ms, "earliest_ms": earliest, "latest_ms": latest, "quality": quality}
         spread = "no upper bound" if latest is None else f"within {latest - earliest} ms"
-        lines.append(f"Module: {instant(clock.utc(known, now))} ({quality}, {spread})")
+        lines.append(f"Module: {instant(utc_ms)} ({quality}, {spread})")
     lines.append("Time is frozen." if at.rate == 0 else f"Time passes {at.rate:g} times as fast as outside.")
     return Result("time", data, tuple(lines))
 
 
 async def state(room: Room, _: Words) -> Result:
-    """The module in a few lines."""
-    known = room.state
-    trip = known.durable.trip
+    """The module in a few lines, with power or without."""
+    stand, pump = room.stand, room.stand.pump
+    faults = [fault.name for fault in room.faults.lasting]
+    broker = stand.broker
     data: Data = {
+        "power": pump is not None,
+        "ble": stand.ble.is_on,
+        "broker": None if broker is None else "down" if not broker.is_up else "connected" if broker.connected else "up",
+        "faults": faults,
+    }
+    if pump is None:
+        return Result("state", data, ("The module is off.", f"Faults: {', '.join(faults) or 'none'}"))
+    known = pump.state
+    trip = known.durable.trip
+    data |= {
         "phase": phase_word(known),
         "booking": None if trip.booking is None else trip.booking.booking_id.hex(),
         "drive_enabled": known.durable.drive_enabled,
@@ -70,18 +93,187 @@ async def state(room: Room, _: Words) -> Result:
         f"Booking: {phase_word(known)}",
         f"Driving enabled: {yes_no(known.durable.drive_enabled)}",
         f"Phones: {len(known.links)}",
-        f"Broker connected: {yes_no(known.broker_connected)}",
+        f"Bluetooth: {'on' if stand.ble.is_on else 'off'}",
+        f"Broker: {data['broker'] or 'none'}",
         f"Boots: {known.durable.counters.boot}",
+        f"Faults: {', '.join(faults) or 'none'}",
     )
     return Result("state", data, lines)
 
 
+def booking_data(booking: Booking) -> Data:
+    """A booking for programs: nothing of it is secret."""
+    return {
+        "booking": booking.booking_id.hex(),
+        "token": booking.token_id.hex(),
+        "user": booking.user.hex(),
+        "role": booking.role.name.lower(),
+        "permissions": permissions_in_words(booking.permissions),
+        "not_before_ms": booking.not_before_s * 1000,
+        "ends_at_ms": booking.ends_at_s * 1000,
+        "device_generation": booking.device_generation,
+    }
+
+
+async def booking(room: Room, _: Words) -> Result:
+    """The booking in the car, and how long it has."""
+    known, now = room.state, room.now
+    trip = known.durable.trip
+    data: Data = {"phase": phase_word(known), "running": trip.running}
+    if trip.booking is None:
+        return Result("booking", data, ("No booking has had the car yet.",))
+    given = trip.booking
+    data |= booking_data(given)
+    lines = [
+        f"Booking {given.booking_id.hex()}: {phase_word(known)}",
+        f"User {given.user.hex()} ({given.role.name.lower()}): {permissions_in_words(given.permissions)}",
+        f"From {instant(given.not_before_s * 1000)} to {instant(given.ends_at_s * 1000)}",
+    ]
+    if trip.running:
+        late_ms = admit.overdue_ms(known, now)
+        data |= {"left_ms": -late_ms, "cutoff_in_ms": GRACE_MS - late_ms}
+        data["end_requested"] = None if trip.end_requested is None else trip.end_requested.value
+        lines.append(f"Overdue by {duration(late_ms)}" if late_ms >= 0 else f"{duration(-late_ms)} left")
+        if late_ms >= 0:
+            left = GRACE_MS - late_ms
+            lines.append("Cut off once it is parked" if left < 0 else f"Cut off in {duration(left)}, once it is parked")
+    return Result("booking", data, tuple(lines))
+
+
+async def links(room: Room, _: Words) -> Result:
+    """Who is connected, as whom, and since when."""
+    known, now = room.state, room.now
+    rows = [_link_data(link, admit.admitted(known, link), now) for link in known.links]
+    lines = tuple(
+        f"Link {row['link']}: {row['role']} {row['user']}, {'admitted' if row['admitted'] else 'not admitted'}"
+        if row["user"]
+        else f"Link {row['link']}: not authenticated"
+        for row in rows
+    )
+    return Result("links", {"links": rows}, lines or ("Nobody is connected.",))
+
+
+def _link_data(link: Link, admitted: bool, now: int) -> Data:
+    given = link.booking
+    return {
+        "link": link.id,
+        "open_for_ms": now - link.opened_at_ms,
+        "silent_for_ms": now - link.active_at_ms,
+        "user": None if given is None else given.user.hex(),
+        "role": None if given is None else given.role.name.lower(),
+        "booking": None if given is None else given.booking_id.hex(),
+        "admitted": admitted,
+    }
+
+
+async def credentials(room: Room, _: Words) -> Result:
+    """Whom the module trusts, and what it knows to be dead."""
+    known = room.state.durable
+    subscription = known.subscription
+    data: Data = {
+        "issuers": [each.hex() for each in room.stand.facts.issuers],
+        "key_epoch": known.key_epoch,
+        "revocation_list": known.list_number,
+        "revoked": [token.hex() for token, _ in known.revoked],
+        "dead": [{"booking": each.booking_id.hex(), "reason": each.reason.value} for each in known.dead],
+        "devices": {user.hex(): generation for user, generation in known.devices},
+        "subscription": None,
+    }
+    lines = [
+        f"Issuers: {', '.join(each.hex() for each in room.stand.facts.issuers)}",
+        f"Key epoch: {known.key_epoch}",
+        f"Revocation list {known.list_number}: {len(known.revoked)} tokens",
+        *(f"Dead: {each.booking_id.hex()} ({each.reason.value})" for each in known.dead),
+    ]
+    if subscription is not None:
+        until = {"sharing_until_ms": subscription.sharing_until_s * 1000, "paused": subscription.paused}
+        data["subscription"] = {**until, "remote_until_ms": subscription.remote_until_s * 1000}
+        lines.append(f"Sharing until {instant(subscription.sharing_until_s * 1000)}")
+    return Result("credentials", data, tuple(lines))
+
+
+async def log(room: Room, words: Words) -> Result:
+    """What has happened lately, oldest first."""
+    count = words.whole("N", LOG_SHOWN)
+    shown = list(room.news.log)[-count:]
+    rows: list[Data] = [
+        {"at_ms": each.at_ms, "kind": each.kind, "data": each.data, "line": each.line} for each in shown
+    ]
+    lines = tuple(f"{instant(each.at_ms)}  {each.line}" for each in shown)
+    return Result("log", {"log": rows}, lines or ("Nothing has happened yet.",))
+
+
+async def why(room: Room, _: Words) -> Result:
+    """The last refusal that anybody was given, and what would change it."""
+    refused = room.news.refused
+    if refused is None:
+        return Result("why", {"refused": None, "changes": []}, ("Nobody has been refused anything yet.",))
+    pump = room.stand.pump
+    changes = () if pump is None else judging.changes(refused.refusal, pump.state, room.now)
+    lines = (
+        f"{instant(refused.at_ms)}: {refused.to} was refused {refused.asked}.",
+        *explain(refused.refusal).lines()[:2],
+        *(f"Change: {each}" for each in changes),
+    )
+    return Result("why", {"refused": refused_data(refused), "changes": list(changes)}, lines)
+
+
+async def can(room: Room, _: Words) -> Result:
+    """What each booking that is known here could do right now, and why not."""
+    rows: list[Data] = []
+    lines: list[str] = []
+    for holding in judging.bookings(room.state, room.now):
+        verdicts = {
+            each.operation.name.lower(): None if each.refusal is None else refusal_data(each.refusal)
+            for each in holding.verdicts
+        }
+        rows.append({**booking_data(holding.booking), "where": holding.where, "refused": verdicts})
+        given = holding.booking
+        lines.append(f"Booking {given.booking_id.hex()} ({given.role.name.lower()}, {holding.where}):")
+        if holding.denied is not None:
+            lines.append(f"  nothing: {sentence(holding.denied)} ({holding.denied.code.name})")
+            continue
+        for each in holding.verdicts:
+            name = each.operation.name.lower().replace("_", " ")
+            no = each.refusal
+            lines.append(f"  {name}: yes" if no is None else f"  {name}: no, {sentence(no)} ({no.code.name})")
+    return Result("can", {"bookings": rows}, tuple(lines) or ("No booking is known here.",))
+
+
 async def vehicle(room: Room, _: Words) -> Result:
-    """The car as somebody beside it sees it."""
-    seen = room.vehicle.snapshot()
-    data: Data = msgspec.to_builtins(seen)
-    data["open_doors"] = [door.name.lower() for door in seen.open_doors]
-    return Result("vehicle", data, tuple(f"{name.replace('_', ' ')}: {value}" for name, value in data.items()))
+    """The car as somebody beside it sees it, and what its bus tells."""
+    car = room.vehicle
+    seen = car.snapshot()
+    data: Data = {
+        "locked": seen.locked,
+        "open_doors": [door.name.lower().replace("_", " ") for door in seen.open_doors],
+        "boot_open": seen.boot_open,
+        "ignition_on": seen.ignition_on,
+        "immobilised": seen.immobilised,
+        "speed_kmh": seen.speed_kmh,
+        "fuel_pct": seen.fuel_pct,
+        "odometer_m": seen.odometer_m,
+        "battery_mv": seen.battery_mv,
+        "latitude": seen.latitude,
+        "longitude": seen.longitude,
+        "has_fix": seen.has_fix,
+    }
+    lines = [
+        f"{'Locked' if seen.locked else 'Unlocked'}, open: {_listed(data['open_doors'], seen.boot_open)}",
+        f"Ignition {'on' if seen.ignition_on else 'off'}, immobiliser {'armed' if seen.immobilised else 'released'}",
+        f"{seen.speed_kmh:g} km/h at {seen.latitude:.6f}, {seen.longitude:.6f}{'' if seen.has_fix else ' (no fix)'}",
+        f"Fuel {seen.fuel_pct:g} %, odometer {seen.odometer_m / 1000:.1f} km, battery {seen.battery_mv / 1000:.1f} V",
+    ]
+    changed = {name: value for name, value in car.overrides.items() if name not in car.hidden}
+    lines += [f"The bus tells {name} = {value}" for name, value in changed.items()]
+    lines += [f"The bus hides {name}" for name in sorted(car.hidden)]
+    data |= {"signals": signals.shown(car.sample()), "set": changed, "hidden": sorted(car.hidden)}
+    return Result("vehicle", data, tuple(lines))
+
+
+def _listed(doors: object, boot: bool) -> str:
+    names = [*(str(each) for each in doors), *(["boot"] if boot else [])] if isinstance(doors, Iterable) else []
+    return ", ".join(names) or "nothing"
 
 
 COMMANDS: Final = (
@@ -95,7 +287,19 @@ COMMANDS: Final = (
     Command(("version",), Level.OBSERVE, "which firmware, which module", version),
     Command(("state",), Level.OBSERVE, "the module in a few lines", state),
     Command(("state", "show"), Level.OBSERVE, "the same", state),
-    Command(("vehicle",), Level.OBSERVE, "the car as somebody beside it sees it", vehicle),
+    Command(("booking",), Level.OBSERVE, "the booking in the car, and how long it has", booking),
+    Command(("links",), Level.OBSERVE, "who is connected", links),
+    Command(("credentials",), Level.OBSERVE, "whom the module trusts, and what is dead", credentials),
+    Command(
+        ("log",),
+        Level.OBSERVE,
+        "what has happened lately",
+        log,
+        (Parameter("N", Kind[object]("N", kinds.whole(1, MOST_LOG)), optional=True),),
+    ),
+    Command(("why",), Level.OBSERVE, "the last refusal, and what would change it", why),
+    Command(("can",), Level.OBSERVE, "what each booking could do right now", can),
+    Command(("vehicle",), Level.OBSERVE, "the car, and what its bus tells", vehicle),
     Command(("vehicle", "show"), Level.OBSERVE, "the same", vehicle),
     Command(("time",), Level.OBSERVE, "the world's time, the module's, and how it passes", time),
 )

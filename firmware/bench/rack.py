@@ -12,28 +12,33 @@ import msgspec
 
 from firmware.bench.recorder import Recorder
 from firmware.bench.results import DeskCode, DeskError
-from firmware.bench.stand import Time
+from firmware.bench.stand import Facts, Time
 from firmware.bench.switches import BrokerSwitch, RadioSwitch, StoreSwitch
 from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
 from firmware.core.events import Event, TimeOffered, TimeSource
 from firmware.core.state import Profile, State
 from firmware.gateway import Gateway
-from firmware.ports import BrokerPort, RadioPort, RadioUnavailable, StoreFailed, StorePort, VehiclePort
+from firmware.ports import BrokerPort, RadioPort, RadioUnavailable, StoreFailed, StorePort, VehiclePort, VoidFrom
 from firmware.pump import Observer, Pump
 from firmware.simulated.vehicle import SimulatedVehicle
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What a module is made of; the functions are called at each boot. `has_rtc`: a battery keeps its clock."""
+    """What a module is made of; the functions are called at each boot. `radio`: Bluetooth; `carriers`: that and all
+    others. `has_rtc`: a battery keeps its clock. `supply`: what loses its power with the module, such as a Bluetooth
+    controller, is told when it goes dark (False) and when it has power again."""
 
     profile: Profile
+    facts: Facts
     gateway: Callable[[], Gateway]
     radio: Callable[[], RadioPort]
     store: Callable[[], StorePort]
     broker: Callable[[], BrokerPort] | None
     vehicle: VehiclePort
     has_rtc: bool = True
+    carriers: Callable[[RadioPort], RadioPort] = lambda bluetooth: bluetooth
+    supply: Callable[[bool], None] = lambda _: None
     recorder: Recorder | None = None
 
 
@@ -46,17 +51,25 @@ class Rack:
         self._observer = observer
         self.time = time
         self.radio = RadioSwitch()
+        self.ble = RadioSwitch()
         self.broker: BrokerSwitch | None = None if parts.broker is None else BrokerSwitch()
         self.store = StoreSwitch()
         self.steps: Taps[Event, State, tuple[Effect, ...]] = Taps()
         self.powered: Taps[str] = Taps()
         self.pump: Pump | None = None
         self._working: asyncio.Task[None] | None = None
+        self._switching = asyncio.Lock()
+        self._trouble: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
 
     @property
     def profile(self) -> Profile:
         """As Stand."""
         return self._parts.profile
+
+    @property
+    def facts(self) -> Facts:
+        """As Stand."""
+        return self._parts.facts
 
     @property
     def vehicle(self) -> SimulatedVehicle | None:
@@ -78,16 +91,50 @@ class Rack:
             self._observer(event, state, effects)
         self.steps(event, state, effects)
 
+    async def ended(self) -> None:
+        """Wait until the module ends by itself. Raises what it ended with."""
+        working = await self._trouble.get()
+        working.result()
+
     async def boot(self, *, rtc_offset_s: float | None = 0.0) -> None:
         """As `power_on`. Raises what the pump raises: StoreFailed, an ExceptionGroup with RadioUnavailable."""
-        if self._working is not None and not self._working.done():
-            return
+        async with self._switching:
+            if self._working is not None and not self._working.done():
+                return
+            with self.time.passing():
+                self.pump, self._working = await self._started(rtc_offset_s)
+            self._working.add_done_callback(self._gone)
+        self.powered("on")
+
+    async def _started(self, rtc_offset_s: float | None) -> tuple[Pump, asyncio.Task[None]]:
+        pump = self._assembled()
+        first: tuple[TimeOffered, ...] = ()
+        if self._parts.has_rtc and rtc_offset_s is not None:
+            first = (TimeOffered(TimeSource.RTC, self.time.utc_ms() + round(rtc_offset_s * 1000)),)
+        working = asyncio.create_task(pump.run(first), name="module")
+        started = asyncio.create_task(pump.started.wait())
+        try:
+            await asyncio.wait({working, started}, return_when=asyncio.FIRST_COMPLETED)
+            if not started.done():
+                working.result()
+        except BaseException:
+            working.cancel()
+            await asyncio.wait({working})
+            await self.store.close()
+            raise
+        finally:
+            started.cancel()
+        return pump, working
+
+    def _assembled(self) -> Pump:
         parts = self._parts
+        parts.supply(True)
         self.store.plug(parts.store())
-        self.radio.plug(parts.radio())
+        self.ble.plug(parts.radio())
+        self.radio.plug(parts.carriers(self.ble))
         if self.broker is not None and parts.broker is not None:
             self.broker.plug(parts.broker())
-        pump = Pump(
+        return Pump(
             parts.profile,
             parts.gateway(),
             radio=self.radio,
@@ -98,24 +145,10 @@ class Rack:
             observer=self._observe,
             witness=parts.recorder,
         )
-        first: tuple[TimeOffered, ...] = ()
-        if parts.has_rtc and rtc_offset_s is not None:
-            first = (TimeOffered(TimeSource.RTC, self.time.utc_ms() + round(rtc_offset_s * 1000)),)
-        working = asyncio.create_task(pump.run(first), name="module")
-        started = asyncio.create_task(pump.started.wait())
-        try:
-            await asyncio.wait({working, started}, return_when=asyncio.FIRST_COMPLETED)
-            if not started.done():
-                await self.store.close()
-                working.result()
-        except BaseException:
-            working.cancel()
-            await asyncio.wait({working})
-            raise
-        finally:
-            started.cancel()
-        self.pump, self._working = pump, working
-        self.powered("on")
+
+    def _gone(self, working: asyncio.Task[None]) -> None:
+        if working is self._working and not working.cancelled():
+            self._trouble.put_nowait(working)
 
     async def power_on(self, *, rtc_offset_s: float | None = 0.0) -> None:
         """As Stand."""
@@ -130,19 +163,39 @@ class Rack:
             ) from None
 
     async def power_off(self, *, cut: bool) -> None:
-        """As Stand."""
-        working, self._working, self.pump = self._working, None, None
-        if working is None:
-            return
-        if cut:
-            self.store.cut()
-            if self.broker is not None:
-                self.broker.sever("the power was cut")
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
-        await self.store.close()
+        """As Stand. A cut leaves on the disk what a commit that had begun leaves there, and nothing of what had not;
+        no link hears a farewell."""
+        async with self._switching:
+            working, self._working, self.pump = self._working, None, None
+            if working is None:
+                return
+            if cut:
+                self._go_dark()
+            with self.time.passing():
+                working.cancel()
+                with suppress(asyncio.CancelledError):
+                    await working
+                await self.store.close()
         self.powered("cut" if cut else "off")
+
+    def _go_dark(self) -> None:
+        self.store.cut()
+        self.radio.cut()
+        self.ble.cut()
+        self._parts.supply(False)
+        if self.broker is not None:
+            self.broker.sever("the power was cut")
+
+    async def store_anew(self, state: bytes, vital: bytes, void_from: VoidFrom) -> None:
+        """As Stand."""
+        async with self._switching:
+            assert self._working is None, "the module has power"
+            store = self._parts.store()
+            try:
+                await store.load()
+                await store.commit(state, (), vital=vital, void_from=void_from)
+            finally:
+                await store.close()
 
     async def close(self) -> None:
         """The end of the bench: power off in good order."""

@@ -1,22 +1,28 @@
-"""What a command may touch: the stand, and who wants to hear of it. Decides what is missing when something is."""
+"""What a command may touch: the stand, the news, the faults, the shelf. Decides what is missing when something is."""
 
+from firmware.bench.faults import Faults
 from firmware.bench.grammar import Grammar
-from firmware.bench.results import Data, DeskCode, DeskError, Happening
+from firmware.bench.news import News
+from firmware.bench.results import DeskCode, DeskError
+from firmware.bench.shelf import Shelf
 from firmware.bench.stand import Stand
-from firmware.bench.taps import Taps
+from firmware.bench.switches import BrokerSwitch
 from firmware.bench.words import phase_word
 from firmware.core.state import State
 from firmware.pump import Pump
 from firmware.simulated.vehicle import SimulatedVehicle
+from protocol.explain import duration
 
 
 class Room:
-    """One bench. `news` hears what happens."""
+    """One bench, shared by everybody at it."""
 
-    def __init__(self, stand: Stand, grammar: "Grammar[Room]") -> None:
+    def __init__(self, stand: Stand, grammar: "Grammar[Room]", shelf: Shelf) -> None:
         self.stand = stand
         self.grammar = grammar
-        self.news: Taps[Happening] = Taps()
+        self.news = News(stand)
+        self.faults = Faults(stand.time, self.news)
+        self.shelf = shelf
 
     @property
     def pump(self) -> Pump:
@@ -25,10 +31,19 @@ class Room:
             raise DeskError(DeskCode.NO_POWER, "the module is off: it has no power. Type `power on`.")
         return self.stand.pump
 
+    def need_power(self) -> None:
+        """Raises DeskError NO_POWER."""
+        _ = self.pump
+
     @property
     def state(self) -> State:
         """What the module knows. Raises DeskError NO_POWER."""
         return self.pump.state
+
+    @property
+    def now(self) -> int:
+        """The module's monotonic time."""
+        return self.stand.time.monotonic_ms()
 
     @property
     def vehicle(self) -> SimulatedVehicle:
@@ -39,11 +54,25 @@ class Room:
             )
         return self.stand.vehicle
 
-    def tell(self, kind: str, data: Data, line: str) -> None:
-        """Something has happened."""
-        self.news(Happening(self.stand.time.utc_ms(), kind, data, line))
+    @property
+    def broker(self) -> BrokerSwitch:
+        """The way to the broker. Raises DeskError NOT_HERE."""
+        if self.stand.broker is None:
+            raise DeskError(
+                DeskCode.NOT_HERE,
+                'this module has no broker: none is configured. Set `uplink = "recorded"` in [bench].',
+            )
+        return self.stand.broker
 
     def prompt(self) -> str:
-        """`sharebox active 2026-10-30 10:00:00> `"""
-        pump = self.stand.pump
-        return "sharebox off" if pump is None else f"sharebox {phase_word(pump.state)}"
+        """`sharebox active, 1 h 29 min 59 s left`."""
+        pump, rate = self.stand.pump, self.stand.time.rate
+        if pump is None:
+            return "sharebox off"
+        words = phase_word(pump.state)
+        if pump.state.durable.trip.running:
+            left_ms = pump.state.end_at_ms - self.now
+            words += f", {duration(left_ms)} left" if left_ms > 0 else f", {duration(-left_ms)} late"
+        if rate not in (0, 1):
+            words += f", time x{rate:g}"
+        return f"sharebox {words}"

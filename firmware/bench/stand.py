@@ -1,6 +1,9 @@
 """What the desk works on: a module on a stand, which outlives the module's power. Seams only."""
 
+from contextlib import AbstractContextManager
 from typing import Protocol
+
+import msgspec
 
 from firmware.bench.recorder import Recorder
 from firmware.bench.switches import BrokerSwitch, RadioSwitch, StoreSwitch
@@ -8,6 +11,7 @@ from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
 from firmware.core.events import Event
 from firmware.core.state import Profile, State
+from firmware.ports import VoidFrom
 from firmware.pump import Pump
 from firmware.simulated.vehicle import SimulatedVehicle
 
@@ -40,6 +44,19 @@ class Time(Protocol):
     def race(self, factor: float) -> None:
         """Time passes `factor` times as fast. Raises DeskError NOT_HERE."""
 
+    def passing(self) -> AbstractContextManager[None]:
+        """Inside time passes even while it is frozen: something has to come to its end."""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What of the provisioning may be known by everybody. Keys as compressed points, `issuers` by key id."""
+
+    module_id: bytes
+    key_epoch: int = 0
+    handshake_key: bytes = b""
+    signing_key: bytes = b""
+    issuers: tuple[bytes, ...] = ()
+
 
 class Stand(Protocol):
     """A module on a stand. `pump` is None without power; everything else stays."""
@@ -53,6 +70,10 @@ class Stand(Protocol):
         """What provisioning fixed and may be shown."""
 
     @property
+    def facts(self) -> Facts:
+        """What may be shown of it."""
+
+    @property
     def vehicle(self) -> SimulatedVehicle | None:
         """The simulated car; None: another one."""
 
@@ -62,7 +83,11 @@ class Stand(Protocol):
 
     @property
     def radio(self) -> RadioSwitch:
-        """Between the module and its radio."""
+        """Between the module and everything that carries phones."""
+
+    @property
+    def ble(self) -> RadioSwitch:
+        """Between that and Bluetooth."""
 
     @property
     def broker(self) -> BrokerSwitch | None:
@@ -90,3 +115,6 @@ class Stand(Protocol):
 
     async def power_off(self, *, cut: bool) -> None:
         """Take the power away: at once, or in good order. Without power, nothing."""
+
+    async def store_anew(self, state: bytes, vital: bytes, void_from: VoidFrom) -> None:
+        """Put this onto the disk of a module without power, in place of what is there. Raises StoreFailed."""

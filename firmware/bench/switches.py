@@ -76,6 +76,7 @@ class RadioSwitch(Socket[RadioPort]):
         super().__init__()
         self.taps: Taps[LinkId, LinkNews, bytes] = Taps()
         self._on = True
+        self._cut = False
         self._listener: LinkListener | None = None
         self._changing = asyncio.Lock()
 
@@ -83,6 +84,15 @@ class RadioSwitch(Socket[RadioPort]):
     def is_on(self) -> bool:
         """Whether the radio may be on the air."""
         return self._on
+
+    def plug(self, port: RadioPort) -> None:
+        """Use this one from now on; there is power again."""
+        super().plug(port)
+        self._cut = False
+
+    def cut(self) -> None:
+        """The power is gone: nothing is sent any more, no farewell either."""
+        self._cut = True
 
     async def switch(self, on: bool) -> None:
         """Put the radio on the air, or take it off: links are closed. Raises RadioUnavailable."""
@@ -104,14 +114,14 @@ class RadioSwitch(Socket[RadioPort]):
 
     async def notify(self, link: LinkId, fragment: bytes) -> None:
         """As RadioPort."""
-        self.taps(link, LinkNews.SENT, fragment)
-        if self._on:
+        if self._on and not self._cut:
+            self.taps(link, LinkNews.SENT, fragment)
             await self.port.notify(link, fragment)
 
     async def hang_up(self, link: LinkId) -> None:
         """As RadioPort."""
-        self.taps(link, LinkNews.HUNG_UP, b"")
-        if self._on:
+        if self._on and not self._cut:
+            self.taps(link, LinkNews.HUNG_UP, b"")
             await self.port.hang_up(link)
 
     async def stop(self) -> None:
@@ -170,11 +180,25 @@ class BrokerSwitch(Socket[BrokerPort]):
         self._up = asyncio.Event()
         self._up.set()
         self._changed = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._gone.set()
+        self._arrived: Arrived | None = None
 
     @property
     def is_up(self) -> bool:
         """Whether there is a network."""
         return self._up.is_set()
+
+    def deliver(self, topic: str, payload: bytes, correlation: bytes = b"") -> bool:
+        """Give the module this, as if it had come over the broker. False: it is not connected."""
+        if not self.connected or self._arrived is None:
+            return False
+        self._arrived(topic, payload, correlation)
+        return True
+
+    async def gone(self) -> None:
+        """Wait until the module knows that it is not connected."""
+        await self._gone.wait()
 
     def switch(self, up: bool) -> None:
         """The network comes back, or is gone: what is under way is not acknowledged."""
@@ -193,8 +217,11 @@ class BrokerSwitch(Socket[BrokerPort]):
             self.orders(topic, payload, correlation)
             received(topic, payload, correlation)
 
+        self._arrived = arrived
+
         def came() -> None:
-            self._set_connected(True, connected)
+            if self.is_up:  # a port that was severed may connect again before it is told to stop
+                self._set_connected(True, connected)
 
         def went() -> None:
             self._set_connected(False, lost)
@@ -218,6 +245,10 @@ class BrokerSwitch(Socket[BrokerPort]):
         if self.connected is now:
             return
         self.connected = now
+        if now:
+            self._gone.clear()
+        else:
+            self._gone.set()
         self.taps(BrokerNews.CONNECTED if now else BrokerNews.LOST, None)
         tell()
 

@@ -2,8 +2,16 @@
 
 from typing import Final
 
-from firmware.bench import looking
+from firmware.bench import driving, keeping, looking, owner, recordings, surroundings, timing
 from firmware.bench.grammar import Command
 from firmware.bench.room import Room
 
-COMMANDS: Final[tuple[Command[Room], ...]] = (*looking.COMMANDS,)
+COMMANDS: Final[tuple[Command[Room], ...]] = (
+    *looking.COMMANDS,
+    *owner.COMMANDS,
+    *driving.COMMANDS,
+    *timing.COMMANDS,
+    *surroundings.COMMANDS,
+    *keeping.COMMANDS,
+    *recordings.COMMANDS,
+)

@@ -1,6 +1,7 @@
 """The bench's time on an event loop whose time jumps: it passes only when somebody waits for it."""
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from firmware.bench.results import DeskCode, DeskError
@@ -54,6 +55,10 @@ class VirtualTime:
     def race(self, factor: float) -> None:
         """As Time."""
         self._refuse()
+
+    def passing(self) -> AbstractContextManager[None]:
+        """As Time: whoever waits makes it pass."""
+        return nullcontext()
 
     def _refuse(self) -> None:
         raise DeskError(DeskCode.NOT_HERE, "time is virtual here: it never passes by itself. Type `time move D`.")

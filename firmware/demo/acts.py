@@ -14,8 +14,8 @@ from firmware.demo.stage import Stage
 from firmware.simulated.route import Waypoint
 from host_tools.phone.client import Phone
 from host_tools.phone.errors import Refused
-from host_tools.phone.explain import distance, duration, explain
 from protocol.errors import Code
+from protocol.explain import distance, duration, explain
 from protocol.gatt import SERVICE_UUID
 from protocol.messages import Phase
 from protocol.provisioning import BookingFile

@@ -177,13 +177,21 @@ class Rig:
         make_broker = self._make_broker
         return Parts(
             profile=app.make_profile(self.provisioning),
+            facts=app.make_facts(self.provisioning),
             gateway=lambda: app.make_gateway(self.provisioning, self.entropy, key_log=self._key_log),
             radio=lambda: BumbleRadio(self._controller, entropy=self.entropy),
             store=lambda: self.store,
             broker=None if make_broker is None else lambda: make_broker(self.provisioning),
             vehicle=self.vehicle,
+            supply=self._supply,
             recorder=self.recorder,
         )
+
+    def _supply(self, on: bool) -> None:
+        if on:
+            self.air.restore(self.module_radio)
+        else:
+            self.air.power_cut(self.module_radio)
 
     async def boot(self, *, rtc: bool = True) -> None:
         """Power the module up; returns when it is on the air."""

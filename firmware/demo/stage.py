@@ -20,8 +20,8 @@ from firmware.ports import BrokerPort
 from host_tools.backend.broker import Broker
 from host_tools.backend.ingest import Recorder
 from host_tools.phone.client import Phone
-from host_tools.phone.explain import duration
 from host_tools.virtual_time import VirtualTimeLoop
+from protocol.explain import duration
 from protocol.messages import Phase
 from protocol.provisioning import BookingFile, Provisioning
 from protocol.telemetry import LATITUDE, LONGITUDE, Channel, topic

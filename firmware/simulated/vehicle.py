@@ -8,7 +8,7 @@ the same program gives the same samples on virtual time.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final
 
@@ -88,6 +88,7 @@ class SimulatedVehicle:
         self._changed = asyncio.Event()
         self._actuator_faults: dict[Action, ActuatorFault] = {}
         self._hidden: frozenset[str] = frozenset()
+        self._overrides: dict[str, object] = {}
         self._bus_silent = False
         self._boot_ajar = False
         self._player: Player | None = None
@@ -197,17 +198,43 @@ class SimulatedVehicle:
         """From now on `action` fails so."""
         self._actuator_faults[action] = fault
 
+    def repair_actuator(self, action: Action) -> None:
+        """It works."""
+        self._actuator_faults.pop(action, None)
+
     def repair_actuators(self) -> None:
         """All actuators work."""
         self._actuator_faults.clear()
 
     def hide(self, *signals: str) -> None:
         """These signals, and only these, are unknown (None) from now on. Names as in SIGNALS."""
-        unknown = set(signals) - SIGNALS
-        if unknown:
-            raise ValueError(f"no signal is called {', '.join(sorted(unknown))}: {', '.join(sorted(SIGNALS))}")
+        _known(signals)
         self._hidden = frozenset(signals)
         self._changed.set()
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The signals that are unknown."""
+        return self._hidden
+
+    def override(self, signal: str, value: object) -> None:
+        """From now on the bus tells `value`, of the signal's own type, whatever the car does; None: unknown."""
+        _known((signal,))
+        self._overrides[signal] = value
+        self._changed.set()
+
+    def release(self, *signals: str) -> None:
+        """The bus tells the truth about these again."""
+        _known(signals)
+        for signal in signals:
+            self._overrides.pop(signal, None)
+        self._hidden -= {*signals}
+        self._changed.set()
+
+    @property
+    def overrides(self) -> dict[str, object]:
+        """What the bus is made to tell."""
+        return dict(self._overrides)
 
     def silence_bus(self, silent: bool = True) -> None:
         """No samples at all while silent."""
@@ -265,9 +292,9 @@ class SimulatedVehicle:
         return None if played is None else self._falsified(played)
 
     def _falsified(self, seen: VehicleSampled) -> VehicleSampled:
-        if not self._hidden:
+        if not self._hidden and not self._overrides:
             return seen
-        return msgspec.structs.replace(seen, **dict.fromkeys(self._hidden))
+        return msgspec.structs.replace(seen, **{**self._overrides, **dict.fromkeys(self._hidden)})
 
     def _look(self, car: Car) -> Fix | None:
         return self._receiver.look(car.position, utc_ms=self._utc_ms(), mono_ms=self._mono_ms())
@@ -281,6 +308,12 @@ class SimulatedVehicle:
     def _change(self, changed: Car) -> None:
         self._car = changed
         self._changed.set()
+
+
+def _known(signals: Iterable[str]) -> None:
+    unknown = {*signals} - SIGNALS
+    if unknown:
+        raise ValueError(f"no signal is called {', '.join(sorted(unknown))}: {', '.join(sorted(SIGNALS))}")
 
 
 def _fuel_pct(car: Car) -> float:

@@ -12,18 +12,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from firmware import VERSION, app
+from firmware.adapters.clocks import SystemClock
 from firmware.adapters.store import SqliteStore
 from firmware.config import BrokerTable, ConfigError
 from firmware.core.effects import Effect
 from firmware.core.events import Event, OrderReceived, OrderUnreadable, TimeOffered
 from firmware.core.state import Profile, State
+from firmware.pace import PacedLoop
 from firmware.ports import RadioUnavailable, StoreFailed
 from firmware.simulated.car import Car
 from host_tools.backend.broker import Broker
 from host_tools.backend.ingest import Recorder
 from host_tools.radio.air import VirtualAir
 from host_tools.radio.hub import Hub
-from protocol import tokens
+from protocol import keys, tokens
 from protocol.errors import Code
 from tests.support import credentials
 from tests.support.command import ROOT
@@ -62,6 +64,18 @@ def test_the_car_stands_where_the_file_says(tmp_path: Path) -> None:
     stands = app.make_car(config(tmp_path, "[vehicle]\nlatitude = 52.5\nlongitude = 13.4\n"))
     assert stands.position == (52.5, 13.4)
     assert stands.route.loop
+
+
+@pytest.mark.req("BEN-4")
+def test_a_trace_takes_the_cars_place_if_the_file_says_so(tmp_path: Path) -> None:
+    assert app.make_vehicle(config(tmp_path), SystemClock()).player is None
+    trace = ROOT / "tests" / "vectors" / "openxc-drive.json"
+    table = f'[vehicle]\nkind = "trace"\nspeed = 2\nfile = "{trace}"\n'
+    player = app.make_vehicle(config(tmp_path, table), SystemClock()).player
+    assert player is not None
+    assert player.path == trace
+    with pytest.raises(ConfigError, match=r"^\[vehicle\]: .*No such file"):
+        app.make_vehicle(config(tmp_path, '[vehicle]\nkind = "trace"\nfile = "nowhere"\n'), SystemClock())
 
 
 @pytest.mark.parametrize("latitude", [-90, 0, 90])
@@ -186,3 +200,25 @@ async def test_a_radio_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     (cause,) = failed.value.exceptions
     assert isinstance(cause, RadioUnavailable)
     assert "\n" not in str(cause)
+
+
+# ---------------------------------------------------------------- on a bench
+BENCH = '[bench]\nenabled = true\nuplink = "recorded"\n[[serial]]\nlevel = "service"\n[ble]\nhub_port = 0\n'
+
+
+def test_a_bench_lives_on_a_loop_whose_time_can_be_moved(tmp_path: Path) -> None:
+    assert app.loop_factory(config(tmp_path)) is None
+    assert app.loop_factory(config(tmp_path, BENCH)) is PacedLoop
+
+
+def test_lines_have_their_names_in_the_runtime_directory(tmp_path: Path) -> None:
+    assert app.runtime_dir(tmp_path, {}) == tmp_path / "run"
+    assert app.runtime_dir(tmp_path, {"XDG_RUNTIME_DIR": "/run/user/1"}) == Path("/run/user/1/sharebox")
+
+
+def test_what_may_be_known_of_a_module_is_public() -> None:
+    facts = app.make_facts(PROVISIONING)
+    assert facts.module_id == credentials.MODULE_ID
+    assert facts.handshake_key == keys.public_to_bytes(credentials.HANDSHAKE.public_key())
+    assert facts.signing_key == keys.public_to_bytes(credentials.SIGNER.public_key())
+    assert facts.issuers == (keys.key_id(credentials.ISSUER.public_key()),)

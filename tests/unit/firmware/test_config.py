@@ -5,14 +5,18 @@ from pathlib import Path
 import pytest
 
 from firmware.config import (
+    BenchTable,
     BleTable,
     BrokerTable,
     ClockTable,
     Config,
     ConfigError,
     ModuleTable,
+    SerialTable,
     VehicleTable,
+    captured_in,
     read_config,
+    read_password,
     read_provisioning,
 )
 from firmware.config import __doc__ as described
@@ -31,12 +35,29 @@ def test_the_description_is_a_file_that_works(tmp_path: Path) -> None:
     file.write_text(str(described).partition("\n\n")[2])
     assert read_config(file) == Config(
         ModuleTable("provisioning.json", "state"),
-        BleTable("virtual", 6402),
+        BleTable("virtual", 6402, "air.pcapng"),
         BrokerTable("127.0.0.1", 1883, "ca.pem", "module.pem", "module.key", home_assistant=False),
         VehicleTable("simulated", 48.1375, 11.5755),
         ClockTable(battery_backed=True),
+        BenchTable(enabled=True, password_file="password", uplink="recorded"),
+        (SerialTable("console", "pty", 115_200, "observe"),),
         str(tmp_path),
     )
+
+
+def test_a_capture_named_on_the_command_line_goes_before_that_of_the_file(tmp_path: Path) -> None:
+    read = config(tmp_path, '[ble]\ncapture = "kept.pcapng"\n')
+    assert captured_in(read, None) is read
+    assert captured_in(read, tmp_path / "other.pcapng").ble.capture == str(tmp_path / "other.pcapng")
+
+
+@pytest.mark.req("BEN-4")
+def test_the_vehicle_may_be_a_trace(tmp_path: Path) -> None:
+    read = config(tmp_path, '[vehicle]\nkind = "trace"\nfile = "drive.json"\nspeed = 2\nloop = true\n')
+    assert read.vehicle == VehicleTable("trace", file="drive.json", speed=2.0, loop=True)
+    for wrong in ('kind = "trace"', 'file = "drive.json"', 'kind = "trace"\nfile = "a"\nspeed = 0'):
+        with pytest.raises(ConfigError, match=r"go together|speed"):
+            config(tmp_path, f"[vehicle]\n{wrong}\n")
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -65,6 +86,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("[vehicle]\nlatitude = 0\nlongitude = -180.1\n", ">= -180.0 - at `$.vehicle.longitude`"),
         ("[vehicle]\nlatitude = nan\nlongitude = 0\n", "at `$.vehicle.latitude`"),
         ("[vehicle]\nlatitude = 1.0\n", "latitude and longitude go together - at `$.vehicle`"),
+        ('[[serial]]\nname = "a"\n[[serial]]\nname = "a"\n', "each [[serial]] needs a `name` of its own"),
+        ('[[serial]]\nname = "../a"\n', ".name`"),
+        ('[[serial]]\nlevel = "root"\n', "'root' - at `$.serial["),
+        ("[[serial]]\nbaud = 1\n", ">= 1200 - at `$.serial["),
+        ("[[serial]]\n" * 9, "length <= 8 - at `$.serial`"),
+        ('[bench]\nuplink = "satellite"\n', "'satellite' - at `$.bench.uplink`"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_that_names_the_file(tmp_path: Path, text: str, complaint: str) -> None:
@@ -119,3 +146,28 @@ def test_an_error_in_the_provisioning_file_does_not_show_its_keys(tmp_path: Path
     with pytest.raises(ConfigError) as refused:
         read_provisioning(read)
     assert secret not in str(refused.value)
+
+
+@pytest.mark.req("BEN-1")
+def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    assert read_password(config(tmp_path)) is None
+    (tmp_path / "password").write_text("open-sésame\nmore\n")
+    assert read_password(config(tmp_path, '[bench]\npassword_file = "password"\n')) == "open-sésame"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "No such file"),
+        (b"\xff\n", "not a text file"),
+        (b"\n", "no password"),
+        (b"two words\n", "no password"),
+        (b"x" * 300, "no password"),
+    ],
+)
+def test_a_file_without_a_password_is_one_line(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    if content is not None:
+        (tmp_path / "password").write_bytes(content)
+    with pytest.raises(ConfigError, match=complaint) as refused:
+        read_password(config(tmp_path, '[bench]\npassword_file = "password"\n'))
+    assert "\n" not in str(refused.value)

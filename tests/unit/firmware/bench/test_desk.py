@@ -6,16 +6,16 @@ from firmware import VERSION
 from firmware.bench.levels import Level
 from firmware.bench.results import DeskCode, DeskError, Happening
 from firmware.demo.rig import BEGINS_S, Rig
+from protocol import keys
 
 
 @pytest.mark.req("BEN-1")
 async def test_it_tells_of_the_module_its_car_and_the_time() -> None:
     async with Rig() as rig:
         desk = rig.desk()
-        assert (await desk.do("version", Level.OBSERVE)).data == {
-            "version": VERSION,
-            "module": rig.provisioning.module_id.hex(),
-        }
+        told = (await desk.do("version", Level.OBSERVE)).data
+        assert (told["version"], told["module"]) == (VERSION, rig.provisioning.module_id.hex())
+        assert told["issuers"] == [keys.key_id(rig.issuer.public).hex()]
         assert (await desk.do("time", Level.OBSERVE)).data["utc_ms"] == BEGINS_S * 1000
         assert (await desk.do("state", Level.OBSERVE)).data["phase"] == "none"
         assert (await desk.do("vehicle", Level.OBSERVE)).data["locked"] is True
@@ -23,7 +23,7 @@ async def test_it_tells_of_the_module_its_car_and_the_time() -> None:
         await rig.shut_down()
         assert desk.prompt() == "sharebox off"
         with pytest.raises(DeskError) as caught:
-            await desk.do("state", Level.OBSERVE)
+            await desk.do("booking", Level.OBSERVE)
         assert caught.value.code is DeskCode.NO_POWER
 
 
@@ -31,9 +31,9 @@ async def test_news_are_heard_until_one_stops() -> None:
     async with Rig() as rig:
         desk, heard = rig.desk(), list[Happening]()
         stop = desk.follow(heard.append)
-        desk.room.tell("test", {"n": 1}, "one")
+        desk.room.news.tell("test", {"n": 1}, "one")
         stop()
-        desk.room.tell("test", {"n": 2}, "two")
+        desk.room.news.tell("test", {"n": 2}, "two")
         assert heard == [Happening(BEGINS_S * 1000, "test", {"n": 1}, "one")]
 
 

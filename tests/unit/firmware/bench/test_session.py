@@ -35,15 +35,15 @@ async def test_news_are_heard_while_they_are_followed() -> None:
         heard: list[Happening] = []
         desk = rig.desk()
         session = Session(desk, Level.OBSERVE, listener=heard.append)
-        desk.room.tell("test", {}, "before")
+        desk.room.news.tell("test", {}, "before")
         assert (await session.do("follow on")).data == {"follow": True}
         assert session.follows
-        desk.room.tell("test", {}, "meanwhile")
+        desk.room.news.tell("test", {}, "meanwhile")
         await session.do("follow off")
-        desk.room.tell("test", {}, "after")
+        desk.room.news.tell("test", {}, "after")
         await session.do("follow on")
         session.close()
-        desk.room.tell("test", {}, "gone")
+        desk.room.news.tell("test", {}, "gone")
         assert [each.line for each in heard] == ["meanwhile"]
 
 

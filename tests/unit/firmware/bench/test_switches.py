@@ -105,7 +105,7 @@ async def test_a_network_that_is_down_takes_nothing_and_comes_back() -> None:
     assert network.switch.connected
     network.switch.switch(False)
     assert not network.switch.is_up
-    await asyncio.sleep(1)
+    await network.switch.gone()
     assert network.told == ["connected", "lost"]
     assert network.broker.severed
     with pytest.raises(BrokerUnavailable):
@@ -124,7 +124,10 @@ async def test_what_the_broker_has_acknowledged_is_remembered_and_no_more() -> N
     await asyncio.sleep(0.1)
     orders: list[bytes] = []
     network.switch.orders.add(lambda _, payload, __: orders.append(payload))
+    assert not network.switch.deliver("a/order", b"too early")
+    network.broker.connect()
     network.broker.deliver("a/order", b"order", b"")
+    assert network.switch.deliver("a/order", b"by hand", b"c")
     await network.switch.publish(Publication("a/position", b"here", retain=True))
     await network.switch.publish(Publication("a/event", b"event"))
     assert network.switch.retained["a/position"].payload == b"here"
@@ -139,8 +142,8 @@ async def test_what_the_broker_has_acknowledged_is_remembered_and_no_more() -> N
     await network.end()
     assert network.switch.retained == {}
     assert [each.payload for each in network.switch.told] == [b"here", b"event", b""]
-    assert orders == [b"order"]
-    assert network.orders == [("a/order", b"order", b"")]
+    assert orders == [b"order", b"by hand"]
+    assert network.orders == [("a/order", b"order", b""), ("a/order", b"by hand", b"c")]
     assert network.broker.severed == ["because"]
 
 
