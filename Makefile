@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ defects: setup ## how many planted defects the simulator finds
 
 fuzz: setup ## a million malformed inputs for each interface, in a few minutes; ARGS for targets, --inputs, --seed
 	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
+fuzz-console: setup ## a million lines of garbage at a module's console, in a quarter of an hour; ARGS for --lines, --seed
+	@nice -n 10 $(BIN)/python -m tests.fuzz.console $(ARGS)
 
 fuzz-nightly: setup-fuzz ## guided by coverage, ten minutes for each interface; ARGS for targets, --seconds
 	@$(BIN)/python -m tests.fuzz.guided $(ARGS)

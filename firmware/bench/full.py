@@ -26,7 +26,7 @@ from firmware.bench.completion import completed, in_columns
 from firmware.bench.editing import BELL, MOST_TYPED, Helper, Screen
 from firmware.bench.keystrokes import Keystrokes
 
-KEYS_A_TURN: Final = 16
+KEYS_A_TURN: Final = 8
 """Then it is the turn of others."""
 MOST_UNDO: Final = 256
 """Keys after which what could be undone is forgotten."""
