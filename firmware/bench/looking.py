@@ -1,7 +1,7 @@
 """Commands that only look: at the module, its booking, its phones, the car, the time. None of them changes anything."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from firmware import VERSION
 from firmware.bench import judging, kinds, signals
@@ -23,8 +23,11 @@ MOST_LOG: Final = 200
 
 async def show_help(room: Room, words: Words) -> Result:
     """The table, or the part of it that begins with what was given."""
-    given = [str(each) for each in words.many("C")]
-    found = room.grammar.helped(given)
+    return helped(room.grammar.helped([str(each) for each in words.many("C")]))
+
+
+def helped(found: Sequence[Command[Any]]) -> Result:
+    """What these commands are, whatever they work on."""
     data: list[Data] = [
         {"command": each.name, "usage": each.usage, "level": each.level.word, "about": each.about} for each in found
     ]

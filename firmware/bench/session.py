@@ -5,11 +5,15 @@ Decides who may become what: down is free, up to where the line begins is free, 
 
 import hmac
 from collections.abc import Callable
+from typing import Final
+
+import msgspec
 
 from firmware.bench import kinds
 from firmware.bench.desk import Desk
 from firmware.bench.grammar import Command, Grammar, Parameter, Words
 from firmware.bench.levels import Level
+from firmware.bench.looking import helped
 from firmware.bench.results import DeskCode, DeskError, Happening, Result
 
 
@@ -42,10 +46,14 @@ class Session:
 
     async def do(self, line: str) -> Result:
         """As `Desk.do`, at this session's level; and its own commands."""
-        if line.split(maxsplit=1)[:1] in [[each.words[0]] for each in COMMANDS]:
+        first, *rest = line.split() or [""]
+        if first in _WORDS:
             command, words = self._own.read(line)
-            return await command.run(self, words)
-        return await self._desk.do(line, self.level)
+            return msgspec.structs.replace(await command.run(self, words), kind=first)
+        if first == "help" and rest[:1] in ([each] for each in _WORDS):
+            return helped(self._own.helped(rest))
+        result = await self._desk.do(line, self.level)
+        return helped((*self._desk.grammar.commands, *COMMANDS)) if first == "help" and not rest else result
 
     def complete(self, text: str) -> list[str]:
         """As `Desk.complete`, with the session's own commands."""
@@ -94,7 +102,7 @@ async def _follow(session: Session, words: Words) -> Result:
     return Result("follow", {"follow": session.follows}, (shown,))
 
 
-COMMANDS: tuple[Command[Session], ...] = (
+COMMANDS: Final[tuple[Command[Session], ...]] = (
     Command(
         ("level",),
         Level.OBSERVE,
@@ -113,3 +121,5 @@ COMMANDS: tuple[Command[Session], ...] = (
         (Parameter("on|off", kinds.one_of("on|off", "on", "off")),),
     ),
 )
+
+_WORDS: Final = frozenset(command.words[0] for command in COMMANDS)

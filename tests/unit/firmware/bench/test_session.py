@@ -54,3 +54,16 @@ async def test_its_own_commands_are_suggested_beside_the_desks() -> None:
         assert session.complete("level s") == ["service"]
         assert session.prompt() == "sharebox none"
         assert (await session.do("version")).kind == "version"
+
+
+@pytest.mark.req("BEN-1")
+async def test_help_names_its_own_commands_too() -> None:
+    async with Rig() as rig:
+        session = Session(rig.desk(), Level.OBSERVE)
+        whole = await session.do("help")
+        assert len(whole.lines) == len(rig.desk().grammar.commands) + 2
+        assert (await session.do("help follow")).lines[0].startswith("follow on|off")
+        assert (await session.do("help version")).lines[0].startswith("version")
+        assert (await session.do("follow off")).kind == "follow"
+        with pytest.raises(DeskError, match="empty"):
+            await session.do("  ")

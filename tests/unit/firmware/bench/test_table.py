@@ -39,6 +39,7 @@ WORDS = {
     "HOW": "full",
     "dead|mute": "dead",
     "FILE": "nowhere.jsonl",
+    "HEX": "00ff",
 }
 """A word for each parameter."""
 FIRST = {"fault actuator": "fault actuator unlock dead"}
