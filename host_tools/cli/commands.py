@@ -3,6 +3,7 @@
 A new command is one line here. Functions are named, not imported: that is what makes help and completion quick.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 _HERE: Final = "host_tools.cli"
@@ -140,3 +141,15 @@ def names(tree: tuple[Leaf | Branch, ...] = COMMANDS, above: str = "") -> dict[s
         if isinstance(one, Branch):
             found |= names(one.below, f"{above}{one.name} ")
     return found
+
+
+def reached(tokens: Sequence[str]) -> str:
+    """The full name of the command or group that `tokens` lead to, options left aside; empty: none."""
+    known, name = names(), ""
+    for token in tokens:
+        below = f"{name} {token}".strip()
+        if below in known:
+            name = below
+        elif not token.startswith("-"):
+            break
+    return name

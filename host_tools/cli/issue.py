@@ -175,7 +175,7 @@ def subscription(
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("subscription.cose"),
     issuing: Issuing = _ISSUING,
 ) -> None:
-    """Sign what the owner has paid for; take it to the module with `phone put` or `send`."""
+    """Sign what the owner has paid for; take it to the module with `phone put` or `issuer send`."""
     settings = issuing.settings()
     now_s = int(time.time())
     told = Subscription(

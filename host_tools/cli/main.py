@@ -5,14 +5,14 @@ The tree is in `commands`; what a command needs is imported when it runs, so tha
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from cyclopts import App, Group
 from cyclopts.exceptions import CycloptsError, UnknownCommandError
 
-from host_tools.cli.commands import COMMANDS, Branch, Leaf
+from host_tools.cli.commands import COMMANDS, Branch, Leaf, reached
 from host_tools.cli.exits import EPILOGUE, Exit
 from host_tools.cli.output import json_line, print_data, print_talk
 from protocol.errors import one_line
@@ -20,8 +20,9 @@ from protocol.errors import one_line
 _GROUPS: Final = Group("Commands", sort_key=1)
 
 
-def build() -> App:
-    """The whole command line."""
+def build(whole: Callable[[str], bool] = lambda _name: False) -> App:
+    """The whole command line. `whole(name)`: whether that command is to tell all that it has to say of itself, for
+    which it has to be imported; else it has its one line of help."""
     app = App(
         name="shareboxctl",
         help="Talk to a car-sharing module over Bluetooth LE or a serial line, and run a bench for it.",
@@ -31,18 +32,26 @@ def build() -> App:
         group_commands=_GROUPS,
         suppress_keyboard_interrupt=False,  # `report` says it
     )
-    _grow(app, COMMANDS)
+    _grow(app, COMMANDS, "", whole)
     return app
 
 
-def _grow(app: App, tree: tuple[Leaf | Branch, ...]) -> None:
+def _grow(app: App, tree: tuple[Leaf | Branch, ...], above: str, whole: Callable[[str], bool]) -> None:
     for one in tree:
         if isinstance(one, Leaf):
-            app.command(one.function, name=one.name, help=one.text)
+            app.command(one.function, name=one.name, help=None if whole(above + one.name) else one.text)
         else:
             branch = App(name=one.name, help=one.text, group_commands=_GROUPS)
-            _grow(branch, one.below)
+            _grow(branch, one.below, f"{above}{one.name} ", whole)
             app.command(branch)
+
+
+def _for(tokens: Sequence[str]) -> App:
+    """For one run: the command that is asked for help tells everything."""
+    if not {"--help", "-h"} & set(tokens):
+        return build()
+    asked = reached(tokens)
+    return build(lambda name: name == asked)
 
 
 def _version() -> str:
@@ -56,7 +65,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. `tokens` default to the command line's."""
     tokens = sys.argv[1:] if tokens is None else tokens
     try:
-        result = build()(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+        result = _for(tokens)(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
     except BaseException as error:  # broad: every error becomes one line, a bug included
         return report(error, tokens)
     return int(result) if isinstance(result, int) else Exit.OK
@@ -65,7 +74,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
 async def run(tokens: Sequence[str]) -> int:
     """`main` inside a running event loop."""
     try:
-        result = await build().run_async(
+        result = await _for(tokens).run_async(
             list(tokens), exit_on_error=False, print_error=False, result_action="return_value"
         )
     except BaseException as error:  # broad: every error becomes one line, a bug included

@@ -39,7 +39,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    text = build().generate_docs().replace(" *[default: False]*", "")
+    text = build(lambda _name: True).generate_docs().replace(" *[default: False]*", "")
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).rstrip() + "\n" + _CONVENTIONS
 
 

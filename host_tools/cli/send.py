@@ -25,6 +25,7 @@ async def send(
     /,
     *,
     wait: Annotated[str, Parameter(help="How long to wait for the module's answer.")] = "15s",
+    dry_run: Annotated[bool, Parameter(help="Say what would be sent to whom, and send nothing.", negative="")] = False,
     at: AtBroker = AT_BROKER,
 ) -> None:
     """Send an order to its module over MQTT, and wait for the answer. Exit code 3 when the module refused it."""
@@ -36,6 +37,11 @@ async def send(
     except ProtocolError as error:
         raise KeyringError(f"{order} is neither an order nor a revocation list: {error.detail}.") from None
     timeout_s = float(parse_duration(wait))
+    if dry_run:
+        fields: dict[str, object] = {"module": module_id.hex(), "broker": f"{host}:{port}", "bytes": len(signed)}
+        line = f"{order}: {len(signed)} bytes for module {module_id.hex()}, by {host}:{port}. Nothing was sent."
+        at.output().result("dry-run", fields, line)
+        return
     try:
         result = await send_order(
             host, port, module_id, signed, entropy=os.urandom, timeout_s=timeout_s, tls=tls_of(settings)

@@ -109,9 +109,15 @@ def _read(path: Path) -> tuple[Path, dict[str, str]]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CliError(Exit.CONFIGURATION, f"{path} cannot be read: {error}. Correct it or remove it.") from None
     for name, value in table.items():
-        if name not in DEFAULTS or isinstance(value, dict | list | bool):
-            known = ", ".join(DEFAULTS)
-            raise CliError(
-                Exit.CONFIGURATION, f"{path} is wrong: '{one_line(name)}' is no setting. Settings are: {known}."
-            )
+        if name not in DEFAULTS:
+            raise CliError(Exit.CONFIGURATION, f"{path} is wrong: '{one_line(name)}' is no setting. {_meant(name)}")
+        if isinstance(value, dict | list | bool):
+            raise CliError(Exit.CONFIGURATION, f"{path} is wrong: '{name}' has to be text or a number. Correct it.")
     return path, {name: str(value) for name, value in table.items()}
+
+
+def _meant(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, DEFAULTS, n=1)
+    return f"Did you mean '{near[0]}'?" if near else f"Settings are: {', '.join(DEFAULTS)}."

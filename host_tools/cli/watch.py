@@ -60,7 +60,8 @@ async def watch(
 
     The board has a row for each module: whether it is connected, its booking, what the car is at, the age of its last
     message, how many records wait in the module, and how many never came. `(3 ?)` behind that: so many of them the
-    module has not said to have given up. Of a single module it shows every signal. Ctrl-C ends it.
+    module has not said to have given up. Of a single module it shows every signal, its age, and how often it comes.
+    Ctrl-C ends it. With `--json`, `age_s` is how old a message was when it came: a broker may have kept it.
     """
     settings = at.settings()
     host, port = parse_broker(settings.value("broker"))
@@ -134,7 +135,8 @@ async def _lines(feed: Feed, keep: Show, output: Output, count: int | None) -> N
     def show(handful: list[Received]) -> None:
         keep(handful)
         for received in handful:
-            output.result("report", fields_of(received), line_of(received))
+            fields = fields_of(received) | {"age_s": round(_aged_s(received), 1)}
+            output.result("report", fields, line_of(received))
 
     await _follow(feed, count, show, lambda: None)
 

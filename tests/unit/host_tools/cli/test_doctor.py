@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,16 +14,11 @@ from host_tools.cli.exits import Exit
 from protocol.messages import PublicInfo, encode_public_info
 from protocol.serial import Frame, Kind
 from tests.support.command import Ran, in_loop
+from tests.support.programs import free_port
 from tests.support.scripted_console import ScriptedConsole
 from tests.support.serial_peer import SerialPeer
 
 pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.req("BEN-1")]
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def spoil(name: str, mode: int = 0o600) -> None:

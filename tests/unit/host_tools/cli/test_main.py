@@ -34,6 +34,12 @@ def test_every_command_has_help_of_its_own(tokens: list[str], capsys: pytest.Cap
     assert "--json" in ran.out
 
 
+def test_a_command_that_is_asked_tells_more_than_its_line_in_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    run = shareboxctl(capsys)
+    assert "Ctrl-] leaves" in " ".join(run("console", "--help").out.split())
+    assert "Ctrl-] leaves" not in run("--help").out
+
+
 def test_help_imports_neither_radio_nor_cryptography() -> None:
     script = (
         "import sys; from host_tools.cli.main import main; code = main(['--help']); "
@@ -131,6 +137,6 @@ def test_a_reader_who_has_had_enough_is_no_error() -> None:
 def test_an_integer_result_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     app = App()
     app.default(lambda: 5)
-    monkeypatch.setattr(main, "build", lambda: app)
+    monkeypatch.setattr(main, "build", lambda *_: app)
     monkeypatch.setattr(sys, "argv", ["shareboxctl"])
     assert main.main() == 5

@@ -61,6 +61,17 @@ async def test_what_is_no_order_is_not_sent(capsys: pytest.CaptureFixture[str]) 
     assert "x is neither an order nor a revocation list" in ran.err
 
 
+async def test_a_dry_run_says_what_would_go_where_and_sends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    signed = tokens.mint_order(credentials.ORDER, credentials.ISSUER)
+    written("order.cose", signed)
+    ran = await in_loop(capsys, "issuer", "send", "order.cose", "--dry-run", "--broker", "127.0.0.1:1")
+    module = tokens.addressee(signed).hex()
+    assert ran.out == f"order.cose: {len(signed)} bytes for module {module}, by 127.0.0.1:1. Nothing was sent.\n"
+    assert ran.code == 0
+    written("x", b"nonsense")
+    assert (await in_loop(capsys, "issuer", "send", "x", "--dry-run")).code == Exit.CONFIGURATION
+
+
 async def test_nobody_at_the_broker_is_an_error_of_the_connection(capsys: pytest.CaptureFixture[str]) -> None:
     written("order.cose", tokens.mint_order(credentials.ORDER, credentials.ISSUER))
     ran = await in_loop(capsys, "issuer", "send", "order.cose", "--broker", "127.0.0.1:1", "--wait", "3s")

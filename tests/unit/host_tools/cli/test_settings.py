@@ -50,9 +50,10 @@ def test_a_timeout_that_is_no_time_is_refused_with_its_origin(text: str, tmp_pat
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("lnk = 'auto'", "'lnk' is no setting"),
+        ("lnk = 'auto'", r"'lnk' is no setting\. Did you mean 'link'\?"),
+        ("colour = 'red'", r"'colour' is no setting\. Settings are: link, timeout, "),
         ('"l\\nk" = "auto"', "'l k' is no setting"),
-        ("link = ['auto']", "'link' is no setting"),
+        ("link = ['auto']", "'link' has to be text or a number"),
         ("link =", "cannot be read"),
     ],
 )

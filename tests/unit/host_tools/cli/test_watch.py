@@ -52,6 +52,7 @@ async def test_messages_are_shown_a_line_each_until_the_count_is_reached(
         )
         ran = await in_loop(capsys, "watch", "--broker", address, "--module", MODULE.hex(), "--json", "--count", "1")
         assert ran.objects()[0]["value"] == {"online": True, "time": ""}
+        assert ran.objects()[0]["age_s"] == 0.0
 
 
 @pytest.mark.asyncio(loop_factories=["real"])
