@@ -1,0 +1,40 @@
+"""The dashboard: a module with its car, phones and a broker in one process, on a local page.
+
+Beside `firmware.app`, the demonstration and the bench in process, one of the places that know both sides.
+"""
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+
+CONFIGURATION: Final = 6
+
+
+def play(*, port: int, show: bool) -> int:
+    """Serve until it is stopped; `show`: open the page in the browser. The exit code: 0 stopped as asked, 6 the port
+    is taken."""
+    import asyncio
+    import webbrowser
+
+    from firmware.dashboard.server import Unusable, listening, serve
+    from firmware.dashboard.world import open_world, paced
+    from firmware.pace import PacedLoop
+
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+    def at(address: str) -> None:
+        sys.stdout.write(f"Sharebox is at {address} (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        if show:
+            webbrowser.open(address)
+
+    try:
+        taken = listening(port)
+    except Unusable as error:
+        sys.stderr.write(f"sharebox dashboard: {error}\n")
+        return CONFIGURATION
+    asyncio.run(serve(lambda say: open_world(say, paced), PacedLoop, taken, at))
+    return 0

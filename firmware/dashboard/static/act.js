@@ -1,0 +1,23 @@
+// Passes on what was pressed. The answer is shown by the log; a refusal is read out as well.
+
+import { announce } from "./dom.js";
+
+const token = document.querySelector('meta[name="token"]').content;
+
+export async function act(button, what) {
+  if (button?.getAttribute("aria-busy") === "true") return;
+  button?.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch("/act", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Sharebox-Token": token },
+      body: JSON.stringify(what),
+    });
+    const said = await answer.json();
+    if (said.refused ?? said.message) announce(said.refused ?? said.message);
+  } catch {
+    announce("Sharebox does not answer.");
+  } finally {
+    button?.removeAttribute("aria-busy");
+  }
+}

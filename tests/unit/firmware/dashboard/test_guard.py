@@ -1,0 +1,71 @@
+"""Who may talk to the page's server."""
+
+import pytest
+
+from firmware.dashboard.guard import HEADERS, Guard, objection
+from tests.support.asgi import ask
+
+PAGE = {"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:8080", "sec-fetch-site": "same-origin"}
+TOKEN = {"x-sharebox-token": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/", {"host": "127.0.0.1:8080"}),
+        ("GET", "/", {"host": "localhost:8080", "sec-fetch-site": "none", "sec-fetch-mode": "navigate"}),
+        ("GET", "/", {"host": "[::1]:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}),
+        ("GET", "/events", PAGE),
+        ("POST", "/act", PAGE | TOKEN),
+        ("POST", "/act", {"host": "127.0.0.1:8080"} | TOKEN),
+    ],
+)
+def test_the_page_itself_is_served(method: str, path: str, headers: dict[str, str]) -> None:
+    assert objection(method, path, headers, 8080, "secret") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/", {}),
+        ("GET", "/", {"host": "127.0.0.1"}),
+        ("GET", "/", {"host": "127.0.0.1:8081"}),
+        ("GET", "/", {"host": "rebound.example:8080"}),
+        ("GET", "/events", PAGE | {"origin": "http://evil.example"}),
+        ("GET", "/events", PAGE | {"origin": "null"}),
+        ("GET", "/events", PAGE | {"origin": "http://localhost:8080"}),
+        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site"}),
+        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "same-site"}),
+        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}),
+        ("POST", "/act", PAGE),
+        ("POST", "/act", PAGE | {"x-sharebox-token": "Secret"}),
+        ("POST", "/act", PAGE | {"x-sharebox-token": "sécret"}),
+        ("POST", "/", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"} | TOKEN),
+    ],
+)
+def test_nobody_else_is(method: str, path: str, headers: dict[str, str]) -> None:
+    assert objection(method, path, headers, 8080, "secret") is not None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "evil.example"])
+async def test_every_answer_tells_the_browser_what_it_may_do(host: str) -> None:
+    async def app(scope: object, receive: object, send: object) -> None:
+        assert callable(send)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"inside"})
+
+    answered = await ask(Guard(app, 8080, "secret"), "GET", "/", {"host": host})
+    assert HEADERS.items() <= answered.headers.items()
+    assert "default-src 'none'" in answered.headers["content-security-policy"]
+    assert "unsafe" not in answered.headers["content-security-policy"]
+    assert (answered.status == 200) == (answered.body == b"inside") == (host != "evil.example")
+
+
+async def test_what_is_no_request_is_passed_on() -> None:
+    seen: list[str] = []
+
+    async def app(scope: dict[str, str], receive: object, send: object) -> None:
+        seen.append(scope["type"])
+
+    await Guard(app, 8080, "secret")({"type": "lifespan"}, app, app)  # type: ignore[arg-type]
+    assert seen == ["lifespan"]
