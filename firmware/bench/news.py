@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from firmware.bench.overheard import Overheard
 from firmware.bench.results import Data, Happening
 from firmware.bench.stand import Stand
 from firmware.bench.taps import Taps
@@ -51,6 +52,7 @@ class News:
         self._stand = stand
         self._phase: Phase | None = None
         stand.steps.add(self._stepped)
+        stand.radio.taps.add(Overheard(stand.time.monotonic_ms, self._overheard))
         stand.powered.add(self._powered)
 
     def tell(self, kind: str, data: Data, line: str) -> None:
@@ -63,6 +65,13 @@ class News:
         lines = {"on": "The module has power.", "off": "The module was switched off.", "cut": "The power was cut."}
         self.tell("power", {"power": how}, lines[how])
 
+    def _overheard(self, link: int, refusal: Refusal) -> None:
+        self._refuse(Refused(self._stand.time.utc_ms(), f"link {link}", "a session", refusal))
+
+    def _refuse(self, refused: Refused) -> None:
+        self.refused = refused
+        self.tell("refused", refused_data(refused), _refused_line(refused))
+
     def _stepped(self, event: ev.Event, state: State, effects: tuple[do.Effect, ...]) -> None:
         for news in (*_of_event(event), *self._of_phase(state)):
             self.tell(*news)
@@ -71,7 +80,7 @@ class News:
             if found is not None:
                 self.refused, told = found
                 if told:
-                    self.tell("refused", refused_data(self.refused), _refused_line(self.refused))
+                    self._refuse(self.refused)
             for news in _of_effect(effect):
                 self.tell(*news)
 
@@ -97,8 +106,6 @@ class News:
                 return on(link, reply.body.access.refusal, "access"), False
             case do.Tell(link, push) if isinstance(push.body, Access) and push.body.refusal is not None:
                 return on(link, push.body.refusal, "access"), True
-            case do.RefuseHandshake(link, refusal):
-                return on(link, refusal, "a session"), True
             case do.Report(record) | do.Say(record) if record.channel is Channel.ORDER_RESULT:
                 refusal_ = _of_order(record)
                 return None if refusal_ is None else (Refused(at_ms, "the backend", "an order", refusal_), True)

@@ -7,8 +7,9 @@ import pytest
 from firmware.bench.levels import Level
 from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.news import KEPT, refused_data
-from firmware.demo.rig import Rig
-from host_tools.phone.errors import Refused
+from firmware.demo.rig import Rig, fresh_key
+from host_tools.backend.issuer import Issuer
+from host_tools.phone.errors import PhoneError, Refused
 from protocol.errors import Code
 from protocol.orders import OrderKind
 from tests.support.credentials import ORDER
@@ -59,6 +60,20 @@ async def test_a_grey_slider_is_remembered_and_no_news() -> None:
         assert news.refused is not None
         assert news.refused.refusal.code is Code.NOT_YET_VALID
         assert not any(each.kind == "refused" for each in news.log)
+
+
+@pytest.mark.req("ACC-8", "SEC-2")
+async def test_a_phone_that_is_not_let_in_is_told_of() -> None:
+    async with Rig() as rig:
+        news, anna = rig.desk().room.news, rig.holder("Anna")
+        strange = Issuer(fresh_key(rig.entropy), rig.entropy)
+        booking, _ = rig.book(anna, lasts_s=3600)
+        with pytest.raises(PhoneError):
+            async with rig.phone(anna, rig.booking_file(strange.token(booking))):
+                pass
+        assert news.refused is not None
+        assert news.refused.refusal.code is Code.UNKNOWN_ISSUER
+        assert any(each.kind == "refused" for each in news.log)
 
 
 async def test_an_order_that_is_refused_is_told() -> None:
