@@ -104,6 +104,8 @@ docs: setup ## write the generated pages of docs/
 	@$(BIN)/python -m tests.support.diagram
 	@$(BIN)/python -m tests.support.asyncapi
 	@$(BIN)/python -m tests.support.mqtt_page
+	@$(BIN)/python -m tests.support.scenario_page
+	@$(BIN)/python -m tests.support.bench_page
 	@$(BIN)/python -m tests.support.matrix >/dev/null
 
 bench: setup-bench ## measure; every figure is a ratio taken in one run; ARGS=--json for JSON lines

@@ -139,7 +139,7 @@ async def hide_signals(room: Room, words: Words) -> Result:
     return await _seen(room, f"The bus tells nothing about {', '.join(fields)}.")
 
 
-_WHICH: Final = (Parameter("WHICH", kinds.one_of("WHICH", *DOORS), optional=True),)
+_WHICH: Final = (Parameter("WHICH", kinds.one_of("DOOR", *DOORS), optional=True),)
 _SIGNALS: Final = (Parameter("SIGNAL", signals.SIGNAL, many=True),)
 _DEGREES: Final = (
     Parameter("LAT", Kind[object]("LAT", kinds.number(-90, 90))),

@@ -109,7 +109,11 @@ COMMANDS: Final[tuple[Command[Session], ...]] = (
         "how far you may go; a higher level takes the password",
         _level,
         (
-            Parameter("NAME", kinds.one_of("NAME", *(level.word for level in Level)), optional=True),
+            Parameter(
+                "NAME",
+                kinds.one_of("|".join(level.word for level in Level), *(level.word for level in Level)),
+                optional=True,
+            ),
             Parameter("PASSWORD", kinds.text("PASSWORD"), optional=True),
         ),
     ),

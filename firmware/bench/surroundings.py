@@ -204,7 +204,7 @@ COMMANDS: Final = (
         _DO,
         "it does not move, or does not confirm",
         break_actuator,
-        (Parameter("A", kinds.one_of("A", *ACTIONS)), _DEAD),
+        (Parameter("A", kinds.one_of("ACTUATOR", *ACTIONS)), _DEAD),
         _FOR,
     ),
     Command(("fault", "boot", "ajar"), _DO, "the boot does not latch", leave_boot_ajar, (), _FOR),
