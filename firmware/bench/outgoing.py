@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from firmware.bench.compared import compare, diverge
-from firmware.bench.notation import Json
+from firmware.bench.notation import Json, NotationError
 from firmware.bench.recording import Published
 from firmware.core import reporting
 from firmware.core.reporting import Message
@@ -18,7 +18,7 @@ from firmware.core.reports import Record
 from firmware.core.state import State
 from firmware.ports import Publication
 from protocol import telemetry
-from protocol.errors import ProtocolError
+from protocol.errors import ProtocolError, one_line
 from protocol.telemetry import Channel
 
 MOST_RECORDS: Final = 50_000
@@ -46,7 +46,13 @@ class Outgoing:
         self._said.appendleft(record)
 
     def check(self, line: Published, state: State) -> bool:
-        """Compare one publication. False: there is nothing to compare it with. Raises Diverged."""
+        """Compare one publication. False: there is nothing to compare it with. Raises Diverged, NotationError."""
+        try:
+            return self._check(line, state)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise NotationError(f"its payload can not be read: {one_line(str(error))}") from None
+
+    def _check(self, line: Published, state: State) -> bool:
         message = self._message(line, state)
         if message is None:
             return False

@@ -5,8 +5,10 @@ because between two steps nothing is half done. What it can not write ends the r
 """
 
 from collections import deque
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Concatenate, Final, ParamSpec
 
 import structlog
 
@@ -30,7 +32,23 @@ from protocol.provisioning import Provisioning
 MOST_WAITING: Final = 1024
 """Events that were posted and not stepped; the pump keeps 512."""
 
+Seen = ParamSpec("Seen")
+
 log = structlog.get_logger("sharebox")
+
+
+def _harmless(watch: "Callable[Concatenate[Recorder, Seen], None]") -> "Callable[Concatenate[Recorder, Seen], None]":
+    """What goes wrong while watching ends the recording, and nothing else."""
+
+    @wraps(watch)
+    def watched(self: "Recorder", /, *seen: Seen.args, **more: Seen.kwargs) -> None:
+        try:
+            watch(self, *seen, **more)
+        except Exception:  # broad: what watches the module must not stop it
+            log.exception("recording ended")
+            self.abandon()
+
+    return watched
 
 
 class Recorder(Witness):
@@ -76,6 +94,10 @@ class Recorder(Witness):
         if self._file is None:
             return
         self._put(recording.Ended(self._next(), why))
+        self.abandon()
+
+    def abandon(self) -> None:
+        """End the recording as it is."""
         file, self._file, self._on = self._file, None, False
         if file is not None:
             file.close()
@@ -91,6 +113,7 @@ class Recorder(Witness):
         return self._n
 
     # ------------------------------------------------------------ told
+    @_harmless
     def posted(self, event: Event) -> None:
         """See Witness."""
         if self._on:
@@ -113,6 +136,7 @@ class Recorder(Witness):
         if self._on:
             self._put(recording.Closed(self._next(), link))
 
+    @_harmless
     def heard(self, link: LinkId, fragment: bytes, now_ms: int, heard: Heard, *, flooded: bool) -> None:
         """See Witness."""
         if self._on:
@@ -120,6 +144,7 @@ class Recorder(Witness):
             said = self._said(number, heard, flooded)
             self._put(recording.Fragment(number, now_ms, link, fragment.hex(), said))
 
+    @_harmless
     def ordered(self, topic: str, payload: bytes, correlation: bytes, event: Event) -> None:
         """See Witness."""
         if self._on:
@@ -133,6 +158,7 @@ class Recorder(Witness):
             self._drawn.append(entropy.hex())
 
     # ------------------------------------------------------------ done
+    @_harmless
     def booted(self, found: Durable | None, trouble: Trouble | None, now_ms: int, made: Step) -> None:
         """See Witness."""
         self._before, self._state, self._effects, self._event = None, *made, None
@@ -155,6 +181,7 @@ class Recorder(Witness):
             )
         )
 
+    @_harmless
     def stepped(self, event: Event, now_ms: int, made: Step) -> None:
         """See Witness."""
         undone = isinstance(event, StorageFailed) and event.event is self._event
@@ -179,6 +206,7 @@ class Recorder(Witness):
         if self._on:
             self._put(recording.Saved(self._next(), worked, owes_state))
 
+    @_harmless
     def did(self, effect: Effect, heard: Heard, *, flooded: bool = False) -> None:
         """See Witness."""
         if not self._on:
@@ -192,6 +220,7 @@ class Recorder(Witness):
         said = self._said(number, heard, flooded)
         self._put(recording.Did(number, place, type(effect).__name__, said, unsure))
 
+    @_harmless
     def published(self, publication: Publication, now_ms: int, records: tuple[Record, ...]) -> None:
         """See Witness."""
         if not self._on:
@@ -223,9 +252,8 @@ class Recorder(Witness):
     def _put(self, line: recording.Line) -> None:
         if self._file is None or self._file.put(recording.encode(line) + b"\n"):
             return
-        failed, self._file, self._on = self._file, None, False
-        log.warning("recording ended", why=failed.failed, lines=self._n - 1)
-        failed.close()
+        log.warning("recording ended", why=self._file.failed, lines=self._n - 1)
+        self.abandon()
 
     def _begin(self, state: State) -> None:
         self._on = True

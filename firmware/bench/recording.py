@@ -235,7 +235,10 @@ class Recording:
                             f"{self._path}: line {place} can not be read: {one_line(str(error))}; "
                             f"replay what is before it with `--until`"
                         ) from None
-                    self.torn = f"line {place}, the last one, is torn: the power was cut while it was written"
+                    self.torn = (
+                        f"line {place}, the last one, is torn: the power was cut while it was written, "
+                        f"or it is not whole yet"
+                    )
                     return
                 yield found
 

@@ -103,8 +103,7 @@ class Replay:
             self._play(line)
         except Diverged as found:
             boot = 0 if self._adopted is None else self._adopted.durable.counters.boot
-            at = "" if self._adopted is None else reporting.iso_time(clock.utc(self._adopted.clock, self._now))
-            return Divergence(line.n, found.about, boot, at, found.fields)
+            return Divergence(line.n, found.about, boot, self._moment(), found.fields)
         except NotationError as error:
             raise RecordingFailed(f"line {line.n}: {error}; use the version that made it ({self._version})") from None
         return None
@@ -147,6 +146,15 @@ class Replay:
                     self.not_compared += 1
             case Ended():
                 pass
+
+    def _moment(self) -> str:
+        """The module's time; empty where it has none, or one that is none."""
+        if self._adopted is None:
+            return ""
+        try:
+            return reporting.iso_time(clock.utc(self._adopted.clock, self._now))
+        except (ValueError, OverflowError, OSError, TypeError):
+            return ""
 
     # ------------------------------------------------------------ beginnings
     def _begin(self, line: Begun) -> None:

@@ -44,6 +44,8 @@ class Bench:
     async def made(self) -> "Bench":
         assert (await self.ctl("module", "init", ".", "--hub-port", str(free_port()))).code == 0
         self.edit("[broker]", "[vehicle]", "")
+        file = self.directory / FILE
+        file.write_text(file.read_text().partition("[bench]")[0])  # as in a car
         return self
 
     def edit(self, since: str, until: str, text: str) -> None:
@@ -52,13 +54,13 @@ class Bench:
         before, _, rest = file.read_text().partition(since)
         file.write_text(before + text + rest[rest.index(until) :])
 
-    async def start(self) -> Program:
-        return await Program.start("firmware", "run", "--config", FILE, "--json", directory=self.directory)
+    async def start(self, *options: str) -> Program:
+        return await Program.start("firmware", "run", "--config", FILE, "--json", *options, directory=self.directory)
 
     @asynccontextmanager
-    async def module(self) -> AsyncIterator[Program]:
+    async def module(self, *options: str) -> AsyncIterator[Program]:
         """On the air; still running at the end, or ended by the test."""
-        program = await self.start()
+        program = await self.start(*options)
         try:
             await program.said("on the air")
             yield program
@@ -120,6 +122,30 @@ async def test_a_running_booking_outlives_a_power_cut_and_an_ended_one_stays_dea
         refused = await bench.ctl("phone", "unlock", "--json")
         assert refused.code == 3
         assert refused.objects()[-1]["code"] == "BOOKING_ENDED"
+
+
+@pytest.mark.req("BEN-4", "PWR-1")
+async def test_a_drive_is_recorded_up_to_the_power_cut_and_comes_out_the_same(bench: Bench) -> None:
+    await bench.ctl("issuer", "booking", "--for", "2h")
+    recordings = bench.directory / "recordings"
+    recordings.mkdir()
+    async with bench.module("--record", "recordings") as module:
+        assert (await bench.ctl("phone", "unlock")).code == 0
+        assert (await bench.ctl("phone", "drive")).code == 0
+        (path,) = recordings.iterdir()
+        async with asyncio.timeout(20):
+            while "ENABLE_DRIVE" not in path.read_text():
+                await asyncio.sleep(0.05)
+        module.signal(signal.SIGKILL)
+        await module.ended()
+    assert path.stat().st_mode & 0o777 == 0o600
+    replayed = await (await Program.start("firmware", "replay", str(path), "--json", directory=bench.directory)).ended()
+    assert replayed.code == 0, replayed.out
+    found = json.loads(replayed.out)
+    assert (found["same"], found["with_keys"], found["boots"]) == (True, True, 1)
+    assert found["compared"] > 8
+    refused = await (await bench.start("--record", str(path))).ended()
+    assert (refused.code, "it is there already" in refused.err) == (6, True)
 
 
 @pytest.mark.req("TEL-6", "TEL-1")

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from firmware.bench.compared import Diverged
+from firmware.bench.notation import NotationError
 from firmware.bench.outgoing import MOST_RECORDS, Outgoing
 from firmware.bench.recording import Published
 from firmware.core import reporting
@@ -79,6 +80,18 @@ def test_the_position_and_the_health_follow_from_the_state() -> None:
     nothing = reporting.slot_message(cleared, NOW)
     assert nothing is not None
     assert outgoing.check(published(nothing), cleared)
+
+
+@pytest.mark.parametrize("payload", ["", "{}", "no json", "\x00"])
+def test_a_payload_that_can_not_be_read_is_told(payload: str) -> None:
+    health = reporting.health_message(STATE, NOW, queued=3, dropped=1, store=StoreCondition.FULL, version="0.1.0")
+    line = msgspec.structs.replace(published(health), payload=payload)
+    with pytest.raises(NotationError, match="its payload can not be read"):
+        an_outgoing().check(line, STATE)
+    both = reporting.backlog_message(STATE, (EVENT, TRACK), NOW)
+    line = msgspec.structs.replace(published(both, numbers=(5, 6)), payload="0g")
+    with pytest.raises(NotationError, match="its payload can not be read"):
+        an_outgoing(EVENT, TRACK).check(line, STATE)
 
 
 def test_an_answer_that_is_no_record_goes_by_its_number() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,7 +11,7 @@ from firmware.bench import recording
 from firmware.bench.recorder import Recorder, named
 from firmware.bench.recordfile import RecordingFailed
 from firmware.bench.recording import Begun, Booted, Ended, Fragment, Order, Recording, Stepped, Told
-from firmware.core.events import Ticked
+from firmware.core.events import Event, Ticked
 from firmware.demo.rig import Rig
 from protocol import telemetry
 from protocol.messages import Operation, Request
@@ -123,6 +124,15 @@ async def test_a_disk_that_fails_ends_the_recording_and_not_the_module(tmp_path:
         assert not rig.recorder.records
         await asyncio.sleep(1)
         assert rig.pump.state.vehicle.at_ms is not None
+
+
+async def test_what_can_not_be_written_ends_the_recording_and_not_the_module(tmp_path: Path) -> None:
+    async with Rig(record=tmp_path / "it.jsonl") as rig:
+        rig.recorder.posted(cast(Event, object()))
+        assert not rig.recorder.records
+        await asyncio.sleep(2)
+        assert rig.pump.state.vehicle.at_ms is not None
+    assert played(tmp_path / "it.jsonl").divergence is None
 
 
 def test_a_directory_gets_a_file_for_each_recording(tmp_path: Path) -> None:

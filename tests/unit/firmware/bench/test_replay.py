@@ -222,6 +222,14 @@ def test_a_recording_that_begins_nowhere_is_told(tmp_path: Path) -> None:
         played(stored(tmp_path, [header, begun]))
 
 
+def test_a_time_that_is_none_is_not_shown(tmp_path: Path) -> None:
+    lines = lines_of(a_life())
+    step = [line for line in lines[1:] if line["kind"] == "step"][5]
+    step["now"] = 2**62
+    divergence = found(tmp_path, lines)
+    assert (divergence.line, divergence.at) == (step["n"], "")
+
+
 def test_a_fact_that_breaks_the_core_is_found_at_its_step(tmp_path: Path) -> None:
     lines = lines_of(a_life())
     told = first(lines, names_event("VehicleSampled"))
