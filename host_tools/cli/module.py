@@ -34,7 +34,15 @@ port = 1883
 
 [vehicle]
 kind = "simulated"
-{position}"""
+{position}
+[bench]  # for a module on a bench, never in a car: a clock that can be moved, hands on the car
+enabled = true
+
+[[serial]]  # a pseudo-terminal for `shareboxctl console`, and for phones
+name = "{console}"
+device = "pty"
+level = "service"
+"""
 
 _TOOL_TOML = """\
 # Settings of shareboxctl in this directory and below. Paths are relative to this file.
@@ -86,6 +94,7 @@ def init(
         file=directory / MODULE_FILE,
         provisioning=names["provisioning"],
         hub_port=hub_port,
+        console=f"console-{provisioning.module_id.hex()[:4]}",
         position="" if home is None else f"latitude = {home[0]}\nlongitude = {home[1]}\n",
     )
     write_new(directory / MODULE_FILE, module_toml.encode(), 0o644)

@@ -30,6 +30,9 @@ def test_a_bench_has_an_issuer_a_module_that_trusts_it_and_a_phone(
     assert module["ble"] == {"transport": "virtual", "hub_port": 6402}
     assert module["broker"] == {"host": "127.0.0.1", "port": 1883}
     assert module["vehicle"] == {"kind": "simulated", "latitude": 52.5, "longitude": 13.4}
+    assert module["bench"] == {"enabled": True}
+    name = f"console-{provisioning.module_id.hex()[:4]}"
+    assert module["serial"] == [{"name": name, "device": "pty", "level": "service"}]
 
 
 def test_the_tools_settings_point_at_the_bench(
