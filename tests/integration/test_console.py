@@ -53,7 +53,7 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     bench = await Bench(tmp_path, capsys, monkeypatch).made()
     file = bench.directory / FILE
-    file.write_text(file.read_text() + TABLES)
+    file.write_text(file.read_text().partition("[bench]")[0] + TABLES)
     module = await Program.start(
         "firmware", "run", "--config", FILE, directory=bench.directory, XDG_RUNTIME_DIR=str(bench.directory / "run")
     )
