@@ -31,8 +31,8 @@ _CONVENTIONS = f"""
   the working directory, else from `$XDG_CONFIG_HOME/sharebox/{FILE_NAME}`, else from the defaults.
   `shareboxctl config show --origin` shows each value and where it comes from.
 - What takes longer than a second shows that it goes on: on a terminal, and with `--json` as objects `begin`,
-  `progress` and `end` on standard error. What cannot be undone asks first; `--yes` answers, and where nobody can be asked,
-  or with `--no-input`, it has to be said.
+  `progress` and `end` on standard error. What cannot be undone asks first; `--yes` answers, and has to be said where
+  nobody can be asked, or with `--no-input`.
 - `NO_COLOR` and `TERM=dumb` are heeded; nothing moves off a terminal. `SHAREBOXCTL_DEBUG=1` shows where a fault is.
 """
 
