@@ -54,8 +54,8 @@ def run(
     ----------
     config:
         TOML file: [module] provisioning, state_dir; [ble] transport, hub_port, capture; [broker] host, port, tls_ca,
-        tls_cert, tls_key; [clock] battery_backed; [vehicle] kind, latitude, longitude; [bench] enabled,
-        password_file, uplink; [[serial]] name, device, baud, level.
+        tls_cert, tls_key; [clock] battery_backed; [vehicle] kind, latitude, longitude, file, speed, loop; [bench]
+        enabled, password_file, uplink; [[serial]] name, device, baud, level.
         `shareboxctl module init DIR` writes one.
     json:
         Log as JSON lines.

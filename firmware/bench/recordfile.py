@@ -4,6 +4,7 @@ Decides when a recording is given up: when the disk takes less than comes, or no
 somebody else's affair.
 """
 
+import errno
 import os
 import threading
 import time
@@ -14,6 +15,8 @@ MOST_WAITING_BYTES: Final = 8 * 1024 * 1024
 """What a disk that hangs may leave in memory."""
 MOST_FILE_BYTES: Final = 1024 * 1024 * 1024
 """About a week of a bench, or ten days of a parked car."""
+LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
+"""Left to the module, which refuses what it cannot make durable."""
 SYNC_EVERY_S: Final = 1.0
 """A power cut takes at most the lines of so long."""
 CLOSED_WITHIN_S: Final = 5.0
@@ -32,7 +35,9 @@ class RecordFile:
         *,
         most_waiting_bytes: int = MOST_WAITING_BYTES,
         most_file_bytes: int = MOST_FILE_BYTES,
+        least_free_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
+        self._least_free_bytes = least_free_bytes
         self._most_waiting_bytes = most_waiting_bytes
         self._left_bytes = most_file_bytes
         self._waiting: list[bytes] = []
@@ -87,7 +92,7 @@ class RecordFile:
                 _write_all(self._file, b"".join(lines))
                 unsynced = unsynced or bool(lines)
                 if unsynced and (ends or time.monotonic() >= sync_at_s):
-                    os.fdatasync(self._file)
+                    self._sync()
                     sync_at_s, unsynced = time.monotonic() + SYNC_EVERY_S, False
                 if ends and not lines:
                     return
@@ -96,6 +101,12 @@ class RecordFile:
                 self.failed, self._waiting = error.strerror or str(error), []
         finally:
             os.close(self._file)
+
+    def _sync(self) -> None:
+        os.fdatasync(self._file)
+        disk = os.fstatvfs(self._file)
+        if disk.f_bavail * disk.f_frsize < self._least_free_bytes:
+            raise OSError(errno.ENOSPC, "there is hardly any room left on the disk")
 
 
 def _write_all(file: int, data: bytes) -> None:

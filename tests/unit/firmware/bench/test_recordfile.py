@@ -71,6 +71,15 @@ def test_a_disk_that_refuses_ends_the_recording(tmp_path: Path) -> None:
     file.close()
 
 
+def test_a_recording_leaves_room_for_the_module(tmp_path: Path) -> None:
+    path = tmp_path / "it.jsonl"
+    file = RecordFile(path, least_free_bytes=2**62)
+    assert file.put(b"line\n")
+    file.close()
+    assert file.failed == "there is hardly any room left on the disk"
+    assert path.read_bytes().startswith(b"line\n")
+
+
 def test_a_file_has_a_largest_size(tmp_path: Path) -> None:
     file = RecordFile(tmp_path / "it.jsonl", most_file_bytes=10)
     assert file.put(b"12345\n")
