@@ -54,8 +54,9 @@ class PacedLoop(asyncio.SelectorEventLoop):
         self._seen_s = _outside_s()
         self._moving = asyncio.Lock()
         self._target: asyncio.TimerHandle | None = None
-        self._waits = 0
-        self._waits_since_s = 0.0
+        self._waits: dict[int, float] = {}
+        """What takes no time, in the order in which it began, with the computer's time at which it did."""
+        self._waits_begun = 0
         self._passing = 0
         self._served = self._turns = 0
         super().__init__(_PacedSelector(self._select))
@@ -115,11 +116,11 @@ class PacedLoop(asyncio.SelectorEventLoop):
     @contextmanager
     def held(self) -> Iterator[None]:
         """What happens inside is not to take time while it is moved or raced: another program is asked something."""
-        self._begin_wait()
+        number = self._begin_wait()
         try:
             yield
         finally:
-            self._end_wait()
+            self._end_wait(number)
 
     @contextmanager
     def passing(self) -> Iterator[None]:
@@ -135,8 +136,8 @@ class PacedLoop(asyncio.SelectorEventLoop):
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Args], T], *args: *Args) -> asyncio.Future[T]:
         """As the base class; takes no moved or raced time, within PATIENCE_S."""
         future = super().run_in_executor(executor, func, *args)
-        self._begin_wait()
-        future.add_done_callback(lambda _: self._end_wait())
+        number = self._begin_wait()
+        future.add_done_callback(lambda _: self._end_wait(number))
         return future
 
     # ------------------------------------------------------------ inside
@@ -145,23 +146,26 @@ class PacedLoop(asyncio.SelectorEventLoop):
         self._rate = rate
         self._seen_s = _outside_s()
 
-    def _begin_wait(self) -> None:
+    def _begin_wait(self) -> int:
         self._flow()
-        if not self._waits:
-            self._waits_since_s = _outside_s()
-        self._waits += 1
+        self._waits_begun += 1
+        self._waits[self._waits_begun] = _outside_s()
+        return self._waits_begun
 
-    def _end_wait(self) -> None:
+    def _end_wait(self, number: int) -> None:
         self._flow()
-        self._waits -= 1
+        del self._waits[number]
 
     def _wanted(self) -> float:
         """The rate at which time would pass if nobody was to be waited for: infinite between the timers of a move."""
         return math.inf if self._target is not None else max(self._rate, 1.0 if self._passing else 0.0)
 
     def _patience_s(self) -> float:
-        """How much longer time stands still for what takes none; 0 when there is nothing, or it has taken too long."""
-        return max(0.0, self._waits_since_s + PATIENCE_S - _outside_s()) if self._waits else 0.0
+        """How much longer time stands still for what takes none; 0 when there is nothing, or all of it takes too long.
+        What never ends takes no patience from what has just begun."""
+        if not self._waits:
+            return 0.0
+        return max(0.0, next(reversed(self._waits.values())) + PATIENCE_S - _outside_s())
 
     def _pace(self) -> float:
         """The rate at which time passes at this moment."""

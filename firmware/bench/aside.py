@@ -30,8 +30,15 @@ class AsideBroker:
         aside = asyncio.SelectorEventLoop()
         threading.Thread(target=_serve, args=(aside,), name="broker", daemon=True).start()
 
+        connecting = ExitStack()
+        connecting.enter_context(self._held())
+
         def tell(callback: Callable[[], None]) -> Callable[[], None]:
-            return lambda: _soon(here, callback)
+            def told() -> None:
+                connecting.close()
+                callback()
+
+            return lambda: _soon(here, told)
 
         async def work() -> None:
             self._broker = self._make()
@@ -41,6 +48,7 @@ class AsideBroker:
             self._aside = aside
             await _elsewhere(work(), aside)
         finally:
+            connecting.close()
             self._aside = self._broker = None
             # Not waited for: an attempt to connect may sit in the thread for as long as the network likes.
             aside.call_soon_threadsafe(aside.stop)

@@ -13,7 +13,7 @@ import msgspec
 from firmware.bench.recorder import Recorder
 from firmware.bench.results import DeskCode, DeskError
 from firmware.bench.stand import Facts, Time
-from firmware.bench.switches import BrokerSwitch, RadioSwitch, StoreSwitch
+from firmware.bench.switches import BrokerSwitch, DiskFault, RadioSwitch, StoreSwitch
 from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
 from firmware.core.events import Event, TimeOffered, TimeSource
@@ -152,6 +152,10 @@ class Rack:
 
     async def power_on(self, *, rtc_offset_s: float | None = 0.0) -> None:
         """As Stand."""
+        if self.store.fault is DiskFault.HANGING:
+            raise DeskError(
+                DeskCode.FAILED, "the module does not start: its disk does not answer. Type `fault clear disk`."
+            )
         try:
             await self.boot(rtc_offset_s=rtc_offset_s)
         except (StoreFailed, BaseExceptionGroup) as error:
@@ -164,17 +168,22 @@ class Rack:
 
     async def power_off(self, *, cut: bool) -> None:
         """As Stand. A cut leaves on the disk what a commit that had begun leaves there, and nothing of what had not;
-        no link hears a farewell."""
+        no link hears a farewell. Whoever is cancelled here has only stopped waiting."""
+        ending = asyncio.create_task(self._end(cut), name="power off")
+        await asyncio.shield(ending)
+
+    async def _end(self, cut: bool) -> None:
         async with self._switching:
             working, self._working, self.pump = self._working, None, None
             if working is None:
                 return
             if cut:
                 self._go_dark()
-            with self.time.passing():
-                working.cancel()
-                with suppress(asyncio.CancelledError):
+            try:
+                with self.time.passing(), suppress(asyncio.CancelledError):
+                    working.cancel()
                     await working
+            finally:
                 await self.store.close()
         self.powered("cut" if cut else "off")
 

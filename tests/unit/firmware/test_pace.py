@@ -227,6 +227,30 @@ def test_work_that_never_ends_does_not_stop_moved_time_for_ever(monkeypatch: pyt
     real(main)
 
 
+def test_what_never_ends_takes_no_patience_from_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(loop: PacedLoop) -> None:
+        loop.freeze()
+        ended: list[float] = []
+
+        async def work() -> None:
+            await asyncio.sleep(60)
+            began = loop.time()
+            await loop.run_in_executor(None, time.sleep, 0.05)
+            ended.append(loop.time() - began)
+
+        with loop.held():
+            monkeypatch.setattr("firmware.pace.PATIENCE_S", 0.01)
+            await loop.move(1)
+            monkeypatch.setattr("firmware.pace.PATIENCE_S", 30)
+            loop._waits = dict.fromkeys(loop._waits, -1000.0)
+            working = asyncio.create_task(work())
+            await loop.move(HOUR)
+            await working
+        assert ended == [0]
+
+    real(main)
+
+
 def test_frozen_time_passes_where_something_has_to_come_to_its_end() -> None:
     async def main(loop: PacedLoop) -> None:
         loop.freeze()

@@ -6,6 +6,7 @@ import pytest
 
 from firmware.adapters.store import MemoryStore
 from firmware.bench.results import DeskCode, DeskError
+from firmware.bench.switches import DiskFault
 from firmware.core.clock import Quality, quality
 from firmware.demo.rig import Rig
 from firmware.ports import Loaded, StoreFailed
@@ -63,5 +64,53 @@ async def test_a_module_that_does_not_start_says_why() -> None:
         assert caught.value.code is DeskCode.FAILED
         assert rig.rack.pump is None
         card.is_out = False
+        await rig.rack.power_on()
+        assert rig.pump.state.durable.counters.boot == 2
+
+
+async def test_whoever_stops_waiting_for_the_end_does_not_disturb_it() -> None:
+    async with Rig() as rig:
+        heard: list[str] = []
+        rig.rack.powered.add(heard.append)
+        anna = rig.holder("Anna")
+        async with rig.phone(anna, rig.book(anna, lasts_s=3600)[1]):
+            waiting = asyncio.create_task(rig.rack.power_off(cut=True))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            await rig.rack.power_on()
+        assert heard == ["cut", "on"]
+
+
+async def test_a_disk_that_hangs_lets_no_module_start() -> None:
+    async with Rig() as rig:
+        await rig.rack.power_off(cut=False)
+        rig.rack.store.suffer(DiskFault.HANGING)
+        with pytest.raises(DeskError, match="fault clear disk"):
+            await rig.rack.power_on()
+        rig.rack.store.suffer(None)
+        await rig.rack.power_on()
+
+
+class Bug(Exception):
+    """Something that a module ends with by itself."""
+
+
+async def test_a_module_that_ends_by_itself_tells_of_it() -> None:
+    fails = False
+
+    def observe(*_: object) -> None:
+        if fails:
+            raise Bug
+
+    async with Rig(observer=observe) as rig:
+        ended = asyncio.create_task(rig.rack.ended())
+        await asyncio.sleep(5)
+        assert not ended.done()
+        fails = True
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await ended
+        assert caught.value.subgroup(Bug) is not None
+        fails = False
         await rig.rack.power_on()
         assert rig.pump.state.durable.counters.boot == 2
