@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+from structlog.testing import capture_logs
 
 from firmware.bench import replaying
 from firmware.bench.notation import Json
@@ -19,7 +20,7 @@ Fields = dict[str, Json]
 @cache
 def a_life() -> bytes:
     """The recording of `recorded_life`."""
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, capture_logs():
         path = Path(directory) / "life.jsonl"
         record(path)
         return path.read_bytes()
