@@ -41,7 +41,7 @@ class Carriers:
             raise failed[0][1]
         for bay, error in failed:
             log.warning("a carrier is missing, the others work", why=str(error))
-            self._retries.append(asyncio.create_task(_retry(bay, listener), name="carrier"))
+            self._retries.append(asyncio.create_task(_retry(bay, listener, str(error)), name="carrier"))
 
     async def notify(self, link: LinkId, fragment: bytes) -> None:
         """As RadioPort."""
@@ -109,9 +109,9 @@ async def _tried(bay: _Bay, listener: LinkListener) -> RadioUnavailable | None:
     return None
 
 
-async def _retry(bay: _Bay, listener: LinkListener) -> None:
+async def _retry(bay: _Bay, listener: LinkListener, said: str) -> None:
     """Until it works. Each reason is said once."""
-    pauses, said = iter(RETRY_S), ""
+    pauses = iter(RETRY_S)
     while True:
         await asyncio.sleep(next(pauses, RETRY_S[-1]))
         error = await _tried(bay, listener)
