@@ -159,10 +159,14 @@ class SerialLine:
 
     def free_channel(self) -> int:
         """A channel that nobody on this side has. Raises LineError when there is none."""
-        for channel in range(CHANNELS):
-            if channel not in self._ears:
-                return channel
-        raise LineError("cannot open a channel", f"all {CHANNELS} channels of {self.url} are in use", "Close one.")
+        free = self.free_channels()
+        if not free:
+            raise LineError("cannot open a channel", f"all {CHANNELS} channels of {self.url} are in use", "Close one.")
+        return free[0]
+
+    def free_channels(self) -> list[int]:
+        """All channels that nobody on this side has."""
+        return [channel for channel in range(CHANNELS) if channel not in self._ears]
 
     def listen(self, heard: Callable[[bytes], None], lost: Callable[[str], None]) -> Callable[[], None]:
         """Stretches of text go to `heard`; `lost` hears why when the port is gone. The result ends it."""

@@ -18,6 +18,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 ASK_AGAIN_S: Final = 1.0
 """A frame may be lost in noise."""
 CLOSE_TIMEOUT_S: Final = 1.0
+_NO_ROOM: Final = "it has no channel left on this line"
 _REMEDY: Final = "Check the cable and that the module runs, and connect again."
 
 
@@ -63,6 +64,10 @@ class SerialLink:
             self._line.attach(self._channel, ear)
             self._ear = ear
             why = await self._ask(self._opened)
+            if why == _NO_ROOM:
+                await self._sweep()
+                self._opened = asyncio.get_running_loop().create_future()
+                why = await self._ask(self._opened)
         except LineError as error:
             self._forget()
             raise LinkFailed("cannot connect to the module", error.why, error.remedy) from error
@@ -83,6 +88,11 @@ class SerialLink:
                     await self._line.send(Frame(Kind.OPEN, self._channel, encode_size(self._largest)))
                     await asyncio.wait({opened}, timeout=ASK_AGAIN_S)
         return opened.result() if opened.done() else f"no answer on {self._line.url} within {self._timeout_s:g} s"
+
+    async def _sweep(self) -> None:
+        """Close what nobody on this side has: the line is ours alone, so somebody left it open who is gone."""
+        for channel in self._line.free_channels():
+            await self._line.send(Frame(Kind.CLOSE, channel))
 
     async def write(self, fragment: bytes) -> None:
         """Write one fragment; see `PhoneLink.write`."""
@@ -123,7 +133,7 @@ class SerialLink:
                     self._opened.set_result("")
             case Kind.CLOSED if self._opened is not None:
                 if not self._opened.done():
-                    self._opened.set_result("it has no channel left on this line")
+                    self._opened.set_result(_NO_ROOM)
             case Kind.CLOSED:
                 self._lost("the module hung up")
 

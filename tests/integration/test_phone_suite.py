@@ -22,6 +22,7 @@ from protocol.framing import Reassembler
 from protocol.gatt import FROM_MODULE_UUID, PUBLIC_INFO_UUID, SERVICE_UUID, TO_MODULE_UUID
 from protocol.messages import Operation, Phase, decode_error, decode_public_info
 from protocol.provisioning import BookingFile
+from protocol.serial import Frame, Kind, encode_size
 from tests.support.mangled import MangledLink, twice
 from tests.support.serial_rig import SerialRig
 from tests.support.serial_server import served
@@ -347,6 +348,19 @@ async def test_three_phones_share_a_line_and_a_fourth_is_told_that_there_is_no_r
         await two.close()
         async with rig.phone(anna, file) as fourth:
             assert fourth.access.granted
+
+
+@pytest.mark.req("BEN-2")
+async def test_what_a_program_that_died_left_open_on_a_line_keeps_nobody_out(serial_rig: SerialRig) -> None:
+    line = await serial_rig.cable.answer()
+    for channel in (5, 6, 7):
+        await line.send(Frame(Kind.OPEN, channel, encode_size(100)))
+    while len(serial_rig.pump.state.links) < 3:
+        await asyncio.sleep(0.01)
+    anna, file = booked(serial_rig)
+    async with serial_rig.phone(anna, file) as phone:
+        assert phone.access.granted
+        assert len(serial_rig.pump.state.links) == 1
 
 
 @pytest.mark.req("BEN-2", "ACC-4")

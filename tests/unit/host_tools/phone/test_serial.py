@@ -127,6 +127,24 @@ async def test_a_module_with_no_channel_left_says_so() -> None:
             await open_one.close()
 
 
+async def test_channels_that_a_program_left_open_are_closed_when_there_is_no_room() -> None:
+    left_open = {3, 4, 5}
+
+    def crowded(peer: SerialPeer, frame: Frame) -> None:
+        if frame.kind is Kind.CLOSE:
+            left_open.discard(frame.channel)
+        if frame.kind is Kind.OPEN and not left_open:
+            welcoming(peer, frame)
+        else:
+            peer.send(Frame(Kind.CLOSED, frame.channel))
+
+    async with SerialPeer(crowded) as peer, SerialLine(peer.path) as line:
+        link = SerialLink(line)
+        await link.connect(lambda _: None, lambda: None)
+        assert not left_open
+        await link.close()
+
+
 async def test_an_opening_that_got_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serial, "ASK_AGAIN_S", 0.05)
 
