@@ -345,3 +345,53 @@ def test_a_signal_is_heard_while_time_is_moved() -> None:
         assert loop.time() < 10_000 * HOUR
 
     real(main)
+
+
+@given(st.lists(st.floats(0, 20, allow_nan=False), min_size=1, max_size=8), st.floats(5_000, 1_000_000))
+@settings(max_examples=30)
+def test_raced_timers_fire_in_order_each_at_its_own_time(delays: list[float], factor: float) -> None:
+    async def main(loop: PacedLoop) -> None:
+        loop.race(factor)
+        began, fired = loop.time(), list[tuple[float, float]]()
+        for delay in delays:
+            loop.call_at(began + delay, lambda at: fired.append((at, loop.time())), began + delay)
+        await asyncio.sleep(21)
+        assert [at for at, _ in fired] == sorted(began + delay for delay in delays)
+        assert all(abs(now - at) < 1e-6 for at, now in fired)
+
+    real(main)
+
+
+STEPS = st.sampled_from(["freeze", "go", "race", "move", "rest", "thread", "passing"])
+
+
+@given(st.lists(STEPS, max_size=20))
+@settings(max_examples=40)
+def test_however_time_is_handled_it_never_goes_back(steps: list[str]) -> None:
+    async def main(loop: PacedLoop) -> None:
+        seen = [loop.time()]
+        for step in steps:
+            match step:
+                case "freeze":
+                    loop.freeze()
+                case "go":
+                    loop.go()
+                case "race":
+                    loop.race(500)
+                case "move":
+                    before = loop.time()
+                    await loop.move(7)
+                    assert loop.time() >= before + 7
+                case "rest":
+                    await asyncio.sleep(0)
+                case "thread":
+                    await loop.run_in_executor(None, time.monotonic)
+                case _:
+                    with loop.passing():
+                        await asyncio.sleep(0.0001)
+            seen.append(loop.time())
+            if loop.rate == 0:
+                assert loop.time() == seen[-1]
+        assert seen == sorted(seen)
+
+    real(main)
