@@ -7,10 +7,12 @@ from typing import Final
 
 import msgspec
 
-from firmware.bench.grammar import Command, Words
+from firmware.bench import kinds
+from firmware.bench.grammar import Command, Kind, Parameter, Words
 from firmware.bench.levels import Level
 from firmware.bench.results import Data, DeskCode, DeskError, Result
 from firmware.bench.room import Room
+from firmware.bench.switches import PUBLICATIONS_KEPT
 from firmware.core.reports import Record
 from firmware.ports import Publication, StoredRecord, StoreFailed
 from protocol import telemetry
@@ -45,14 +47,15 @@ def _record_data(stored: StoredRecord) -> Data:
     }
 
 
-async def owner(room: Room, _: Words) -> Result:
-    """What the owner's side has been told: what is retained, and the last reports."""
+async def owner(room: Room, words: Words) -> Result:
+    """What the owner's side has been told: what is retained, and the last N reports."""
     broker = room.broker
     retained: Data = {}
     for topic, publication in broker.retained.items():
         retained[_channel(topic)] = _body(publication)
     position = retained.get(Channel.POSITION.value)
-    reports = [report for each in broker.told if not each.retain for report in _reports(each)][-SHOWN:]
+    told = [report for each in broker.told if not each.retain for report in _reports(each)]
+    reports = told[-words.whole("N", SHOWN) :]
     data: Data = {"connected": broker.connected, "position": position, "retained": retained, "reports": reports}
     lines = [
         f"Network {'up' if broker.is_up else 'down'}, broker {'connected' if broker.connected else 'not connected'}",
@@ -99,7 +102,9 @@ def _gist(body: object) -> str:
     return str(named or {key: value for key, value in body.items() if key not in ("seq", "boot", "quality")})[:100]
 
 
+_MANY: Final = (Parameter("N", Kind[object]("N", kinds.whole(1, PUBLICATIONS_KEPT)), optional=True),)
+
 COMMANDS: Final = (
     Command(("queue",), Level.OBSERVE, "what waits to be told to the broker", queue),
-    Command(("owner",), Level.OBSERVE, "what the owner's side has been told", owner),
+    Command(("owner",), Level.OBSERVE, "what the owner's side has been told", owner, _MANY),
 )

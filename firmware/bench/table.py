@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from firmware.bench import driving, keeping, looking, owner, recordings, surroundings, timing
+from firmware.bench import driving, keeping, looking, ordering, owner, recordings, surroundings, timing
 from firmware.bench.grammar import Command
 from firmware.bench.room import Room
 
 COMMANDS: Final[tuple[Command[Room], ...]] = (
     *looking.COMMANDS,
     *owner.COMMANDS,
+    *ordering.COMMANDS,
     *driving.COMMANDS,
     *timing.COMMANDS,
     *surroundings.COMMANDS,

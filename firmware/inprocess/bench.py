@@ -8,9 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from firmware.bench.levels import Level
+from firmware.bench.loopback import LoopbackBroker
+from firmware.bench.results import DeskError
 from firmware.demo.rig import Rig
 from host_tools.bench.airlink import AirLink
-from host_tools.bench.bench import Answer, BenchRefused, identity_of
+from host_tools.bench.answer import Answer
+from host_tools.bench.bench import BenchRefused, identity_of
 from host_tools.radio.devices import RadioDevice, virtual_central
 
 
@@ -18,7 +22,7 @@ class InProcessBench:
     """A `Bench` over an open rig. `close` switches the phones' adapters off."""
 
     def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+        self.rig = rig
         self._stack = AsyncExitStack()
         self._adapters: dict[str, asyncio.Task[RadioDevice]] = {}
         self.issuer = rig.issuer
@@ -30,14 +34,18 @@ class InProcessBench:
 
     async def control(self, command: str) -> Answer:
         """See `Bench.control`."""
-        raise BenchRefused("NOT_HERE", f"'{command}' was not done: this bench has no desk. Use one with a desk.")
+        try:
+            result = await self.rig.desk().do(command, Level.SERVICE)
+        except DeskError as error:
+            raise BenchRefused(error.code.value, error.message) from None
+        return Answer(result.kind, result.data, result.lines)
 
     def link(self, name: str) -> AirLink:
         """See `Bench.link`: each name has an adapter of its own."""
 
         async def adapter() -> RadioDevice:
             if name not in self._adapters:
-                self._adapters[name] = asyncio.ensure_future(virtual_central(self._rig.air, name=name))
+                self._adapters[name] = asyncio.ensure_future(virtual_central(self.rig.air, name=name))
                 self._stack.push_async_callback(self._switch_off, name)
             return await self._adapters[name]
 
@@ -48,17 +56,17 @@ class InProcessBench:
 
     async def until(self, utc_ms: int) -> None:
         """See `Bench.until`."""
-        await self._rig.until(utc_ms / 1000)
+        await self.rig.until(utc_ms / 1000)
 
     async def utc_ms(self) -> int:
         """See `Bench.utc_ms`."""
-        return self._rig.clock.rtc().utc_ms
+        return self.rig.clock.rtc().utc_ms
 
 
 @asynccontextmanager
 async def open_bench() -> AsyncIterator[InProcessBench]:
     """A module that has just been put on the stand."""
-    async with Rig("scenario") as rig:
+    async with Rig("scenario", broker=lambda _: LoopbackBroker()) as rig:
         bench = InProcessBench(rig)
         try:
             yield bench

@@ -15,10 +15,12 @@ LOOKING_S = 10.0
 
 
 class AirLink:
-    """A `PhoneLink`. `adapter`: the virtual adapter to use; None is what bleak finds on this machine."""
+    """A `PhoneLink`. `adapter`: the virtual adapter to use; None is what bleak finds on this machine. `address`: of the
+    module, where it is known."""
 
-    def __init__(self, adapter: Provider | None = None, *, looking_s: float = LOOKING_S) -> None:
+    def __init__(self, adapter: Provider | None = None, *, address: str = "", looking_s: float = LOOKING_S) -> None:
         self._adapter = adapter
+        self._wanted = address
         self._looking_s = looking_s
         self._link: BleakLink | None = None
         self._address = ""
@@ -33,13 +35,18 @@ class AirLink:
     async def connect(self, on_fragment: Callable[[bytes], None], on_closed: Callable[[], None]) -> None:
         """Find a module and connect to it; see `PhoneLink.connect`."""
         with contextlib.nullcontext() if self._adapter is None else bleak_backend.using(self._adapter):
-            found = await find_module(self._looking_s, self._others)
-            if found is None:
-                why = f"no module was heard within {self._looking_s:g} s"
-                raise NotFound("the car was not found", why, "Check that the module is running and its radio is on.")
-            self._address = found.address
-            self._link = BleakLink(found.device)
+            self._link = await self._found()
             await self._link.connect(on_fragment, on_closed)
+
+    async def _found(self) -> BleakLink:
+        if self._wanted:
+            return BleakLink(self._wanted)
+        found = await find_module(self._looking_s, self._others)
+        if found is None:
+            why = f"no module was heard within {self._looking_s:g} s"
+            raise NotFound("the car was not found", why, "Check that the module is running and its radio is on.")
+        self._address = found.address
+        return BleakLink(found.device)
 
     async def write(self, fragment: bytes) -> None:
         """See `PhoneLink.write`."""

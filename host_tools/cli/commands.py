@@ -103,6 +103,18 @@ _BENCH: Final = Branch(
         _leaf("capture", "capture:capture", "Show what a capture of radio or serial line says, with tshark."),
     ),
 )
+_SCENARIO: Final = Branch(
+    "scenario",
+    "Stories in TOML, played on a module: what happens, and what has to hold then.",
+    (
+        _leaf("run", "scenario:run", "Play scenarios; without names, the whole library."),
+        _leaf("list", "scenario:list_", "Show the scenarios of the library."),
+        _leaf("show", "scenario:show", "Show one scenario."),
+        _leaf("lint", "scenario:lint", "Check files for faults without playing them."),
+        _leaf("new", "scenario:new", "Write a scenario to begin with."),
+        _leaf("phrases", "scenario:phrases", "Show every phrase that a scenario can use."),
+    ),
+)
 _CONFIG: Final = Branch(
     "config",
     "The settings of this program.",
@@ -125,6 +137,7 @@ COMMANDS: Final[tuple[Leaf | Branch, ...]] = (
     _MODULE,
     _BENCH,
     _leaf("console", "console:console", "Open the module's console, or carry out one command."),
+    _SCENARIO,
     _leaf("watch", "watch:watch", "Follow what modules report over MQTT."),
     _leaf("history", "history:history", "Show what `watch --save` has kept."),
     _CONFIG,

@@ -49,6 +49,10 @@ async def test_what_waits_is_shown_and_goes_when_the_network_is_back() -> None:
         reports = (await desk.do("owner", Level.OBSERVE)).data["reports"]
         assert isinstance(reports, list)
         assert any(report["channel"] == "track" for report in reports)
+        more = (await desk.do("owner 256", Level.OBSERVE)).data["reports"]
+        assert isinstance(more, list)
+        assert len(more) > len(reports) == 20
+        assert more[-20:] == reports
 
 
 async def test_a_disk_that_does_not_answer_and_a_missing_broker_are_told() -> None:

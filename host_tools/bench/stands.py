@@ -1,0 +1,161 @@
+"""Benches for every link that a tool can name: console and phones over what the link is.
+
+Decides which line carries the console and which carries the phones, and how time is made to pass: moved at once, raced,
+or waited for. It does not know what is played.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, Protocol
+
+import msgspec
+
+from host_tools.backend.issuer import Issuer
+from host_tools.bench.airlink import AirLink
+from host_tools.bench.answer import Answer, ConsoleRefused
+from host_tools.bench.bench import Bench, BenchFailed, BenchRefused, Identity, in_process
+from host_tools.bench.console import ConsoleClient
+from host_tools.bench.line import SerialLine
+from host_tools.bench.links import Bluetooth, InProcess, Link, Serial, Virtual
+from host_tools.phone.errors import PhoneError
+from host_tools.phone.links import PhoneLink
+from host_tools.phone.serial import SerialLink
+
+MOST_SPEED: Final = 100_000.0
+SLICE_S: Final = 0.15
+"""Real seconds of the last stretch of a race: it is run slower, so that nobody runs past the line."""
+LOOK_AGAIN_S: Final = 0.5
+LONGEST_MOVE_MS: Final = 600_000
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """How time passes. `factor` None: it is moved at once; 1: it is waited for; else it is raced."""
+
+    factor: float | None = None
+
+
+def speed(text: str) -> Speed:
+    """`jump`, `real`, or a factor above 1. Raises ValueError with what is wrong, after "it is"."""
+    if text == "jump":
+        return Speed()
+    try:
+        factor = 1.0 if text == "real" else float(text)
+    except ValueError:
+        factor = 0.0
+    if not 1 <= factor <= MOST_SPEED:
+        raise ValueError(f"neither `jump` nor `real` nor a number from 1 to {MOST_SPEED:g}")
+    return Speed(factor)
+
+
+class Way(msgspec.Struct, frozen=True):
+    """All that opens a bench. `console`: the line of the console, where the link itself is none."""
+
+    link: Link
+    issuer: Callable[[], Issuer]
+    identity: Callable[[], Identity]
+    console: Callable[[], str]
+    speed: Speed = Speed()
+
+
+class Console(Protocol):
+    """What carries out one command; `ConsoleClient` is one."""
+
+    async def do(self, command: str) -> Answer:
+        """Raises ConsoleRefused, LineError."""
+
+
+class ConsoleBench:
+    """A `Bench` whose desk is at the other end of a console."""
+
+    def __init__(self, console: Console, way: Way, new_link: Callable[[str], PhoneLink]) -> None:
+        self.issuer = way.issuer()
+        self.identity = way.identity()
+        self._console = console
+        self._new_link = new_link
+        self._speed = way.speed
+
+    async def control(self, command: str) -> Answer:
+        """See `Bench.control`."""
+        try:
+            return await self._console.do(command)
+        except ConsoleRefused as error:
+            raise BenchRefused(error.code, str(error)) from None
+        except PhoneError as error:
+            raise BenchFailed(str(error)) from None
+
+    def link(self, name: str) -> PhoneLink:
+        """See `Bench.link`."""
+        return self._new_link(name)
+
+    async def utc_ms(self) -> int:
+        """See `Bench.utc_ms`."""
+        now = (await self.control("time")).data.get("utc_ms")
+        if not isinstance(now, int):
+            raise BenchFailed("the console does not tell the time: `time` has no utc_ms. Update the module.")
+        return now
+
+    async def until(self, utc_ms: int) -> None:
+        """See `Bench.until`."""
+        match self._speed.factor:
+            case None:
+                while (left_ms := utc_ms - await self.utc_ms()) > 0:
+                    await self.control(f"time move {min(left_ms, LONGEST_MOVE_MS)}ms")
+            case 1.0:
+                await self._wait(utc_ms)
+            case factor:
+                await self._race(utc_ms, factor)
+
+    async def _wait(self, utc_ms: int) -> None:
+        """The module's time passes by itself, and nobody says when: it is asked again and again."""
+        left_ms = utc_ms - await self.utc_ms()
+        while left_ms > 0:
+            await asyncio.sleep(min(left_ms / 1000, LOOK_AGAIN_S))
+            left_ms = utc_ms - await self.utc_ms()
+
+    async def _race(self, utc_ms: int, factor: float) -> None:
+        """Ever slower towards the end."""
+        try:
+            while (left_ms := utc_ms - await self.utc_ms()) > 0:
+                pace = max(1.0, min(factor, left_ms / 1000 / SLICE_S))
+                await self.control(f"time race {pace:.3f}")
+                await asyncio.sleep(0.8 * left_ms / 1000 / pace)
+        finally:
+            await self.control("time go")
+
+
+@asynccontextmanager
+async def open_bench(way: Way) -> AsyncIterator[Bench]:
+    """The bench that the link names. Raises BenchFailed and what the link raises (PhoneError)."""
+    if isinstance(way.link, InProcess):
+        async with in_process()() as bench:
+            yield bench
+        return
+    async with AsyncExitStack() as stack:
+        url = way.link.url if isinstance(way.link, Serial) else way.console()
+        line = await stack.enter_async_context(SerialLine(url))
+        console = await stack.enter_async_context(ConsoleClient(line))
+        yield ConsoleBench(console, way, _phones(way.link, line, stack))
+
+
+def _phones(link: Link, line: SerialLine, stack: AsyncExitStack) -> Callable[[str], PhoneLink]:
+    """How a phone gets its link: a channel of the line, an adapter of its own on the virtual air, or Bluetooth."""
+    if isinstance(link, Serial):
+        return lambda _name: SerialLink(line)
+    if not isinstance(link, Virtual):
+        address = link.address if isinstance(link, Bluetooth) else ""
+        return lambda _name: AirLink(address=address)
+    # Bumble takes a while to import; a real radio does without.
+    from host_tools.radio.devices import RadioDevice, hub_central
+
+    adapters: dict[str, asyncio.Task[RadioDevice]] = {}
+
+    def new_link(name: str) -> PhoneLink:
+        async def adapter() -> RadioDevice:
+            if name not in adapters:
+                adapters[name] = asyncio.ensure_future(stack.enter_async_context(hub_central(link.host, link.port)))
+            return await adapters[name]
+
+        return AirLink(adapter)
+
+    return new_link
