@@ -4,6 +4,7 @@ Decides that one that is not there is waited for, with pauses that grow to a bou
 """
 
 import asyncio
+import os
 from typing import Final
 
 import serial
@@ -63,6 +64,7 @@ class Uart:
     async def _carry(self, port: serial.Serial, outbox: Outbox, user: WireUser) -> str:
         """Until it is lost; why."""
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        os.set_blocking(port.fileno(), False)
         self._wire = Wire(port.fileno(), outbox, user.heard, lost.set_result)
         try:
             user.attached()

@@ -57,6 +57,23 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REOPEN_S", (0.01, 0.02))
 
 
+async def plugged_in_and_out(cable: Cable, line: SerialLine, text: Text, links: Links, number: int) -> None:
+    """The `number`th time: both ways, and lost."""
+    cable.plug()
+    await until(lambda: len(text.news) == 2 * number - 1)
+    os.write(cable.far, b"state\r" + encode(Frame(Kind.OPEN, 0, encode_size(100))))
+    await until(lambda: ("opened", number, 100) in links.news)
+    line.write(b"parked")
+    got = b""
+    while not got.endswith(b"parked"):
+        await asyncio.sleep(0.005)
+        got += cable.read()
+    assert Decoder().feed(got) == [Frame(Kind.OPENED, 0, encode_size(514)), b"parked"]
+    cable.unplug()
+    await until(lambda: len(text.news) == 2 * number)
+    assert links.news[-1] == ("closed", number)
+
+
 @pytest.mark.usefixtures("_quickly")
 async def test_a_uart_is_waited_for_carries_and_is_opened_again_when_it_was_lost(cable: Cable) -> None:
     line, text, links = SerialLine("uart", Uart(str(cable.path), 115_200)), Text(), Links()
@@ -67,19 +84,7 @@ async def test_a_uart_is_waited_for_carries_and_is_opened_again_when_it_was_lost
         task = asyncio.create_task(line.run())
         await until(lambda: len(logs) == 1)
         for number in (1, 2):
-            cable.plug()
-            await until(lambda wanted=2 * number - 1: len(text.news) == wanted)  # type: ignore[misc]
-            os.write(cable.far, b"state\r" + encode(Frame(Kind.OPEN, 0, encode_size(100))))
-            await until(lambda wanted=number: ("opened", wanted, 100) in links.news)  # type: ignore[misc]
-            line.write(b"parked")
-            got = b""
-            while not got.endswith(b"parked"):
-                await asyncio.sleep(0.005)
-                got += cable.read()
-            assert Decoder().feed(got) == [Frame(Kind.OPENED, 0, encode_size(514)), b"parked"]
-            cable.unplug()
-            await until(lambda wanted=2 * number: len(text.news) == wanted)  # type: ignore[misc]
-            assert links.news[-1] == ("closed", number)
+            await plugged_in_and_out(cable, line, text, links, number)
         task.cancel()
         await asyncio.wait({task})
     assert text.news == ["attached", "detached"] * 2
