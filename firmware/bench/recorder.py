@@ -63,6 +63,7 @@ class Recorder(Witness):
         self._with_keys = with_keys
         self.directory = directory
         self._file: RecordFile | None = None
+        self._before_this: RecordFile | None = None
         self._on = False
         self._n = 0
         self._links: set[LinkId] = set()
@@ -82,25 +83,32 @@ class Recorder(Witness):
     # ------------------------------------------------------------ on and off
     def start(self, path: Path) -> None:
         """Record into a new file, from the next step or boot on. Raises RecordingFailed."""
-        self.stop("another recording begins")
         file = RecordFile(path)
+        self._before_this = self.end("another recording begins")
         self._file, self._on, self._n, self.path = file, False, 0, path
         self._waiting.clear()
         self._made.clear()
         file.put(recording.encode(recording.header(self._provisioning, VERSION, with_keys=self._with_keys)) + b"\n")
 
     def stop(self, why: str = "it was ended") -> None:
-        """End the recording; without one, nothing."""
-        if self._file is None:
-            return
-        self._put(recording.Ended(self._next(), why))
+        """End the recording, and wait until it is on the disk; without one, nothing."""
+        for file in (self._before_this, self.end(why)):
+            if file is not None:
+                file.close()
+
+    def end(self, why: str = "it was ended") -> RecordFile | None:
+        """End the recording. Its file may still be under way to the disk: whoever wants to wait for it closes it."""
+        file = self._file
+        if file is not None:
+            self._put(recording.Ended(self._next(), why))
         self.abandon()
+        return file
 
     def abandon(self) -> None:
         """End the recording as it is."""
         file, self._file, self._on = self._file, None, False
         if file is not None:
-            file.close()
+            file.end()
 
     @property
     def records(self) -> bool:

@@ -27,7 +27,7 @@ class RecordingFailed(Exception):
 
 
 class RecordFile:
-    """`put` never waits. The file is new, and nobody else's to read. Must be closed. Raises RecordingFailed."""
+    """`put` never waits. The file is new, and nobody else's to read. Must be ended. Raises RecordingFailed."""
 
     def __init__(
         self,
@@ -69,11 +69,15 @@ class RecordFile:
             self._changed.notify()
             return True
 
-    def close(self) -> None:
-        """Write what waits. Waits for the disk, but not for ever. Closing twice is no error."""
+    def end(self) -> None:
+        """Nothing more comes; what waits is still written. Waits for nobody, twice is no error."""
         with self._changed:
             self._ends = True
             self._changed.notify()
+
+    def close(self) -> None:
+        """The same, and wait for the disk, but not for ever."""
+        self.end()
         self._thread.join(CLOSED_WITHIN_S)
 
     def _write(self) -> None:

@@ -1,5 +1,6 @@
 """Commands that record the module, and that play a trace of another drive to it."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Final
@@ -47,10 +48,12 @@ async def record_start(room: Room, words: Words) -> Result:
 async def record_stop(room: Room, _: Words) -> Result:
     """The file is whole from now on."""
     recorder = _recorder(room)
-    path, lines = recorder.path, recorder.lines + 1
-    if not recorder.records:
+    file = recorder.end()
+    path, lines = recorder.path, recorder.lines
+    if file is None:
         raise DeskError(DeskCode.FAILED, "`record stop`: nothing is recorded. Type `record start`.")
-    recorder.stop()
+    # The module works on while the disk takes its time.
+    await asyncio.to_thread(file.close)
     words = f"{lines} lines are in {path}. Replay them: sharebox replay {path}"
     return Result("record", {"recording": False, "file": str(path), "lines": lines}, (words,))
 

@@ -122,6 +122,10 @@ async def test_a_disk_that_fails_ends_the_recording_and_not_the_module(tmp_path:
         with pytest.raises(RecordingFailed, match="is there already"):
             rig.recorder.start(pipe)
         assert not rig.recorder.records
+        rig.recorder.start(tmp_path / "other.jsonl")
+        with pytest.raises(RecordingFailed, match="is there already"):
+            rig.recorder.start(pipe)
+        assert rig.recorder.records, "a recording goes on when the next one can not begin"
         await asyncio.sleep(1)
         assert rig.pump.state.vehicle.at_ms is not None
 
