@@ -32,7 +32,7 @@ from protocol.serial import Frame, Kind, encode
 from tests.fuzz.engine import MOST_GROWTH_BYTES, MOST_OBJECTS, memory, quiet
 
 CHUNK: Final = 25_000
-"""Lines to one module. Every fourth of them has an editor that moves the cursor, which takes ten times as long."""
+"""Lines to one module. Every tenth module has the editor that moves the cursor, which takes ten times as long."""
 WARM_UP: Final = 2_000
 MOST_TURN_S: Final = 0.25
 """CPU time for which a line may keep the module from its work in one go."""
@@ -199,7 +199,7 @@ async def _chunk(seed: int, number: int, count: int, level: Level, commands: tup
         desk = rig.desk()
         known = [*(each.name for each in desk.grammar.commands), "level service", "follow on", "follow off"]
         garbage = Garbage(rng, commands or known)
-        terminal: Terminal = "plain" if number % 4 else "auto"
+        terminal: Terminal = "plain" if number % 10 else "auto"
         bench = Bench(rig, desk, Manner(level, "open sesame", "a1b2", "0.1", terminal))
         tasks = [asyncio.create_task(bench.line.run()), asyncio.create_task(bench.front.run())]
         await asyncio.sleep(1)
