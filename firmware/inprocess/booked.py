@@ -1,0 +1,58 @@
+"""A booking as a test holds it: what a phone is given, and the private key that it belongs to."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from firmware.demo.rig import Holder
+from host_tools.phone.keyring import write_key, write_new
+from protocol import keys
+from protocol.messages import Push
+from protocol.provisioning import BookingFile, encode_booking_file
+
+_UNITS_S: Final = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_PART: Final = r"(\d+(?:\.\d+)?)([dhms])"
+
+
+def seconds(duration: str | float) -> float:
+    """Seconds of "2h", "1h30m", "90s" or of a number. Raises ValueError."""
+    if not isinstance(duration, str):
+        return float(duration)
+    if not re.fullmatch(f"(?:{_PART})+", duration):
+        raise ValueError(f"{duration!r} is no duration; write it like 90s, 45m, 1h30m or 2d")
+    return sum(float(count) * _UNITS_S[unit] for count, unit in re.findall(_PART, duration))
+
+
+class Booked(msgspec.Struct, frozen=True):
+    """One booking. `holder`: whose phone it is for. Times in seconds, UTC."""
+
+    holder: Holder
+    file: BookingFile
+    starts_s: int
+    ends_s: int
+
+    @property
+    def token(self) -> bytes:
+        """The signed booking token (SPEC section 6.3)."""
+        return self.file.token
+
+    @property
+    def holder_private(self) -> bytes:
+        """The phone's private key: P-256, 32 bytes."""
+        return keys.private_to_bytes(self.holder.key)
+
+    @property
+    def pushes(self) -> list[Push]:
+        """What the module has told that phone unasked."""
+        return self.holder.pushes
+
+    def json(self) -> str:
+        """The booking file, as a backend gives it to an app (SPEC section 11)."""
+        return encode_booking_file(self.file)
+
+    def save(self, directory: Path) -> None:
+        """`booking.json` and `holder.pem` in `directory`, as `shareboxctl` reads them. Raises KeyringError."""
+        write_new(directory / "booking.json", self.json().encode(), 0o600)
+        write_key(directory / "holder.pem", self.holder.key)
