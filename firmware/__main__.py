@@ -146,6 +146,7 @@ def demo(*, json: bool = False, pace: Annotated[float, Parameter(validator=Numbe
 @app.command
 def dashboard(
     *,
+    scenario: str | None = None,
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))] = 8080,
     show: Annotated[bool, Parameter(name="--open", negative="--no-open")] = True,
 ) -> int:
@@ -153,6 +154,8 @@ def dashboard(
 
     Parameters
     ----------
+    scenario:
+        A scenario that plays there: the name of one (`shareboxctl scenario list`), or a file.
     port:
         Of the loopback interface; 0 takes a free one.
     show:
@@ -160,7 +163,7 @@ def dashboard(
     """
     from firmware.dashboard import play
 
-    return play(port=port, show=show)
+    return play(port=port, show=show, scenario=scenario)
 
 
 @log.command

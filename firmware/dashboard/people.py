@@ -12,6 +12,7 @@ import msgspec
 from firmware.dashboard.acts import ActRefused
 from firmware.dashboard.handset import Handset
 from firmware.demo.rig import Holder
+from host_tools.bench.scenario import Scenario
 from protocol.errors import Role
 from protocol.tokens import Booking
 
@@ -36,6 +37,11 @@ CAST: Final = (
     Known("victor", "Victor", Role.VIP),
     Known("olivia", "Olivia", Role.OWNER),
 )
+
+
+def cast_of(scenario: Scenario) -> tuple[Known, ...]:
+    """The people of a scenario; for one that has none, the usual ones stand by."""
+    return tuple(Known(person.name, person.name.capitalize(), person.role) for person in scenario.people) or CAST
 
 
 class Person:

@@ -21,7 +21,7 @@ from firmware.bench.switches import BrokerNews
 from firmware.core.effects import Actuate, Effect
 from firmware.core.events import Action, Event
 from firmware.core.state import State
-from firmware.dashboard import picture, places, screen
+from firmware.dashboard import people, picture, places, screen
 from firmware.dashboard.acts import (
     Act,
     ActRefused,
@@ -35,17 +35,21 @@ from firmware.dashboard.acts import (
 )
 from firmware.dashboard.faults import Faults
 from firmware.dashboard.feed import Line
-from firmware.dashboard.handset import Handset
+from firmware.dashboard.handset import Handset, Seen
 from firmware.dashboard.owner import OwnersView
 from firmware.dashboard.people import BOOKED_S, CAST, Known, People, Person
-from firmware.demo.rig import Rig
+from firmware.dashboard.story import Story
+from firmware.demo.rig import BEGINS_S, Rig
 from firmware.inprocess.bench import InProcessBench
 from firmware.pace import PacedLoop
 from firmware.ports import Publication
+from host_tools.bench.scenario import Scenario
 from host_tools.phone.errors import PhoneError
 from protocol.keys import PrivateKey
 from protocol.telemetry import Channel, Online, encode, topic
+from protocol.tokens import Booking
 
+MIDNIGHT_S: Final = BEGINS_S - BEGINS_S % 86_400
 ASKS_EVERY_S: Final = 3.0
 ASKS_RARELY_S: Final = 60.0
 MOST_ORDERS: Final = 32
@@ -66,7 +70,14 @@ POWERLESS: Final = "The module has no power: phones find nothing, and nothing is
 class World:
     """As `server.World`; made by `open_world`."""
 
-    def __init__(self, rig: Rig, bench: InProcessBench, broker: LoopbackBroker, say: Callable[[Line], None]) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        bench: InProcessBench,
+        broker: LoopbackBroker,
+        say: Callable[[Line], None],
+        scenario: Scenario | None,
+    ) -> None:
         self._rig = rig
         self._bench = bench
         self._desk: Desk = rig.desk()
@@ -76,7 +87,8 @@ class World:
         self._say = say
         self._module_id = rig.provisioning.module_id
         self._owner = OwnersView(self._module_id)
-        self._people = People(tuple(self._person(known) for known in CAST), self._book)
+        cast = CAST if scenario is None else people.cast_of(scenario)
+        self._people = People(tuple(self._person(known) for known in cast), self._book)
         self._faults = Faults(rig.rack, self._do, rig.rack.time.utc_ms)
         self._way_to: tuple[float, float] | None = None
         self._flashes = 0
@@ -89,13 +101,31 @@ class World:
                 self._broker_told(BrokerNews.CONNECTED, None)
             rig.rack.broker.taps.add(self._broker_told)
         self._desk.follow(self._happened)
-        self._book(self._people.current)
+        self._story: Story | None = None
+        self._playing: asyncio.Task[None] | None = None
+        if scenario is None:
+            self._book(self._people.current)
+        else:
+            self._story = Story(scenario, bench, lambda text, weight: self._tell("story", text, weight))
+            self._playing = asyncio.create_task(self._play(self._story), name="story")
 
     async def close(self) -> None:
         """Everybody hangs up."""
+        if self._playing is not None:
+            self._playing.cancel()
+            await asyncio.wait({self._playing})
         await self._faults.close()
         for person in self._people:
             await person.handset.close()
+
+    async def _play(self, story: Story) -> None:
+        """To its end; then the phones are whoever's is at the page."""
+        await story.play()
+        for person in self._people:
+            phone = story.phone(person.known.id)
+            if phone is not None:
+                person.handset = self._handset(person.known, phone.key)
+                person.handset.file, person.booking = phone.booking, story.booking(person.known.id)
 
     # ------------------------------------------------------------ people
     def _person(self, known: Known) -> Person:
@@ -193,6 +223,8 @@ class World:
     async def _press_phone(self, what: str) -> None:
         person = self._people.current
         handset = person.handset
+        if self._story is not None and self._story.plays:
+            raise ActRefused("the story plays: its people press for themselves, until its end")
         presses: dict[str, Callable[[], Awaitable[None]]] = {
             "connect": handset.disconnect if handset.wants else handset.connect,
             "unlock": handset.unlock,
@@ -253,10 +285,20 @@ class World:
 
     # ------------------------------------------------------------ showing
     def _next(self) -> tuple[str, int] | None:
+        if self._story is not None and self._story.plays:
+            step_ms = self._story.next_step_ms(self._rig.rack.time.utc_ms())
+            return None if step_ms is None else ("the next step", step_ms)
         pump = self._rig.rack.pump
         if pump is None or not pump.state.durable.trip.running:
             return None
         return picture.next_deadline(pump.state.end_at_ms, self._rig.clock.monotonic_ms())
+
+    def _seen(self, person: Person) -> tuple[Seen, Booking | None]:
+        """What somebody's phone knows, and the booking on it."""
+        story, who = self._story, person.known.id
+        if story is None or not story.plays:
+            return person.handset.seen, person.booking
+        return story.seen(who, self._rig.rack.time.utc_ms(), self._rig.clock.monotonic_ms()), story.booking(who)
 
     def view(self) -> dict[str, object]:
         """As server.World."""
@@ -268,9 +310,7 @@ class World:
             "time": picture.time(utc_ms, time.rate, moving=self._moves > 0, next_=self._next()),
             "car": picture.car(rig.vehicle.snapshot(), self._flashes, self._way_to),
             "faults": self._faults.view(),
-            "driver": screen.show(
-                person.handset.seen, person.booking, rig.clock.monotonic_ms(), may_book=person.books_alone
-            ),
+            "driver": screen.show(*self._seen(person), rig.clock.monotonic_ms(), may_book=person.books_alone),
             "owner": {
                 **self._owner.view(utc_ms),
                 "asked": "" if asking is None else f"{asking.known.name} asks for the car, for two hours.",
@@ -279,7 +319,7 @@ class World:
 
     def _scene(self) -> dict[str, object]:
         return {
-            "title": f"Module {self._module_id.hex()[:8]}",
+            "title": f"Module {self._module_id.hex()[:8]}" if self._story is None else self._story.scenario.title,
             "person": self._people.current.known.id,
             "people": [
                 {"id": each.known.id, "name": each.known.name, "role": each.known.words} for each in self._people
@@ -291,16 +331,21 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(say: Callable[[Line], None], time: Callable[[LoopClock], Time]) -> AsyncIterator[World]:
-    """A parked car at home, and the first driver with an accepted booking."""
+async def open_world(
+    say: Callable[[Line], None], time: Callable[[LoopClock], Time], scenario: Scenario | None = None
+) -> AsyncIterator[World]:
+    """A parked car at home, and the first driver with an accepted booking; or a scenario that plays, at its own time
+    of the day."""
     async with AsyncExitStack() as stack:
         broker = LoopbackBroker()
+        car = places.parked_car() if scenario is None else None
+        begins_s = BEGINS_S if scenario is None else MIDNIGHT_S + scenario.begins_s - 1
         rig = await stack.enter_async_context(
-            Rig("dashboard", broker=lambda _: broker, car=places.parked_car(), time=time)
+            Rig("dashboard", broker=lambda _: broker, car=car, time=time, begins_s=begins_s)
         )
         bench = InProcessBench(rig)
         stack.push_async_callback(bench.close)
-        world = World(rig, bench, broker, say)
+        world = World(rig, bench, broker, say, scenario)
         stack.push_async_callback(world.close)
         yield world
 

@@ -28,7 +28,8 @@ TIMEOUT_S: Final = 10.0
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How an exchange ended. `text`: for the transcript, without anything that differs from bench to bench."""
+    """How an exchange ended. `text`: for the transcript, without anything that differs from bench to bench; `why`: the
+    rest, for somebody who looks for a fault of the bench."""
 
     text: str
     code: Code | None = None
@@ -36,6 +37,7 @@ class Outcome(msgspec.Struct, frozen=True):
     body: Body | None = None
     unreachable: bool = False
     unanswered: bool = False
+    why: str = ""
 
 
 def refused(refusal: Refusal) -> Outcome:
@@ -121,6 +123,11 @@ class Handset:
         self._command: tuple[Operation, bytes] | None = None
 
     @property
+    def phone(self) -> Phone | None:
+        """The newest session's client, open or not."""
+        return self._phone
+
+    @property
     def is_open(self) -> bool:
         """Whether there is a session."""
         return self._phone is not None and self._phone.is_open
@@ -149,8 +156,8 @@ class Handset:
             return refused(error.refusal)
         except Refused as error:
             return refused(error.refusal)
-        except (NotFound, LinkFailed, LinkClosed):
-            return UNREACHABLE
+        except (NotFound, LinkFailed, LinkClosed) as error:
+            return msgspec.structs.replace(UNREACHABLE, why=str(error))
         finally:
             self.sent = tuple(self._link.sent)
         if access.refusal is not None:
@@ -266,9 +273,9 @@ class Handset:
             return self._settled(await ask(phone))
         except Refused as error:
             return self._settled(refused(error.refusal))
-        except LinkClosed:
+        except LinkClosed as error:
             await self.leave()
-            return self._settled(UNANSWERED)
+            return self._settled(msgspec.structs.replace(UNANSWERED, why=error.why))
         finally:
             if self._link is not None:
                 self.sent = tuple(self._link.sent)

@@ -34,6 +34,7 @@ async def play(
     bench: Bench,
     *,
     told: Callable[[Entry], None] = lambda _entry: None,
+    begun: Callable[[World], None] = lambda _world: None,
     patience_s: float = PATIENCE_S,
     tidy: bool = False,
 ) -> Transcript:
@@ -41,10 +42,11 @@ async def play(
     can not play it, or has become too slow for it.
 
     An expectation may take `patience_s` of the event loop's time to come true. `tidy`: the module goes on living, so it
-    is put back as it was.
+    is put back as it was. `begun` is given the people and their phones, for whoever shows them.
     """
     transcript = Transcript(scenario, told)
     player = _Player(scenario, bench, transcript, patience_s, tidy=tidy)
+    player.begun = begun
     await player.play()
     transcript.ends()
     return transcript
@@ -59,6 +61,7 @@ class _Player:
         self._transcript = transcript
         self._patience_s = patience_s
         self._tidy = tidy
+        self.begun: Callable[[World], None] = lambda _world: None
         self._world: World
 
     async def play(self) -> None:
@@ -69,6 +72,7 @@ class _Player:
         # A whole second, so that the story's times are whole seconds of the module's.
         base_ms = (await self._bench.utc_ms() // 1000 + 1) * 1000
         self._world = world = World(self._scenario, self._bench, base_ms)
+        self.begun(world)
         try:
             for command in self._scenario.given:
                 if await world.desk(command) is None:

@@ -26,9 +26,9 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(port: int = 0) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def dashboard(port: int = 0, *more: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """`sharebox dashboard` as a program, and its address."""
-    command = [sys.executable, "-m", "firmware", "dashboard", "--no-open", "--port", str(port)]
+    command = [sys.executable, "-m", "firmware", "dashboard", "--no-open", "--port", str(port), *more]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
         try:
             assert program.stdout is not None
@@ -191,9 +191,12 @@ def test_a_page_whose_server_goes_away_says_so_and_comes_back_by_itself(browser:
             program.kill()
             expect(page.locator("#banner")).to_contain_text("The connection to Sharebox is lost")
             token = page.locator('meta[name="token"]').get_attribute("content")
-            with dashboard(port):
+            with dashboard(port, "--scenario", "privacy-of-a-trip"):
                 expect(page.locator("body")).to_have_attribute("data-link", "up")
                 expect(page.locator("#banner")).to_be_hidden()
+                expect(page.locator("#scene")).to_have_text("Where a driver goes is nobody's business")
+                press(page, "#next")
+                expect(page.locator("#lines li[data-who=story]").last).to_contain_text("+ ")
                 assert page.locator('meta[name="token"]').get_attribute("content") != token
                 _only_the_loss_was_noticed(watched)
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from firmware.bench.disk import DiskFault
 from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.results import Happening
-from firmware.bench.switches import DiskFault
 from firmware.dashboard.acts import ActRefused
 from firmware.dashboard.faults import FAULTS, Faults
 from firmware.demo.rig import Rig

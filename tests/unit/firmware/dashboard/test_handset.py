@@ -19,7 +19,9 @@ Told = list[tuple[str, str]]
 
 
 @asynccontextmanager
-async def beside_a_car(*, lasts_s: int = 3600) -> AsyncIterator[tuple[Rig, Handset, Told]]:
+async def beside_a_car(
+    *, lasts_s: int = 3600, every_s: float = ASKS_EVERY_S
+) -> AsyncIterator[tuple[Rig, Handset, Told]]:
     """A module, and a phone with a booking that is not connected yet."""
     told: Told = []
     async with Rig("handset") as rig:
@@ -31,7 +33,7 @@ async def beside_a_car(*, lasts_s: int = 3600) -> AsyncIterator[tuple[Rig, Hands
             entropy=rig.entropy,
             now_ms=rig.clock.monotonic_ms,
             tell=lambda text, weight: told.append((text, weight)),
-            every_s=lambda: ASKS_EVERY_S,
+            every_s=lambda: every_s,
         )
         _, handset.file = rig.book(anna, lasts_s=lasts_s)
         try:
@@ -129,7 +131,7 @@ async def test_after_a_loss_it_looks_for_the_car_again() -> None:
 
 @pytest.mark.req("CUT-2", "ACC-10")
 async def test_after_the_cutoff_it_is_told_why_and_what_to_do() -> None:
-    async with beside_a_car(lasts_s=60) as (_, handset, told):
+    async with beside_a_car(lasts_s=60, every_s=120) as (_, handset, told):
         await handset.connect()
         await asyncio.sleep(60 + 31 * 60)
         await until(handset, lambda: handset.seen.link == "on")

@@ -28,3 +28,11 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_6(capsys: pytest.Capture
         err
         == f"sharebox dashboard: port {port}: Address already in use; name another with --port, 0 takes a free one\n"
     )
+
+
+def test_a_scenario_that_does_not_exist_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dashboard.play(port=0, show=False, scenario="overdue-drivre") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("sharebox dashboard: no scenario is called 'overdue-drivre'. Did you mean")
+    assert err.count("\n") == 1
