@@ -10,10 +10,11 @@ from contextlib import suppress
 
 import msgspec
 
+from firmware.bench.disk import DiskFault, StoreSwitch
 from firmware.bench.recorder import Recorder
 from firmware.bench.results import DeskCode, DeskError
 from firmware.bench.stand import Facts, Time
-from firmware.bench.switches import BrokerSwitch, DiskFault, RadioSwitch, StoreSwitch
+from firmware.bench.switches import BrokerSwitch, RadioSwitch
 from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
 from firmware.core.events import Event, TimeOffered, TimeSource
@@ -184,6 +185,9 @@ class Rack:
                     working.cancel()
                     await working
             finally:
+                with self.time.passing():
+                    await self.radio.settled()
+                    await self.ble.settled()
                 await self.store.close()
         self.powered("cut" if cut else "off")
 
@@ -193,7 +197,7 @@ class Rack:
         self.ble.cut()
         self._parts.supply(False)
         if self.broker is not None:
-            self.broker.sever("the power was cut")
+            self.broker.cut()
 
     async def store_anew(self, state: bytes, vital: bytes, void_from: VoidFrom) -> None:
         """As Stand."""

@@ -5,8 +5,9 @@ from typing import Protocol
 
 import msgspec
 
+from firmware.bench.disk import StoreSwitch
 from firmware.bench.recorder import Recorder
-from firmware.bench.switches import BrokerSwitch, RadioSwitch, StoreSwitch
+from firmware.bench.switches import BrokerSwitch, RadioSwitch
 from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
 from firmware.core.events import Event

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 from firmware.bench import kinds, signals
+from firmware.bench.disk import DiskFault
 from firmware.bench.grammar import Command, Option, Parameter, Words
 from firmware.bench.levels import Level
 from firmware.bench.looking import state as looked_at
 from firmware.bench.results import Data, DeskCode, DeskError, Result
 from firmware.bench.room import Room
-from firmware.bench.switches import DiskFault
 from firmware.core.events import Action
 from firmware.ports import RadioUnavailable
 from firmware.simulated.vehicle import ActuatorFault

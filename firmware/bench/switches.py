@@ -1,4 +1,4 @@
-"""Switches in the module's connections: the radio off, the network down, the disk full; and taps to listen in.
+"""Switches in the module's connections: the radio off, the network down; and taps to listen in.
 
 A switch is made once and outlives the module's power; what it switches is plugged in at each boot. Decides nothing
 about what passes.
@@ -10,26 +10,16 @@ from collections.abc import Callable
 from enum import Enum, unique
 from typing import Final, Generic, TypeVar
 
-import msgspec
-
 from firmware.bench.taps import Taps
-from firmware.core.usage import Chained
 from firmware.ports import (
     Arrived,
     BrokerPort,
     BrokerUnavailable,
-    Dropped,
     LinkId,
     LinkListener,
-    Loaded,
     Publication,
     RadioPort,
-    StoredRecord,
-    StoreFailed,
-    StorePort,
-    VoidFrom,
 )
-from protocol.telemetry import StoreCondition
 
 Port = TypeVar("Port")
 
@@ -77,6 +67,7 @@ class RadioSwitch(Socket[RadioPort]):
         self.taps: Taps[LinkId, LinkNews, bytes] = Taps()
         self._on = True
         self._cut = False
+        self._stopping: asyncio.Future[None] | None = None
         self._listener: LinkListener | None = None
         self._changing = asyncio.Lock()
 
@@ -125,10 +116,19 @@ class RadioSwitch(Socket[RadioPort]):
             await self.port.hang_up(link)
 
     async def stop(self) -> None:
-        """As RadioPort."""
+        """As RadioPort. Once the power was cut, nobody waits: see `settled`."""
         async with self._changing:
             self._listener = None
-            await self.port.stop()
+            if self._cut:
+                self._stopping = asyncio.ensure_future(self.port.stop())
+            else:
+                await self.port.stop()
+
+    async def settled(self) -> None:
+        """Wait until what was plugged in when the power was cut has let go."""
+        stopping, self._stopping = self._stopping, None
+        if stopping is not None:
+            await stopping
 
 
 class _TappedListener:
@@ -177,8 +177,10 @@ class BrokerSwitch(Socket[BrokerPort]):
         self.retained: dict[str, Publication] = {}
         self.told: deque[Publication] = deque(maxlen=PUBLICATIONS_KEPT)
         self.connected = False
-        self._up = asyncio.Event()
-        self._up.set()
+        self._is_up = True
+        self._cut = False
+        self._open = asyncio.Event()
+        self._open.set()
         self._changed = asyncio.Event()
         self._gone = asyncio.Event()
         self._gone.set()
@@ -187,7 +189,18 @@ class BrokerSwitch(Socket[BrokerPort]):
     @property
     def is_up(self) -> bool:
         """Whether there is a network."""
-        return self._up.is_set()
+        return self._is_up
+
+    def plug(self, port: BrokerPort) -> None:
+        """Use this one from now on; there is power again."""
+        super().plug(port)
+        self._cut = False
+        self._change("")
+
+    def cut(self) -> None:
+        """The power is gone: nothing is said any more, no farewell either."""
+        self._cut = True
+        self._change("the power was cut")
 
     def deliver(self, topic: str, payload: bytes, correlation: bytes = b"") -> bool:
         """Give the module this, as if it had come over the broker. False: it is not connected."""
@@ -202,12 +215,16 @@ class BrokerSwitch(Socket[BrokerPort]):
 
     def switch(self, up: bool) -> None:
         """The network comes back, or is gone: what is under way is not acknowledged."""
-        if up:
-            self._up.set()
+        self._is_up = up
+        self._change("the network is switched off on the bench")
+
+    def _change(self, why: str) -> None:
+        if self._is_up and not self._cut:
+            self._open.set()
         else:
-            self._up.clear()
+            self._open.clear()
             if self._port is not None:
-                self._port.sever("the network is switched off on the bench")
+                self._port.sever(why)
         self._changed.set()
 
     async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
@@ -227,7 +244,7 @@ class BrokerSwitch(Socket[BrokerPort]):
             self._set_connected(False, lost)
 
         while True:
-            await self._up.wait()
+            await self._open.wait()
             self._changed.clear()
             work = asyncio.ensure_future(self.port.run(came, went, arrived))
             down = asyncio.ensure_future(self._changed.wait())
@@ -254,9 +271,9 @@ class BrokerSwitch(Socket[BrokerPort]):
 
     def publish(self, publication: Publication) -> "asyncio.Future[None]":
         """As BrokerPort."""
-        if not self.is_up:
+        if not self._open.is_set():
             failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            failed.set_exception(BrokerUnavailable("the network is switched off on the bench"))
+            failed.set_exception(BrokerUnavailable("the network is switched off, or the power was cut, on the bench"))
             return failed
         acknowledged = self.port.publish(publication)
         acknowledged.add_done_callback(lambda future: self._acknowledged(future, publication))
@@ -275,114 +292,3 @@ class BrokerSwitch(Socket[BrokerPort]):
     def sever(self, why: str) -> None:
         """As BrokerPort."""
         self.port.sever(why)
-
-
-@unique
-class DiskFault(Enum):
-    """What a disk can suffer from."""
-
-    FULL = "full"
-    READ_ONLY = "readonly"
-    HANGING = "hanging"
-
-
-_REFUSALS: Final = {
-    DiskFault.FULL: ("the disk is full (a fault of the bench): `fault clear disk`", StoreCondition.FULL),
-    DiskFault.READ_ONLY: ("the disk is read-only (a fault of the bench): `fault clear disk`", StoreCondition.READ_ONLY),
-}
-
-
-class Commit(msgspec.Struct, frozen=True):
-    """One commit that the disk has taken."""
-
-    state: bytes | None
-    records: tuple[StoredRecord, ...]
-    usage: tuple[Chained, ...]
-
-
-class StoreSwitch(Socket[StorePort]):
-    """A `StorePort` around another one. `taps` hear each commit that has worked.
-
-    Hanging: calls wait until the fault is over. Cut: the power is gone, and nothing that comes after reaches the disk.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taps: Taps[Commit] = Taps()
-        self._fault: DiskFault | None = None
-        self._cut = False
-        self._answers = asyncio.Event()
-        self._answers.set()
-
-    @property
-    def fault(self) -> DiskFault | None:
-        """What the disk suffers from at present."""
-        return self._fault
-
-    def suffer(self, fault: DiskFault | None) -> None:
-        """From now on; None: it works."""
-        self._fault = fault
-        if fault is DiskFault.HANGING:
-            self._answers.clear()
-        else:
-            self._answers.set()
-
-    def plug(self, port: StorePort) -> None:
-        """Use this one from now on; there is power again."""
-        super().plug(port)
-        self._cut = False
-
-    def cut(self) -> None:
-        """The power is gone: whatever has not begun by now does not happen."""
-        self._cut = True
-
-    async def _reached(self, *, writes: bool) -> None:
-        await self._answers.wait()
-        if self._cut:
-            raise StoreFailed("there is no power")
-        if writes and self._fault in _REFUSALS:
-            raise StoreFailed(*_REFUSALS[self._fault])
-
-    async def load(self) -> Loaded:
-        """As StorePort."""
-        await self._reached(writes=False)
-        return await self.port.load()
-
-    async def set_aside(self, why: str) -> Loaded:
-        """As StorePort."""
-        await self._reached(writes=True)
-        return await self.port.set_aside(why)
-
-    async def commit(
-        self,
-        state: bytes | None,
-        records: tuple[StoredRecord, ...],
-        *,
-        vital: bytes | None = None,
-        usage: tuple[Chained, ...] = (),
-        void_from: VoidFrom | None = None,
-    ) -> Dropped:
-        """As StorePort."""
-        await self._reached(writes=True)
-        dropped = await self.port.commit(state, records, vital=vital, usage=usage, void_from=void_from)
-        self.taps(Commit(state, records, usage))
-        return dropped
-
-    async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
-        """As StorePort."""
-        await self._reached(writes=False)
-        return await self.port.pending(reveals_position=reveals_position, limit=limit)
-
-    async def remove(self, *numbers: int) -> None:
-        """As StorePort."""
-        await self._reached(writes=True)
-        await self.port.remove(*numbers)
-
-    async def pending_count(self) -> int:
-        """As StorePort."""
-        await self._reached(writes=False)
-        return await self.port.pending_count()
-
-    async def close(self) -> None:
-        """As StorePort."""
-        await self.port.close()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from firmware.bench.switches import DiskFault
+from firmware.bench.disk import DiskFault
 from firmware.core.events import Action
 from firmware.demo.rig import Rig
 from firmware.ports import Arrived, Publication

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from firmware.adapters.store import MemoryStore
+from firmware.bench.disk import DiskFault
 from firmware.bench.results import DeskCode, DeskError
-from firmware.bench.switches import DiskFault
 from firmware.core.clock import Quality, quality
 from firmware.demo.rig import Rig
 from firmware.ports import Loaded, StoreFailed
