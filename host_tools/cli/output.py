@@ -29,6 +29,7 @@ class Output:
     def __init__(self, *, json_lines: bool, asks: bool = True) -> None:
         self.json_lines = json_lines
         self._asks = asks
+        self._shown: _Task | None = None
 
     def result(self, kind: str, fields: dict[str, object], *lines: str) -> None:
         """One result: `lines` for people, or `fields` as one JSON line of type `kind`."""
@@ -54,25 +55,43 @@ class Output:
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """Show `what` when something takes longer than a second: moving on a terminal that can take it back; for
-        programs as objects `begin`, `progress`, `end` on standard error; not at all elsewhere."""
+        programs as objects `begin`, `progress`, `end` on standard error; not at all elsewhere. Inside another one it
+        says what that one is at."""
         if not self.json_lines and not _is_lively():
             yield
-            return
-        shown = _JsonTask(what) if self.json_lines else _Spinner(what)
-        done = threading.Event()
-        thread = threading.Thread(target=_show_later, args=(done, shown), name="progress", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        elif self._shown is not None:
+            before, self._shown.what = self._shown.what, what
+            try:
+                yield
+            finally:
+                self._shown.what = before
+        else:
+            self._shown = _JsonTask(what) if self.json_lines else _Spinner(what)
+            try:
+                with _in_time(self._shown):
+                    yield
+            finally:
+                self._shown = None
 
 
 class _Task(Protocol):
+    what: str
+
     def begin(self) -> None: ...
     def go_on(self, elapsed_s: int) -> None: ...
     def end(self, elapsed_s: float) -> None: ...
+
+
+@contextmanager
+def _in_time(shown: _Task) -> Iterator[None]:
+    done = threading.Event()
+    thread = threading.Thread(target=_show_later, args=(done, shown), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _show_later(done: threading.Event, shown: _Task) -> None:
@@ -89,16 +108,16 @@ class _Spinner:
     """On a terminal."""
 
     def __init__(self, what: str) -> None:
-        self._what = what
+        self.what = what
 
     def begin(self) -> None:
         from rich.console import Console
 
-        self._status = Console(stderr=True).status(self._what)
+        self._status = Console(stderr=True).status(self.what)
         self._status.start()
 
     def go_on(self, elapsed_s: int) -> None:
-        self._status.update(f"{self._what} ({elapsed_s} s)")
+        self._status.update(f"{self.what} ({elapsed_s} s)")
 
     def end(self, elapsed_s: float) -> None:
         self._status.stop()
@@ -108,16 +127,16 @@ class _JsonTask:
     """For programs: talk, but in the same language."""
 
     def __init__(self, what: str) -> None:
-        self._task: dict[str, object] = {"task": what}
+        self.what = what
 
     def begin(self) -> None:
-        print_talk(json_line("begin", self._task))
+        print_talk(json_line("begin", {"task": self.what}))
 
     def go_on(self, elapsed_s: int) -> None:
-        print_talk(json_line("progress", self._task | {"elapsed_s": elapsed_s}))
+        print_talk(json_line("progress", {"task": self.what, "elapsed_s": elapsed_s}))
 
     def end(self, elapsed_s: float) -> None:
-        print_talk(json_line("end", self._task | {"elapsed_s": round(elapsed_s, 1)}))
+        print_talk(json_line("end", {"task": self.what, "elapsed_s": round(elapsed_s, 1)}))
 
 
 def json_line(kind: str, fields: dict[str, object]) -> str:

@@ -173,6 +173,7 @@ async def session(car: Car, output: Output) -> AsyncIterator[Session]:
         prepared = Session(car, output, capture)
         async with radio(link_of(settings), capture):
             try:
-                yield prepared
+                with output.waiting("Talking to the car"):
+                    yield prepared
             finally:
                 await prepared.close()

@@ -43,9 +43,10 @@ async def send(
         at.output().result("dry-run", fields, line)
         return
     try:
-        result = await send_order(
-            host, port, module_id, signed, entropy=os.urandom, timeout_s=timeout_s, tls=tls_of(settings)
-        )
+        with at.output().waiting("Waiting for the module's answer"):
+            result = await send_order(
+                host, port, module_id, signed, entropy=os.urandom, timeout_s=timeout_s, tls=tls_of(settings)
+            )
     except SendError as error:
         raise CliError(Exit.NOT_FOUND, f"{error}.") from None
     _show(result, at)

@@ -88,6 +88,24 @@ def test_what_takes_long_is_told_to_programs_on_standard_error(
     assert {one["task"] for one in told} == {"Looking"}
 
 
+def test_a_task_within_another_says_what_that_one_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_a_screen(monkeypatch)
+    shown = Output(json_lines=True)
+
+    def until(task: str) -> None:
+        while f'"progress", "format": "{FORMAT}", "task": "{task}"' not in screen.getvalue().rpartition("begin")[2]:
+            screen.written.clear()
+            assert screen.written.wait(10)
+
+    with shown.waiting("outer"):
+        until("outer")
+        with shown.waiting("inner"):
+            until("inner")
+    told = [json.loads(line) for line in screen.getvalue().splitlines()]
+    assert [one["type"] for one in told if one["type"] != "progress"] == ["begin", "end"]
+    assert told[-1]["task"] == "outer"
+
+
 def test_what_is_quick_is_not_worth_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(output, "PATIENCE_S", 600.0)
     with Output(json_lines=True).waiting("Looking"):
