@@ -24,7 +24,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from firmware.bench.completion import completed, in_columns
 from firmware.bench.editing import BELL, MOST_TYPED, Helper, Screen
-from firmware.bench.keystrokes import Keystrokes
+from firmware.bench.keystrokes import ASK_SIZE, Keystrokes
 
 KEYS_A_TURN: Final = 8
 """Then it is the turn of others."""
@@ -122,6 +122,12 @@ class FullEditor:
         def _delete(event: KeyPressEvent) -> None:
             if not event.app.current_buffer.delete():
                 self._screen.write(BELL)
+
+        @bindings.add("c-l")
+        def _anew(event: KeyPressEvent) -> None:
+            """The terminal may have another size by now."""
+            event.app.renderer.clear()
+            self._screen.write(ASK_SIZE.decode())
 
         @bindings.add("c-i")
         def _complete(event: KeyPressEvent) -> None:

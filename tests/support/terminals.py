@@ -89,6 +89,10 @@ class Terminal:
     def _answer(self, text: str) -> None:
         self._loop.call_soon(self.type, text.encode())
 
+    def resize(self, columns: int) -> None:
+        """The window is made wider or narrower."""
+        self._screen.resize(columns=columns)
+
     # ------------------------------------------------------------ TextLine
     def listen(self, listener: TextListener) -> None:
         self._listener = listener

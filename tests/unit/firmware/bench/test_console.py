@@ -181,6 +181,17 @@ async def test_a_size_told_while_a_command_is_at_work_is_used_for_the_next_line(
     await visit.close()
 
 
+async def test_a_line_drawn_anew_has_the_size_that_the_terminal_has_by_now() -> None:
+    visit = Visit("full")
+    await visit.terminal.shown(PROMPT)
+    visit.terminal.resize(30)
+    visit.terminal.type(b"\x0c")
+    await visit.terminal.until(lambda: b"\x1b[6n" in visit.terminal.raw)
+    visit.terminal.type("x" * 20)
+    await visit.terminal.shown(f"{PROMPT} {'x' * 15}", "x" * 5)
+    await visit.close()
+
+
 async def test_answers_in_json_are_json() -> None:
     visit = Visit("plain")
     visit.terminal.type("state --json\r")
