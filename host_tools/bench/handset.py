@@ -286,6 +286,6 @@ class Handset:
 
 
 def _in_words(code: Code, body: Body) -> str:
-    """Without numbers: they differ from bench to bench."""
+    """Without what differs from bench to bench: numbers, and where the module is at home."""
     done = "done already" if isinstance(body, Done) and body.already else "done"
-    return done if code is Code.OK else f"{done}, with the warning {code.name}"
+    return done if code in (Code.OK, Code.OUTSIDE_HOME_AREA) else f"{done}, with the warning {code.name}"

@@ -35,7 +35,7 @@ def _of_phone(look: Callable[[Handset, Said], Verdict]) -> "_Claim":
 
 
 def _told(phone: Handset) -> Verdict:
-    return f"it was: {phone.last.text}"
+    return f"it was: {phone.last.text}{f' ({phone.last.why})' if phone.last.why else ''}"
 
 
 async def _granted(world: World, said: Said, _before: OwnerView) -> Verdict:

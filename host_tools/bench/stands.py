@@ -5,7 +5,7 @@ or waited for. It does not know what is played.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Protocol
 
@@ -146,16 +146,18 @@ def _phones(link: Link, line: SerialLine, stack: AsyncExitStack) -> Callable[[st
         address = link.address if isinstance(link, Bluetooth) else ""
         return lambda _name: AirLink(address=address)
     # Bumble takes a while to import; a real radio does without.
+    from host_tools.radio import bleak_backend
     from host_tools.radio.devices import RadioDevice, hub_central
 
     adapters: dict[str, asyncio.Task[RadioDevice]] = {}
 
-    def new_link(name: str) -> PhoneLink:
+    def adapter_of(name: str) -> Callable[[], Awaitable[RadioDevice]]:
         async def adapter() -> RadioDevice:
             if name not in adapters:
                 adapters[name] = asyncio.ensure_future(stack.enter_async_context(hub_central(link.host, link.port)))
             return await adapters[name]
 
-        return AirLink(adapter)
+        return adapter
 
-    return new_link
+    stack.callback(bleak_backend.install(adapter_of("")))
+    return lambda name: AirLink(adapter_of(name))

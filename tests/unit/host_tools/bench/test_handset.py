@@ -58,7 +58,9 @@ async def test_whoever_asks_connects_first(phone: Handset) -> None:
 
 @pytest.mark.req("ACC-7")
 async def test_a_lost_answer_can_be_asked_for(rig: Rig, phone: Handset) -> None:
-    assert await phone.command(Operation.UNLOCK, lose=True) == UNANSWERED
+    assert (await phone.command(Operation.UNLOCK, lose=True)).unanswered
+    assert phone.last.text == UNANSWERED.text
+    assert "hung up" in phone.last.why
     assert not phone.is_open
     outcome = await phone.outcome()
     assert (outcome.text, outcome.code) == ("it ended with OK", Code.OK)
@@ -95,8 +97,10 @@ async def test_a_booking_that_was_spoilt_is_refused_in_the_handshake(rig: Rig, a
 
 async def test_a_module_that_is_off_is_not_reached(rig: Rig, phone: Handset) -> None:
     await rig.shut_down()
-    assert await phone.connect() == UNREACHABLE
-    assert await phone.status() == UNREACHABLE
+    told = await phone.connect()
+    assert (told.text, told.unreachable) == (UNREACHABLE.text, True)
+    assert "the car was not found" in told.why
+    assert (await phone.status()).unreachable
     assert await phone.nonce() is None
 
 
