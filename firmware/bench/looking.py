@@ -65,8 +65,22 @@ async def time(room: Room, _: Words) -> Result:
         data["module"] = {"utc_ms": utc_ms, "earliest_ms": earliest, "latest_ms": latest, "quality": quality}
         spread = "no upper bound" if latest is None else f"within {latest - earliest} ms"
         lines.append(f"Module: {instant(utc_ms)} ({quality}, {spread})")
+        lines += _disagreement(utc_ms - at.utc_ms())
     lines.append("Time is frozen." if at.rate == 0 else f"Time passes {at.rate:g} times as fast as outside.")
     return Result("time", data, tuple(lines))
+
+
+def _disagreement(ahead_ms: int) -> Iterable[str]:
+    """What to do when the module does not believe the world's clocks."""
+    if abs(ahead_ms) <= clock.AGREE_MS:
+        return
+    how = f"{duration(abs(ahead_ms))} {'ahead of' if ahead_ms > 0 else 'behind'} the world"
+    mend = (
+        "`time set` sets the world to it; `state load` goes back."
+        if ahead_ms > 0
+        else "Let satellites or a phone say it."
+    )
+    yield f"The module is {how}, by its own rules (CLK-1, CLK-4). {mend}"
 
 
 async def state(room: Room, _: Words) -> Result:

@@ -4,7 +4,7 @@ import pytest
 
 from firmware.bench.levels import Level
 from firmware.bench.results import DeskCode, DeskError
-from firmware.demo.rig import Rig
+from firmware.demo.rig import BEGINS_S, Rig
 
 
 @pytest.mark.req("BEN-1")
@@ -26,3 +26,15 @@ async def test_the_same_is_seen_by_its_longer_name() -> None:
         for name in ("state", "vehicle"):
             assert await desk.do(name, Level.OBSERVE) == await desk.do(f"{name} show", Level.OBSERVE)
         assert any("synced" in line for line in (await desk.do("time", Level.OBSERVE)).lines)
+
+
+@pytest.mark.req("CLK-1")
+async def test_a_module_that_does_not_believe_the_world_is_pointed_out() -> None:
+    async with Rig() as rig:
+        desk = rig.desk()
+        for moved_ms, says in ((-3_600_000, "1 h 00 min 00 s ahead of the world"), (3_600_000, "behind the world")):
+            rig.clock.set_utc(BEGINS_S * 1000 + moved_ms)
+            lines = (await desk.do("time", Level.OBSERVE)).lines
+            assert any(says in line for line in lines)
+        rig.clock.set_utc(BEGINS_S * 1000)
+        assert len((await desk.do("time", Level.OBSERVE)).lines) == 3
