@@ -50,6 +50,7 @@ from protocol.telemetry import Channel, Online, encode, topic
 from protocol.tokens import Booking
 
 MIDNIGHT_S: Final = BEGINS_S - BEGINS_S % 86_400
+ROUND_TRIP_S: Final = 0.1
 ASKS_EVERY_S: Final = 3.0
 ASKS_RARELY_S: Final = 60.0
 MOST_ORDERS: Final = 32
@@ -90,6 +91,7 @@ class World:
         cast = CAST if scenario is None else people.cast_of(scenario)
         self._people = People(tuple(self._person(known) for known in cast), self._book)
         self._faults = Faults(rig.rack, self._do, rig.rack.time.utc_ms)
+        self._coming: asyncio.TimerHandle | None = None
         self._way_to: tuple[float, float] | None = None
         self._flashes = 0
         self._moves = 0
@@ -111,6 +113,8 @@ class World:
 
     async def close(self) -> None:
         """Everybody hangs up."""
+        if self._coming is not None:
+            self._coming.cancel()
         if self._playing is not None:
             self._playing.cancel()
             await asyncio.wait({self._playing})
@@ -166,11 +170,19 @@ class World:
         match news, publication:
             case BrokerNews.TOLD, Publication(topic=name, payload=payload):
                 self._owner_hears(name, payload)
+            case BrokerNews.LOST, _:
+                self._presence(online=False)  # the last will, which a broker tells of itself
             case _:
-                # What the adapter says when it connects, and the last will, which a broker tells of itself.
-                online = Online(online=news is BrokerNews.CONNECTED)
-                self._owner_hears(topic(self._module_id, Channel.ONLINE), encode(online))
-                self._deliver()
+                # What the adapter says when it has connected; it needs a round trip.
+                self._coming = asyncio.get_running_loop().call_later(ROUND_TRIP_S, self._came)
+
+    def _came(self) -> None:
+        if self._rig.rack.broker is not None and self._rig.rack.broker.connected:
+            self._presence(online=True)
+            self._deliver()
+
+    def _presence(self, *, online: bool) -> None:
+        self._owner_hears(topic(self._module_id, Channel.ONLINE), encode(Online(online=online)))
 
     def _owner_hears(self, name: str, payload: bytes) -> None:
         for said in self._owner.hear(name, payload, self._rig.rack.time.utc_ms()):

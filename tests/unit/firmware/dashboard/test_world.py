@@ -215,6 +215,8 @@ async def test_a_module_without_power_is_said_and_comes_back() -> None:
             await shown.press(DeskAct("reboot --rtc never"))
         await shown.press(FaultAct("power", False))
         await shown.until(lambda view: view["driver"]["slider"]["blue"])
+        presence = [text for text in shown.said("owner") if text in ("Online", "Offline")]
+        assert presence == ["Online", "Offline", "Online"]
 
 
 def test_a_press_is_carried_out_while_time_is_paused() -> None:
