@@ -34,8 +34,8 @@ from tests.fuzz.engine import MOST_GROWTH_BYTES, MOST_OBJECTS, memory, quiet
 CHUNK: Final = 25_000
 """Lines to one module. Every tenth module has the editor that moves the cursor, which takes ten times as long."""
 WARM_UP: Final = 2_000
-MOST_TURN_S: Final = 0.25
-"""CPU time for which a line may keep the module from its work in one go."""
+MOST_LINE_S: Final = 0.25
+"""CPU time that one line may take, with whatever it leads to."""
 _ESCAPES: Final = (
     b"\x1b[A",
     b"\x1b[B",
@@ -167,14 +167,14 @@ class Bench:
 
     async def takes(self, line: bytes) -> None:
         """Type a line, and wait until it is dealt with."""
-        turns, began = 0, time.thread_time()
+        turns, began, cpu_s = 0, time.perf_counter(), time.thread_time()
         self.line.heard(line)
         while self.front.backlog:
             turns += 1
             assert turns < 20_000, "a line is never done with"
             await asyncio.sleep(0)
-            ended = time.thread_time()
-            self.slowest_s, began = max(self.slowest_s, ended - began), ended
+        if time.perf_counter() - began > self.slowest_s:  # asking for CPU time takes longer than many a line
+            self.slowest_s = max(self.slowest_s, time.thread_time() - cpu_s)
 
     async def facts(self) -> dict[str, object]:
         """What nobody who only looks may change."""
@@ -231,8 +231,8 @@ async def _chunk(seed: int, number: int, count: int, level: Level, commands: tup
         await asyncio.wait(tasks)
         size, objects = memory()
     grown = (size - warm[0], objects - warm[1])
-    if bench.slowest_s > MOST_TURN_S:
-        troubles.append(f"a line held everything up for {bench.slowest_s:.3f} s")
+    if bench.slowest_s > MOST_LINE_S:
+        troubles.append(f"a line took {bench.slowest_s:.3f} s")
     if grown[0] > MOST_GROWTH_BYTES or grown[1] > MOST_OBJECTS:
         troubles.append(f"memory grew by {grown[0]} bytes, {grown[1]} objects")
     return Report(count, cpu_s, bench.slowest_s, *grown, carried_out, tuple(troubles))
