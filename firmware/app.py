@@ -27,7 +27,6 @@ from firmware.adapters.serial.uart import Uart
 from firmware.adapters.serial.wire import Device, LineUnavailable
 from firmware.adapters.store import SqliteStore
 from firmware.bench.aside import AsideBroker
-from firmware.bench.desk import Desk
 from firmware.bench.levels import Level
 from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.paced import GivenTime, PacedTime
@@ -201,10 +200,8 @@ async def run(
             time,
             observer,
         )
-        services = [line.run() for line in lines]
-        if config.bench.enabled:
-            desk = Desk(rack, shelf=FolderShelf(state_dir / SAVED))
-            services += [front.run() for front in _fronts(config, lines, desk)]
+        fronts = _fronts(config, lines, rack, state_dir) if config.bench.enabled else []
+        services = [*(line.run() for line in lines), *(front.run() for front in fronts)]
         await _beside(services, _until_stopped(rack, time))
 
 
@@ -282,13 +279,17 @@ def _opened(name: str, path: str, device: Device) -> Iterator[SerialLine]:
         line.close()
 
 
-def _fronts(config: Config, lines: Sequence[SerialLine], desk: Desk) -> "Iterator[Front]":
+def _fronts(config: Config, lines: Sequence[SerialLine], rack: Rack, state_dir: Path) -> "list[Front]":
+    """The desk, at each line."""
+    from firmware.bench.desk import Desk
     from firmware.bench.front import Front, Manner
 
-    password = read_password(config)
-    module = desk.room.stand.profile.module_id.hex()
-    for table, line in zip(config.serial, lines, strict=True):
-        yield Front(line, desk, Manner(Level[table.level.upper()], password, module, VERSION))
+    password, module = read_password(config), rack.profile.module_id.hex()
+    desk = Desk(rack, shelf=FolderShelf(state_dir / SAVED))
+    return [
+        Front(line, desk, Manner(Level[table.level.upper()], password, module, VERSION))
+        for table, line in zip(config.serial, lines, strict=True)
+    ]
 
 
 # ---------------------------------------------------------------- broker

@@ -222,3 +222,27 @@ def test_what_may_be_known_of_a_module_is_public() -> None:
     assert facts.handshake_key == keys.public_to_bytes(credentials.HANDSHAKE.public_key())
     assert facts.signing_key == keys.public_to_bytes(credentials.SIGNER.public_key())
     assert facts.issuers == (keys.key_id(credentials.ISSUER.public_key()),)
+
+
+@pytest.mark.req("BEN-1")
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            f"{BENCH}[module]\n[vehicle]\n".replace("enabled = true", 'enabled = true\npassword_file = "none"'),
+            "none: No",
+        ),
+        (
+            BENCH.replace("[[serial]]", '[[serial]]\nname = "taken"'),
+            r"\[\[serial\]\]: the console .*taken cannot be made",
+        ),
+    ],
+)
+def test_a_bench_that_can_not_be_set_up_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, complaint: str
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    (tmp_path / "state/run/taken").mkdir(parents=True)
+    with asyncio.Runner(loop_factory=PacedLoop) as runner, pytest.raises(ConfigError, match=complaint) as refused:
+        runner.run(app.run(config(tmp_path, text)))
+    assert "\n" not in str(refused.value)
