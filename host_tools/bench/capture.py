@@ -31,7 +31,8 @@ _INBOUND, _OUTBOUND = 1, 2
 _BTSNOOP_H4: Final = 1002
 _BTSNOOP_EPOCH_US: Final = 0x00DCDDB30F2F8000
 """Microseconds from the year 0 to 1970."""
-_H4_COMMAND, _H4_EVENT = 1, 4
+_H4_NO_DATA: Final = (b"\x01", b"\x04")
+"""Commands and events."""
 
 Tap = Callable[[bytes, bool], None]
 """Takes one packet; True: from the host, towards the controller."""
@@ -174,7 +175,7 @@ class _Btsnoop:
         return b""
 
     def packet(self, interface: int, at_us: int, data: bytes, *, outward: bool) -> bytes:
-        flags = (not outward) | (2 if data[:1] in (b"\x01", b"\x04") else 0)
+        flags = (not outward) | (2 if data[:1] in _H4_NO_DATA else 0)
         return struct.pack(">IIIIq", len(data), len(data), flags, 0, at_us + _BTSNOOP_EPOCH_US) + data
 
 
