@@ -34,6 +34,7 @@ from tests.fuzz.engine import MOST_GROWTH_BYTES, MOST_OBJECTS, memory, quiet
 CHUNK: Final = 25_000
 """Lines to one module. Every tenth module has the editor that moves the cursor, which takes ten times as long."""
 WARM_UP: Final = 2_000
+"""Lines after which caches and histories are full. Growth is judged when at least as many follow."""
 MOST_LINE_S: Final = 0.25
 """CPU time that one line may take, with whatever it leads to."""
 _ESCAPES: Final = (
@@ -206,7 +207,7 @@ async def _chunk(seed: int, number: int, count: int, level: Level, commands: tup
         before = await bench.facts()
         begun = time.thread_time()
         for done in range(count):
-            if done == min(WARM_UP, count // 2):
+            if done == WARM_UP:
                 warm = memory()
             if rng.random() < 0.02:
                 garbage.in_json = not garbage.in_json
@@ -230,7 +231,7 @@ async def _chunk(seed: int, number: int, count: int, level: Level, commands: tup
             task.cancel()
         await asyncio.wait(tasks)
         size, objects = memory()
-    grown = (size - warm[0], objects - warm[1])
+    grown = (size - warm[0], objects - warm[1]) if count >= 2 * WARM_UP else (0, 0)
     if bench.slowest_s > MOST_LINE_S:
         troubles.append(f"a line took {bench.slowest_s:.3f} s")
     if grown[0] > MOST_GROWTH_BYTES or grown[1] > MOST_OBJECTS:

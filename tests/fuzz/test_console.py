@@ -19,7 +19,7 @@ def _quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.mark.parametrize(("number", "lines"), [(0, 300), (1, 2_000)])
+@pytest.mark.parametrize(("number", "lines"), [(0, 300), (1, 4_000)])
 def test_garbage_changes_nothing_and_leaves_nothing_behind(number: int, lines: int) -> None:
     report = run_chunk(7, number, lines)
     assert report.troubles == ()
