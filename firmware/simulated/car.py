@@ -203,7 +203,7 @@ def ignition_off(car: Car) -> Car:
 
 def drive(car: Car, speed_kmh: float, route: Route | None = None) -> Car | None:
     """Drive at `speed_kmh`, on a new `route` from its start if given, else on along the present one; at its end, back
-    the way it came. None: the engine does not run."""
+    the way it came, to and fro for ever. None: the engine does not run."""
     if not car.engine_runs:
         return None
     if route is None and car.route.left_m(car.travelled_m) < 1:

@@ -42,8 +42,8 @@ class Route:
         return self._starts_m[-1]
 
     def back(self) -> "Route":
-        """The same way from its end to its start."""
-        return Route(self._points[::-1])
+        """The same way from its end to its start, and round again for ever."""
+        return Route(self._points[::-1], loop=True)
 
     def left_m(self, travelled_m: float) -> float:
         """Metres still to go after `travelled_m`; infinite on a loop."""

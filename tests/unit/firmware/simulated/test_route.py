@@ -33,11 +33,12 @@ def test_a_route_passes_its_waypoints_and_stops_at_its_end() -> None:
     assert route.left_m(route.length_m + 3) == 0
 
 
-def test_the_way_back_is_as_long() -> None:
+def test_the_way_back_leads_to_the_start_and_round_again() -> None:
     there = Route((START, NORTH, NORTH_EAST))
     back = there.back()
-    assert back.length_m == pytest.approx(there.length_m)
+    assert back.loop
     assert back.position(0) == NORTH_EAST
+    assert back.position(there.length_m) == pytest.approx(START)
     assert back.position(100) == pytest.approx(there.position(there.length_m - 100))
 
 
