@@ -5,7 +5,7 @@ Decides which desk commands begin and end a fault. Refuses to know what they do.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -104,9 +104,9 @@ class Faults:
         if ending is not None:
             ending.cancel()
 
-    def view(self) -> list[dict[str, object]]:
+    def view(self) -> list[dict[str, Any]]:
         """For the page."""
-        shown: list[dict[str, object]] = []
+        shown: list[dict[str, Any]] = []
         for fault in FAULTS:
             seen = fault.is_on(self._stand)
             on = fault.desks in self._desks if seen is None else seen

@@ -13,6 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN_HEADER: Final = "x-sharebox-token"  # noqa: S105 - the name of a header
+HTTP_PORT: Final = 80
+"""Browsers leave it out."""
 LOCAL_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 HEADERS: Final = {
@@ -38,9 +40,8 @@ HEADERS: Final = {
 
 def objection(method: str, path: str, headers: Mapping[str, str], port: int, token: str) -> str | None:
     """Why a request is not served, None when it is. `headers` in small letters."""
-    ours = tuple(f"{name}:{port}" for name in LOCAL_NAMES)
     host = headers.get("host", "")
-    if host not in ours:
+    if host not in (*(f"{name}:{port}" for name in LOCAL_NAMES), *(LOCAL_NAMES if port == HTTP_PORT else ())):
         return "this server answers to loopback names only"
     origin = headers.get("origin")
     if origin is not None and origin != f"http://{host}":

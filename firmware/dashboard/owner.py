@@ -5,7 +5,7 @@ Decides how it is put into words. Refuses to know the module, the car, and who i
 
 from collections import deque
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -136,7 +136,7 @@ class OwnersView:
         return Said(words[0].upper() + words[1:], "alert" if alert else "news")
 
     # ------------------------------------------------------------ showing
-    def view(self, now_ms: int) -> dict[str, object]:
+    def view(self, now_ms: int) -> dict[str, Any]:
         """For the page; texts are ready for people."""
         veil = "" if self._position is not None else HIDDEN if self._driven else "No position reported yet"
         return {
@@ -219,7 +219,7 @@ def _order_words(result: OrderResult) -> str:
     return f"The order was refused: {known.get(result.name, result.name)}"
 
 
-def _place(position: PositionReport) -> dict[str, object]:
+def _place(position: PositionReport) -> dict[str, Any]:
     return {"at": (position.latitude, position.longitude), "old": False}
 
 

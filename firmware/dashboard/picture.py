@@ -1,7 +1,7 @@
 """What the page shows of time, car and scene: facts as texts. Pure; decides wording only."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from firmware.core.trip import GRACE_MS
 from firmware.simulated.vehicle import Snapshot
@@ -18,7 +18,7 @@ def clock(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000, UTC).strftime("%H:%M:%S")
 
 
-def time(utc_ms: int, rate: float, *, moving: bool, next_: "tuple[str, int] | None") -> dict[str, object]:
+def time(utc_ms: int, rate: float, *, moving: bool, next_: "tuple[str, int] | None") -> dict[str, Any]:
     """`next_`: what comes next, and in how many ms."""
     pace = "moves" if moving else RATES.get(rate, "races")
     words = {"frozen": "paused", "real": "real time", "moves": "time moves"}.get(pace, f"{rate:g}×")  # noqa: RUF001
@@ -49,7 +49,7 @@ def _short(value_ms: int) -> str:
     return duration(value_ms // 1000 * 1000) if minutes < 1 else duration(minutes * 60_000).removesuffix(" 00 s")
 
 
-def car(seen: Snapshot, flashes: int, way_to: "tuple[float, float] | None") -> dict[str, object]:
+def car(seen: Snapshot, flashes: int, way_to: "tuple[float, float] | None") -> dict[str, Any]:
     """The car as somebody beside it sees it. `way_to`: where it drives to."""
     at = (seen.latitude, seen.longitude)
     moves = seen.speed_kmh > 0

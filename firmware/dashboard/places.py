@@ -5,7 +5,7 @@ cars of scenarios make.
 """
 
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -44,7 +44,7 @@ def find(place_id: str) -> Place | None:
     return next((place for place in PLACES if place.id == place_id), None)
 
 
-def layout() -> dict[str, object]:
+def layout() -> dict[str, Any]:
     """What every map shows, whoever looks at it."""
     return {
         "home": HOME.at,

@@ -3,7 +3,7 @@
 Pure. Decides wording; whether access is granted, and why not, comes from the module.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from firmware.dashboard.handset import Seen
 from protocol.explain import describe, distance, duration, explain
@@ -28,7 +28,7 @@ _GREY: Final = {
 }
 
 
-def show(seen: Seen, booking: Booking | None, now_ms: int, *, may_book: bool) -> dict[str, object]:
+def show(seen: Seen, booking: Booking | None, now_ms: int, *, may_book: bool) -> dict[str, Any]:
     """For the page. `now_ms`: the phone's clock; `may_book`: without asking the owner."""
     blue = is_blue(seen)
     is_, words = _LINKS[seen.link]
@@ -70,7 +70,7 @@ def _why(seen: Seen, booking: Booking | None) -> str:
     return "Book the car first" if booking is None else ""
 
 
-def _countdown(seen: Seen, booking: Booking | None, now_ms: int) -> dict[str, object] | None:
+def _countdown(seen: Seen, booking: Booking | None, now_ms: int) -> dict[str, Any] | None:
     access = seen.access
     if access is None or not access.ends_at_ms:
         return None
@@ -93,7 +93,7 @@ def _total_ms(access: Access, booking: Booking | None) -> int:
     return max(1, access.ends_at_ms - begins_ms)
 
 
-def _count(is_: str, value_ms: int, words: str, share: float) -> dict[str, object]:
+def _count(is_: str, value_ms: int, words: str, share: float) -> dict[str, Any]:
     shown = round(100 * min(1.0, max(0.0, share)), 1)
     return {"is": is_, "value": _whole(value_ms), "words": words, "share": shown}
 
@@ -131,7 +131,7 @@ def _facts(car: VehicleState) -> list[tuple[str, str, str]]:
     ]
 
 
-def _place(seen: Seen) -> dict[str, object] | None:
+def _place(seen: Seen) -> dict[str, Any] | None:
     if seen.position is None:
         return None
     at = (seen.position.latitude_e7 / 1e7, seen.position.longitude_e7 / 1e7)

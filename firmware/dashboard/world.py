@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from firmware.adapters.clocks import LoopClock
 from firmware.bench.desk import Desk
@@ -312,7 +312,7 @@ class World:
             return person.handset.seen, person.booking
         return story.seen(who, self._rig.rack.time.utc_ms(), self._rig.clock.monotonic_ms()), story.booking(who)
 
-    def view(self) -> dict[str, object]:
+    def view(self) -> dict[str, Any]:
         """As server.World."""
         rig, person, time = self._rig, self._people.current, self._rig.rack.time
         utc_ms, asking = time.utc_ms(), self._people.asking
@@ -329,7 +329,7 @@ class World:
             },
         }
 
-    def _scene(self) -> dict[str, object]:
+    def _scene(self) -> dict[str, Any]:
         return {
             "title": f"Module {self._module_id.hex()[:8]}" if self._story is None else self._story.scenario.title,
             "person": self._people.current.known.id,

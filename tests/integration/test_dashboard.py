@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import Watched, chromium, opened
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.filterwarnings("default::ResourceWarning")]
+pytestmark = pytest.mark.needs("chromium")
 
 expect.set_options(timeout=20_000)
 ROOT = Path(__file__).parents[2]

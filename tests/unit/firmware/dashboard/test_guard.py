@@ -1,6 +1,7 @@
 """Who may talk to the page's server."""
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from firmware.dashboard.guard import HEADERS, Guard, objection
 from tests.support.asgi import ask
@@ -64,8 +65,20 @@ async def test_every_answer_tells_the_browser_what_it_may_do(host: str) -> None:
 async def test_what_is_no_request_is_passed_on() -> None:
     seen: list[str] = []
 
-    async def app(scope: dict[str, str], receive: object, send: object) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
-    await Guard(app, 8080, "secret")({"type": "lifespan"}, app, app)  # type: ignore[arg-type]
+    async def nothing() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def nowhere(message: Message) -> None:
+        seen.append(message["type"])
+
+    await Guard(app, 8080, "secret")({"type": "lifespan"}, nothing, nowhere)
     assert seen == ["lifespan"]
+
+
+def test_the_port_that_browsers_leave_out_may_be_left_out() -> None:
+    page = {"host": "127.0.0.1", "origin": "http://127.0.0.1"}
+    assert objection("GET", "/events", page, 80, "secret") is None
+    assert objection("GET", "/events", page, 8080, "secret") is not None

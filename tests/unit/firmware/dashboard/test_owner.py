@@ -21,12 +21,15 @@ from tests.support import reports
 from tests.support.reports import MODULE_ID, OTHER_ID, stamp
 
 NOW_MS = 1_800_000_000_000
-AT = {"latitude": 48.1, "longitude": 11.5, "fix_time": "2027-01-15T07:59:00.000Z", "fix_age_s": 60.0}
 
 
 def hear(view: OwnersView, channel: Channel, report: msgspec.Struct | None, module_id: bytes = MODULE_ID) -> list[str]:
     payload = b"" if report is None else encode(report)
     return [said.text for said in view.hear(topic(module_id, channel), payload, NOW_MS)]
+
+
+def position(seq: int, *, parking: bool) -> PositionReport:
+    return PositionReport(stamp(seq), 48.1, 11.5, "2027-01-15T07:59:00.000Z", 60.0, parking)
 
 
 def state(phase: str, **more: bool | int | float | str) -> StateReport:
@@ -59,7 +62,7 @@ def test_other_modules_and_what_cannot_be_read_tell_nothing() -> None:
 @pytest.mark.req("PRV-1", "PRV-2", "PRV-3")
 def test_the_position_is_shown_until_it_is_withdrawn_and_again_when_the_car_is_parked() -> None:
     view = OwnersView(MODULE_ID)
-    seen = PositionReport(stamp(1), **AT, parking=False)  # type: ignore[arg-type]
+    seen = position(1, parking=False)
     assert hear(view, Channel.POSITION, seen) == ["The position is here"]
     assert hear(view, Channel.POSITION, seen) == []
     assert view.view(NOW_MS)["place"] == {"at": (48.1, 11.5), "old": False}
@@ -75,7 +78,7 @@ def test_the_position_is_shown_until_it_is_withdrawn_and_again_when_the_car_is_p
     assert hidden["headline"] == "A driver has the car"
     assert view.booking == "b1"
 
-    parked = PositionReport(stamp(2), **AT, parking=True)  # type: ignore[arg-type]
+    parked = position(2, parking=True)
     assert hear(view, Channel.POSITION, parked) == ["The parking position is here"]
     shown = view.view(NOW_MS)
     assert shown["veil"] == ""
@@ -104,7 +107,7 @@ def test_facts_come_from_the_last_state_and_what_is_not_told_is_unknown() -> Non
     view = OwnersView(MODULE_ID)
     hear(view, Channel.STATE, state("ended", locked=False, fuel=40, range_m=300_000, boot=True))
     hear(view, Channel.HEALTH, reports.health(store=StoreCondition.FULL))
-    facts = {name: (value, mood) for name, value, mood in view.view(NOW_MS)["facts"]}  # type: ignore[attr-defined]
+    facts = {name: (value, mood) for name, value, mood in view.view(NOW_MS)["facts"]}
     assert facts["Doors"] == ("unlocked", "warn")
     assert facts["Open"] == ("boot", "warn")
     assert facts["Ignition"] == ("unknown", "")
@@ -118,8 +121,9 @@ def test_what_is_missing_is_said_and_what_comes_twice_is_not() -> None:
     hear(view, Channel.EVENT, reports.event(1))
     assert hear(view, Channel.EVENT, reports.event(1)) == []
     assert hear(view, Channel.EVENT, reports.event(4))[0] == "2 reports are missing"
-    facts = dict(row[:2] for row in OwnersView(MODULE_ID).view(NOW_MS)["facts"])  # type: ignore[attr-defined]
-    assert facts == {}
+    hear(view, Channel.STATE, state("active"))
+    facts = {name: value for name, value, _ in view.view(NOW_MS)["facts"]}
+    assert facts["Messages"] == "4, 2 missing"
 
 
 def test_every_event_has_words_and_alerts_weigh_more() -> None:
@@ -150,7 +154,7 @@ def test_a_report_that_waited_is_listed_at_its_own_time() -> None:
     view = OwnersView(MODULE_ID)
     hear(view, Channel.EVENT, reports.event(1, minute=7))
     hear(view, Channel.ONLINE, Online(True))
-    times = [report["time"] for report in view.view(NOW_MS)["reports"]]  # type: ignore[attr-defined]
+    times = [report["time"] for report in view.view(NOW_MS)["reports"]]
     assert times == ["08:00:00", "08:07:00"]
 
 
@@ -160,8 +164,8 @@ def test_what_is_kept_is_bounded() -> None:
         hear(view, Channel.EVENT, reports.event(number))
         hear(view, Channel.TRACK, reports.position(number))
     shown = view.view(NOW_MS)
-    assert len(shown["track"]) == MOST_TRACK  # type: ignore[arg-type]
-    assert len(shown["reports"]) == MOST_REPORTS  # type: ignore[arg-type]
+    assert len(shown["track"]) == MOST_TRACK
+    assert len(shown["reports"]) == MOST_REPORTS
 
 
 def test_ages_are_whole_seconds_and_never_negative() -> None:

@@ -43,4 +43,4 @@ def test_the_car_is_what_somebody_beside_it_sees() -> None:
     vehicle.open_door(from_inside=True)
     opened = picture.car(vehicle.snapshot(), 2, None)
     assert (opened["doors"], opened["ignition"], opened["flashes"]) == ([True, False, False, False], True, 2)
-    assert ("Doors", "unlocked", "") in opened["facts"]  # type: ignore[operator]
+    assert ("Doors", "unlocked", "") in opened["facts"]

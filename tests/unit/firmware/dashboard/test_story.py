@@ -11,6 +11,7 @@ from firmware.dashboard.feed import Line
 from firmware.dashboard.handset import Seen
 from firmware.dashboard.story import Story
 from firmware.dashboard.world import World, open_world
+from firmware.inprocess.bench import open_bench
 from host_tools.bench import scenario_file, scenario_library
 from host_tools.bench.scenario import Scenario
 
@@ -104,7 +105,9 @@ async def test_a_scenario_of_the_library_holds_here_as_everywhere(name: str) -> 
     assert told(lines)[-1] == f"held: {scenario.claims} expectations held"
 
 
-def test_before_it_begins_a_phone_shows_nothing() -> None:
-    story = Story(short(), None, lambda *_: None)  # type: ignore[arg-type]  # nothing is asked of the bench
-    assert story.seen("anna", 0, 0) == Seen()
-    assert story.next_step_ms(0) is None
+async def test_before_it_begins_a_phone_shows_nothing() -> None:
+    async with open_bench() as bench:
+        story = Story(short(), bench, lambda *_: None)
+        assert story.seen("anna", 0, 0) == Seen()
+        assert story.booking("anna") is None
+        assert story.next_step_ms(0) is None
