@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ setup-bench:
 
 demo: setup-demo ## play the main story on the terminal, in about a minute; ARGS=--json for JSON lines
 	@$(BIN)/sharebox demo $(ARGS)
+
+dashboard: setup-demo ## module, car and people on a local page; ARGS="--scenario overdue-driver"
+	@$(BIN)/sharebox dashboard $(ARGS)
 
 test: setup ## all that must hold: style, types, coverage, tests
 	@failed=0; \
