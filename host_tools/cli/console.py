@@ -20,10 +20,13 @@ from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import SerialLine
 from host_tools.bench.links import Serial, lines_here, own_lines
 from host_tools.cli.exits import CliError, Exit
-from host_tools.cli.options import RADIO, Radio
+from host_tools.cli.options import AT_CONSOLE, AtConsole
 from host_tools.cli.output import Output
 from host_tools.cli.settings import Settings
 from host_tools.cli.way import link_of
+from protocol.errors import one_line
+
+LEVELS: Final = ("observe", "operate", "service")
 
 _LEAVE: Final = b"\x1d"  # Ctrl-]
 _FRIENDLY: Final = b"\x02\r"
@@ -56,10 +59,32 @@ def console_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def talking(at: Radio) -> AsyncIterator[ConsoleClient]:
-    """The console in machine mode."""
-    async with SerialLine(console_url(at.settings())) as line, ConsoleClient(line) as client:
+async def talking(at: AtConsole) -> AsyncIterator[ConsoleClient]:
+    """The console in machine mode, at the level that the settings name."""
+    settings = at.settings()
+    rising = _rising(settings)
+    async with SerialLine(console_url(settings)) as line, ConsoleClient(line) as client:
+        if rising:
+            await client.do(rising)
         yield client
+
+
+def _rising(settings: Settings) -> str:
+    """The command that takes the level of the settings; empty: none. Raises CliError, KeyringError."""
+    level, file = settings.text("level"), settings.text("password_file")
+    if not level:
+        return ""
+    if level not in LEVELS:
+        raise CliError(Exit.USAGE, f"'{one_line(level)}' is no level. Levels are: {', '.join(LEVELS)}.")
+    if not file:
+        return f"level {level}"
+    # Only a password needs it.
+    from host_tools.phone.keyring import read_file
+
+    text = read_file(settings.path("password_file"), private=True).decode(errors="replace")
+    password = text.partition("\n")[0].rstrip("\r")
+    quote = "'" if '"' in password else '"'
+    return f"level {level} {quote}{password}{quote}"
 
 
 def show(answer: Answer, output: Output) -> None:
@@ -71,7 +96,7 @@ async def console(
     command: Annotated[str | None, Parameter(help="One command to carry out; without it, the console itself.")] = None,
     /,
     *,
-    at: Radio = RADIO,
+    at: AtConsole = AT_CONSOLE,
 ) -> None:
     """Open the module's console in this terminal, or carry out one command.
 
@@ -93,7 +118,7 @@ def _lines() -> Iterator[str]:
     return (line.strip() for line in sys.stdin if line.strip())
 
 
-async def _do(commands: Iterator[str] | tuple[str, ...], at: Radio, output: Output) -> None:
+async def _do(commands: Iterator[str] | tuple[str, ...], at: AtConsole, output: Output) -> None:
     timeout_s = at.settings().seconds("timeout") if at.timeout else None
     async with talking(at) as client:
         for command in commands:
@@ -103,37 +128,37 @@ async def _do(commands: Iterator[str] | tuple[str, ...], at: Radio, output: Outp
 
 
 # ---------------------------------------------------------------- the groups of commands that `module` has
-async def do(*words: Word, at: Radio = RADIO) -> None:
+async def do(*words: Word, at: AtConsole = AT_CONSOLE) -> None:
     """Carry out any command of the module's console; `shareboxctl module do help` lists them."""
     await _one("", words, at)
 
 
-async def state(*words: Word, at: Radio = RADIO) -> None:
+async def state(*words: Word, at: AtConsole = AT_CONSOLE) -> None:
     """Show the state of the module, save it, load it, or compare it: `state`, `state save NAME`, `state diff A B`."""
     await _one("state", words, at)
 
 
-async def why(*words: Word, at: Radio = RADIO) -> None:
+async def why(*words: Word, at: AtConsole = AT_CONSOLE) -> None:
     """Show the reason for the last refusal, and what would change it."""
     await _one("why", words, at)
 
 
-async def log(*words: Word, at: Radio = RADIO) -> None:
+async def log(*words: Word, at: AtConsole = AT_CONSOLE) -> None:
     """Show what the module did last: `log`, `log 50`."""
     await _one("log", words, at)
 
 
-async def time(*words: Word, at: Radio = RADIO) -> None:
+async def time(*words: Word, at: AtConsole = AT_CONSOLE) -> None:
     """Show or change the module's time: `time`, `time move 30m`, `time set 2026-07-01T10:00Z`, `time freeze`."""
     await _one("time", words, at)
 
 
-async def fault(*words: Word, at: Radio = RADIO) -> None:
+async def fault(*words: Word, at: AtConsole = AT_CONSOLE) -> None:
     """Let something fail, for a while or until it is cleared: `fault gnss lost --for 30s`, `fault clear`."""
     await _one("fault", words, at)
 
 
-async def _one(first: str, words: tuple[str, ...], at: Radio) -> None:
+async def _one(first: str, words: tuple[str, ...], at: AtConsole) -> None:
     command = " ".join((first, *words)).strip()
     if not command:
         raise CliError(Exit.USAGE, "a command is missing. Try `shareboxctl module do help`.")

@@ -50,6 +50,25 @@ class Radio(Shown):
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class AtConsole(Radio):
+    """Options of every command that talks to the module's console."""
+
+    level: Annotated[
+        str | None, Parameter(help="Take this level: observe, operate or service. Default: where the line begins.")
+    ] = None
+    password_file: Annotated[
+        str | None, Parameter(help="Its first line is the password for the level. Default: none.")
+    ] = None
+
+    def settings(self) -> Settings:
+        """The layers of settings with this command's flags on top."""
+        return Settings(
+            {"link": self.link, "timeout": self.timeout, "level": self.level, "password_file": self.password_file}
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class Car(Radio):
     """Options of every command that talks to the car of a booking."""
 
@@ -98,4 +117,5 @@ class AtBroker(Shown):
 SHOWN: Final = Shown()
 AT_BROKER: Final = AtBroker()
 RADIO: Final = Radio()
+AT_CONSOLE: Final = AtConsole()
 CAR: Final = Car()

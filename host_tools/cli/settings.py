@@ -30,8 +30,12 @@ DEFAULTS: Final[dict[str, str]] = {
     "tls_cert": "",
     "tls_key": "",
     "capture": "",
+    "level": "",
+    "password_file": "",
 }
-_PATHS: Final = frozenset({"booking", "key", "issuer", "provisioning", "tls_ca", "tls_cert", "tls_key", "capture"})
+_PATHS: Final = frozenset(
+    {"booking", "key", "issuer", "provisioning", "tls_ca", "tls_cert", "tls_key", "capture", "password_file"}
+)
 
 
 class Value(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import pytest
 
 from host_tools.bench.line import SerialLine
 from host_tools.cli.exits import Exit
+from host_tools.phone.keyring import write_replacing
 from tests.support.command import Ran, in_loop
 from tests.support.programs import Program, free_port
 from tests.support.serial_server import served
@@ -37,11 +38,14 @@ class Desk:
         (line,) = (self._directory / "state" / "run").glob("console-*")
         return line
 
-    def alone(self) -> None:
-        """No broker, and any free port for the radio."""
+    def alter(self) -> None:
+        """No broker, and a password for whatever changes something."""
         file = self._directory / "sharebox.toml"
         before, _, after = file.read_text().partition("[broker]")
-        file.write_text(before + after[after.index("[vehicle]") :])
+        text = before + after[after.index("[vehicle]") :]
+        text = text.replace('level = "service"', 'level = "observe"')
+        file.write_text(text.replace("enabled = true", 'enabled = true\npassword_file = "password"'))
+        write_replacing(self._directory / "password", b"open-sesame\n", 0o600)
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ async def desk(
     made = Desk(tmp_path, capsys)
     await made.says("module", "module", "init", ".", "--hub-port", str(free_port()))
     await made.says("driver", "issuer", "booking", "--for", "2h")
-    made.alone()
+    made.alter()
     made.module = await Program.start("firmware", "run", "--config", "sharebox.toml", "--json", directory=tmp_path)
     try:
         await made.module.said("on the air")
@@ -63,7 +67,13 @@ async def desk(
         await made.module.kill()
 
 
-async def test_phone_and_console_share_the_line_of_a_running_module(desk: Desk) -> None:
+async def test_phone_and_console_share_the_line_of_a_running_module(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low = await desk.ctl("module", "time", "move", "1s")
+    assert (low.code, "level operate" in low.err) == (Exit.REFUSED, True)
+    monkeypatch.setenv("SHAREBOXCTL_LEVEL", "service")
+    monkeypatch.setenv("SHAREBOXCTL_PASSWORD_FILE", "password")
     link = ("--link", f"serial:{desk.line.name}")
     await desk.says("protocol version 1", "phone", "scan", *link)
     await desk.says("Unlocked.", "phone", "unlock", *link)
@@ -89,7 +99,7 @@ async def test_phone_and_console_share_the_line_of_a_running_module(desk: Desk) 
     assert taken.code == Exit.NOT_FOUND
     assert "another program has it" in taken.err
     checked = await desk.ctl("bench", "doctor", "--only", "console", "--only", "link", "--only", "booking")
-    assert "level service" in checked.out
+    assert "level observe" in checked.out
     desk.module.signal(signal.SIGTERM)
     assert (await desk.module.ended()).code == 0
     gone = await desk.ctl("module", "why")

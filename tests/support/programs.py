@@ -24,6 +24,7 @@ class Program:
         self.err: list[str] = []
         self._changed = asyncio.Event()
         self._readers = asyncio.gather(self._read(process.stdout, self.out), self._read(process.stderr, self.err))
+        self._readers.add_done_callback(lambda _: self._changed.set())  # whoever waits for words waits in vain
 
     @classmethod
     async def start(cls, module: str, *tokens: str, directory: Path, **environment: str) -> "Program":
@@ -41,7 +42,6 @@ class Program:
         async for line in stream:
             lines.append(line.decode())
             self._changed.set()
-        self._changed.set()
 
     async def said(self, text: str) -> str:
         """The first line with `text`, now or as soon as it comes."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.cli.exits import Exit
+from host_tools.phone.keyring import write_replacing
 from tests.support.command import ENVIRONMENT, in_loop
 from tests.support.scripted_console import ScriptedConsole
 from tests.support.serial_peer import SerialPeer
@@ -76,6 +77,26 @@ async def test_a_console_that_does_not_answer_in_time_is_exit_code_4(
     assert ran.code == Exit.NOT_FOUND
     assert "no answer to `silence` within 0.1 s" in ran.err
     assert (await in_loop(capsys, "module", "do", "--link", peer.path)).code == Exit.USAGE
+
+
+async def test_a_level_is_taken_first_and_its_password_never_stands_on_a_command_line(
+    peer: SerialPeer, console: ScriptedConsole, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ("--link", peer.path)
+    assert (await in_loop(capsys, "module", "why", *at, "--level", "operate")).code == 0
+    file = tmp_path / "password"
+    for word, quoted in (("open sesame", '"open sesame"'), ('say "please"', "'say \"please\"'")):
+        write_replacing(file, f"{word}\r\nmore".encode(), 0o600)
+        ran = await in_loop(capsys, "module", "why", *at, "--level", "service", "--password-file", str(file))
+        assert (ran.code, ran.out) == (0, "a b\nc\n")
+        assert f"level service {quoted}" in console.asked
+    assert "level operate" in console.asked
+    write_replacing(file, b"x", 0o644)
+    unsafe = await in_loop(capsys, "module", "why", *at, "--level", "service", "--password-file", str(file))
+    assert unsafe.code == Exit.CONFIGURATION
+    wrong = await in_loop(capsys, "module", "why", *at, "--level", "root")
+    assert wrong.code == Exit.USAGE
+    assert "Levels are: observe, operate, service" in wrong.err
 
 
 async def test_each_line_of_a_file_is_a_command_and_the_first_refusal_ends_it(
