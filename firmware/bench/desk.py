@@ -39,7 +39,7 @@ class Desk:
 
     def complete(self, text: str, level: Level) -> list[str]:
         """What the unfinished last word of `text` may become; only what somebody at `level` may do."""
-        return self.grammar.complete(text, level)
+        return self.grammar.complete(text, level, self.room)
 
     def follow(self, listener: Callable[[Happening], None]) -> Callable[[], None]:
         """Hear the news from now on; call what is returned to stop."""

@@ -96,7 +96,8 @@ Run = Callable[[Room, Words], Awaitable[Result]]
 
 
 class Command(msgspec.Struct, Generic[Room], frozen=True):
-    """One command. `words`: what it is called, such as ("time", "move"). `about`: one line of help."""
+    """One command. `words`: what it is called, such as ("time", "move"). `about`: one line of help. `suggest`: words
+    that fit at this moment, beside those that always do."""
 
     words: tuple[str, ...]
     level: Level
@@ -104,6 +105,7 @@ class Command(msgspec.Struct, Generic[Room], frozen=True):
     run: Run[Room]
     parameters: tuple[Parameter, ...] = ()
     options: tuple[Option, ...] = ()
+    suggest: Callable[[Room], Iterable[str]] | None = None
 
     @property
     def name(self) -> str:
@@ -190,8 +192,9 @@ class Grammar(Generic[Room]):
         found = tuple(each for each in self.commands if each.words[: len(words)] == tuple(words))
         return found or (self.find(words),)
 
-    def complete(self, text: str, level: Level = Level.SERVICE) -> list[str]:
-        """What the last, unfinished word of `text` may become for somebody at `level`, sorted. Never raises."""
+    def complete(self, text: str, level: Level = Level.SERVICE, room: Room | None = None) -> list[str]:
+        """What the last, unfinished word of `text` may become for somebody at `level`, sorted. Never raises. `room`:
+        what commands work on, for words that fit at this moment."""
         words = text.split()[:MOST_WORDS]
         begun = "" if not text or text[-1].isspace() or not words else words.pop()
         found = set(self._following(words, level))
@@ -199,6 +202,8 @@ class Grammar(Generic[Room]):
             command = self._by_words.get(tuple(words[:count]))
             if command is not None and command.level <= level:
                 found |= _suggested(command, words[count:])
+                if command.suggest is not None and room is not None:
+                    found |= {*command.suggest(room)} - {*words[count:]}
                 break
         return sorted(each for each in found if each.startswith(begun))
 

@@ -110,6 +110,7 @@ COMMANDS: Final = (
         "what is different between two, or one and the module's",
         diff,
         (Parameter("A", Kind[object]("A", _name)), Parameter("B", Kind[object]("B", _name), optional=True)),
+        suggest=lambda room: room.shelf.names(),
     ),
     Command(
         ("state", "load"),
@@ -117,5 +118,6 @@ COMMANDS: Final = (
         "start the module with a kept state",
         load,
         (Parameter("NAME", _NEW),),
+        suggest=lambda room: room.shelf.names(),
     ),
 )

@@ -153,6 +153,10 @@ class Rack:
 
     async def power_on(self, *, rtc_offset_s: float | None = 0.0) -> None:
         """As Stand."""
+        if rtc_offset_s and not self._parts.has_rtc:
+            raise DeskError(
+                DeskCode.NOT_HERE, "this module has no RTC that could be wrong. Set `battery_backed = true` in [clock]."
+            )
         if self.store.fault is DiskFault.HANGING:
             raise DeskError(
                 DeskCode.FAILED, "the module does not start: its disk does not answer. Type `fault clear disk`."

@@ -39,4 +39,13 @@ async def test_news_are_heard_until_one_stops() -> None:
 
 async def test_what_can_be_typed_is_suggested() -> None:
     async with Rig() as rig:
-        assert rig.desk().complete("ver", Level.OBSERVE) == ["version"]
+        desk = rig.desk()
+        assert desk.complete("ver", Level.OBSERVE) == ["version"]
+        assert desk.complete("state ", Level.OBSERVE) == ["diff", "list", "show"]
+        await desk.do("state save before", Level.OPERATE)
+        await desk.do("fault gnss lost", Level.OPERATE)
+        assert desk.complete("state load ", Level.SERVICE) == ["before"]
+        assert desk.complete("state diff before ", Level.OBSERVE) == []
+        assert desk.complete("state load ", Level.OPERATE) == []
+        assert desk.complete("fault clear g", Level.OPERATE) == ["gnss"]
+        assert desk.complete("fault clear gnss ", Level.OPERATE) == ["lost"]

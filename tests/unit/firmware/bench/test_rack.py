@@ -2,10 +2,12 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from firmware.adapters.store import MemoryStore
 from firmware.bench.disk import DiskFault
+from firmware.bench.rack import Rack
 from firmware.bench.results import DeskCode, DeskError
 from firmware.core.clock import Quality, quality
 from firmware.demo.rig import Rig
@@ -114,3 +116,12 @@ async def test_a_module_that_ends_by_itself_tells_of_it() -> None:
         fails = False
         await rig.rack.power_on()
         assert rig.pump.state.durable.counters.boot == 2
+
+
+async def test_a_module_without_an_rtc_can_not_have_a_wrong_one() -> None:
+    async with Rig() as rig:
+        parts = msgspec.structs.replace(rig.rack._parts, has_rtc=False)
+        rack = Rack(parts, rig.rack.time)
+        with pytest.raises(DeskError) as caught:
+            await rack.power_on(rtc_offset_s=3600)
+        assert caught.value.code is DeskCode.NOT_HERE
