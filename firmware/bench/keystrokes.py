@@ -20,6 +20,9 @@ MOST_KEYS: Final = 4096
 MOST_SEQUENCE: Final = 16
 """Longest escape sequence."""
 
+LAST_CHARACTER: Final = "\u052f"
+"""Latin, Greek and Cyrillic: the editor remembers for good what each character looks like."""
+
 ASK_SIZE: Final = b"\x1b7\x1b[999;999H\x1b[6n\x1b8"
 """Go as far down and right as there is, say where that is, and go back."""
 
@@ -68,7 +71,7 @@ class Keystrokes:
         """Take what was typed. Never raises, whatever it is."""
         run = ""
         for char in self._decoder.decode(data):
-            if not self._sequence and char.isprintable():
+            if not self._sequence and char.isprintable() and char <= LAST_CHARACTER:
                 run += char
                 continue
             self._put_text(run)

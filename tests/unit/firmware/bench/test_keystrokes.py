@@ -51,7 +51,8 @@ class Typist:
         (b"\x1bb", [("escape", "\x1b"), ("b", "b")]),
         (b"\x1b\x7f", [("escape", "\x1b"), ("c-h", "\x7f")]),
         ("Grüße".encode(), [("<bracketed-paste>", "Grüße")]),
-        (b"\xff", [("�", "�")]),
+        (b"sta\xff\xfete", [("<bracketed-paste>", "sta"), ("<bracketed-paste>", "te")]),
+        ("a日b".encode(), [("a", "a"), ("b", "b")]),
     ],
 )
 def test_what_is_typed_are_keys(typed: bytes, keys: list[tuple[str, str]]) -> None:
