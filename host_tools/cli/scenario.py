@@ -82,7 +82,10 @@ def run(
     """
     chosen = _read(scenarios or tuple(names()))
     way = _way(link, console, speed)
-    played = _on(way, _play_all(chosen, way, shown.output()))
+    try:
+        played = _on(way, _play_all(chosen, way, shown.output()))
+    except BenchFailed as failed:
+        raise CliError(Exit.NOT_FOUND, str(failed)) from None
     if transcript is not None:
         _write(transcript, "\n".join(each.transcript for each in played).encode())
     if junit is not None:

@@ -113,6 +113,21 @@ async def test_a_console_that_does_not_tell_the_time_is_a_failure() -> None:
         await bench(Timeless(), Speed()).utc_ms()
 
 
+async def test_time_that_nobody_can_move_is_a_failure_with_a_way_out() -> None:
+    class Real(Desk):
+        async def do(self, command: str) -> Answer:
+            if command.startswith(("time move", "time race")):
+                raise ConsoleRefused("NOT_HERE", "this module lives in real time: nobody can move it.")
+            return await super().do(command)
+
+    for pace in (Speed(), Speed(60.0)):
+        made = bench(Real(), pace)
+        with pytest.raises(BenchFailed, match=r"real time: nobody can move it\. Or choose --speed real\."):
+            await made.until(await made.utc_ms() + 1000)
+    waits = bench(Real(), Speed(1.0))
+    await waits.until(await waits.utc_ms() + 1000)
+
+
 async def test_the_bench_in_this_process_is_opened_by_its_link() -> None:
     there = way()
     async with open_bench(Way(InProcess(), there.issuer, there.identity, there.console)) as opened:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from host_tools.bench import bench as benches
 from host_tools.bench.scenario_library import names
 from tests.support.command import Ran, shareboxctl
 
@@ -142,3 +143,10 @@ def test_a_bench_that_cannot_play_it_is_exit_code_4(ctl: Ctl, story: Story) -> N
     ran = ctl("scenario", "run", story("odd", HOLDS.replace("anna unlocks", "fault moon full")))
     assert ran.code == 4
     assert "this bench cannot play `fault moon full`" in ran.err
+
+
+def test_a_process_without_firmware_says_so(ctl: Ctl, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benches, "GROUP", "sharebox.nobody")
+    monkeypatch.setattr(benches, "_FALLBACK", "no_such_package:open_bench")
+    ran = ctl("scenario", "run", story("holds", HOLDS))
+    assert (ran.code, "no module runs in this process" in ran.err) == (4, True)
