@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz shell cycles explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ fuzz-console: setup ## a million lines of garbage at a module's console, in a qu
 
 fuzz-nightly: setup-fuzz ## guided by coverage, ten minutes for each interface; ARGS for targets, --seconds
 	@$(BIN)/python -m tests.fuzz.guided $(ARGS)
+
+scenarios: setup ## the whole library of scenarios in this process, over a serial line and over the air: one transcript
+	@$(BIN)/python -m pytest -m slow tests/integration/test_scenario_links.py $(ARGS)
 
 shell: setup ## thousands of short lives of the asyncio shell in every order; SEEDS=0..1000
 	@$(BIN)/python -m tests.shell.run --seeds $(or $(SEEDS),0..1000)

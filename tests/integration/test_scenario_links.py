@@ -28,10 +28,15 @@ class Bench:
         (line,) = (self.directory / "state" / "run").glob("console-*")
         return line
 
+    @property
+    def air(self) -> tuple[str, ...]:
+        """Phones over the virtual radio, the console over the line."""
+        return "--link", f"virtual:127.0.0.1:{self.hub_port}", "--console", f"serial:{self.line}"
+
     async def transcript(self, *tokens: str) -> bytes:
         """What `scenario run` writes down, in a thread with an event loop of its own."""
         file = self.directory / "transcript.txt"
-        code = await asyncio.to_thread(main.main, ["scenario", "run", SCENARIO, "--transcript", str(file), *tokens])
+        code = await asyncio.to_thread(main.main, ["scenario", "run", "--transcript", str(file), *tokens])
         text = file.read_bytes()
         assert code == 0, text.decode()
         file.unlink()
@@ -44,7 +49,8 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     port = free_port()
-    assert await main.run(["module", "init", ".", "--hub-port", str(port)]) == 0
+    home = ("--home", "48.1375", "11.5755")
+    assert await main.run(["module", "init", ".", "--hub-port", str(port), *home]) == 0
     file = tmp_path / "sharebox.toml"
     before, _, after = file.read_text().partition("[broker]")
     without_broker = before + after[after.index("[vehicle]") :]
@@ -58,14 +64,18 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 async def test_a_scenario_has_the_same_transcript_byte_for_byte_on_four_links(bench: Bench) -> None:
-    in_process = await bench.transcript()
+    in_process = await bench.transcript(SCENARIO)
     assert b"owner sees the parking position" in in_process
-    over_serial = await bench.transcript("--link", f"serial:{bench.line}")
-    assert over_serial == in_process
-    over_the_air = await bench.transcript(
-        "--link", f"virtual:127.0.0.1:{bench.hub_port}", "--console", f"serial:{bench.line}"
-    )
-    assert over_the_air == in_process
+    assert await bench.transcript(SCENARIO, "--link", f"serial:{bench.line}") == in_process
+    assert await bench.transcript(SCENARIO, *bench.air) == in_process
     with served(bench.line, rfc2217=True) as url:
-        raced = await bench.transcript("--link", url, "--speed", RACE)
-    assert raced == in_process
+        assert await bench.transcript(SCENARIO, "--link", url, "--speed", RACE) == in_process
+
+
+@pytest.mark.slow
+async def test_the_whole_library_has_the_same_transcript_on_one_module_over_its_line_and_over_the_air(
+    bench: Bench,
+) -> None:
+    in_process = await bench.transcript()
+    assert await bench.transcript("--link", f"serial:{bench.line}") == in_process
+    assert await bench.transcript(*bench.air) == in_process
