@@ -27,8 +27,10 @@ DESK_WORDS: Final = (
     "park",
     "power",
     "reboot",
+    "state",
     "stop",
     "time",
+    "trace",
     "vehicle",
 )
 """A line that begins with one of these goes to the desk as it stands."""

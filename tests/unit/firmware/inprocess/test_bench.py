@@ -1,6 +1,10 @@
 """The bench in this process: phones of their own, and time that is let pass."""
 
+import pytest
+
 from firmware.inprocess.bench import open_bench
+from host_tools.bench.bench import BenchRefused
+from host_tools.bench.scenario_words import DESK_WORDS
 from host_tools.phone.client import Phone
 from host_tools.phone.keyring import new_key
 
@@ -32,3 +36,19 @@ async def test_time_passes_until_it_is_told_and_never_back() -> None:
         assert await bench.utc_ms() == begun_ms + 3_600_000
         await bench.until(begun_ms)
         assert await bench.utc_ms() == begun_ms + 3_600_000
+
+
+async def test_the_desk_answers_and_refuses_with_its_codes() -> None:
+    async with open_bench() as bench:
+        answer = await bench.control("vehicle")
+        assert (answer.kind, answer.data["locked"]) == ("vehicle", True)
+        assert answer.lines
+        with pytest.raises(BenchRefused, match="there is no such command") as refused:
+            await bench.control("vehikle")
+        assert refused.value.code == "UNKNOWN"
+
+
+async def test_every_word_that_a_scenario_may_give_to_the_desk_is_one_of_its_commands() -> None:
+    async with open_bench() as bench:
+        for word in DESK_WORDS:
+            assert (await bench.control(f"help {word}")).kind == "help"
