@@ -12,6 +12,8 @@ from structlog.testing import capture_logs
 
 from firmware import app
 from firmware.pace import PacedLoop
+from protocol import serial
+from protocol.serial import Frame, Kind
 from tests.support.module_files import config
 
 BENCH = '[bench]\nenabled = true\nuplink = "recorded"\n[[serial]]\nlevel = "service"\n[ble]\nhub_port = 0\n'
@@ -91,3 +93,28 @@ def test_an_engineer_at_the_serial_line_moves_time_and_cuts_the_power(
 
     with asyncio.Runner(loop_factory=PacedLoop) as runner:
         runner.run(main())
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+@pytest.mark.req("BEN-1")
+async def test_without_a_bench_a_serial_line_carries_phones_and_nobody_answers_an_engineer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with capture_logs() as logged:
+        running = asyncio.create_task(app.run(config(tmp_path, '[[serial]]\nlevel = "service"\n[ble]\nhub_port = 0\n')))
+        async with asyncio.timeout(60):
+            await until_logged(logged, "on the air")
+            line = os.open(tmp_path / "state/run/console", os.O_RDWR | os.O_NOCTTY)
+            try:
+                os.write(line, b'\rhelp\r\x01{"do": "power cut"}\n' + serial.encode(Frame(Kind.INFO, 0)))
+                decoder, found = serial.Decoder(), list[Frame | bytes]()
+                while not found:
+                    found = decoder.feed(await asyncio.to_thread(os.read, line, 4096))
+            finally:
+                os.close(line)
+            running.cancel()
+            await asyncio.wait({running})
+    (answer,) = found
+    assert isinstance(answer, Frame)
+    assert answer.kind is Kind.INFO
