@@ -15,7 +15,6 @@ from cyclopts.exceptions import CycloptsError, UnknownCommandError
 from host_tools.cli.commands import COMMANDS, Branch, Leaf, reached
 from host_tools.cli.exits import EPILOGUE, Exit
 from host_tools.cli.output import json_line, print_data, print_talk
-from protocol.errors import one_line
 
 _GROUPS: Final = Group("Commands", sort_key=1)
 
@@ -118,6 +117,7 @@ def report(error: BaseException, tokens: Iterable[str]) -> int:
 def _unknown(tokens: Sequence[str], message: str) -> str:
     """An unknown command, with what may have been meant; `message` names the ones there are."""
     from host_tools.cli.hints import hint, unknown
+    from protocol.errors import one_line
 
     there = message[message.find("Available commands:") :] if "Available commands:" in message else ""
     meant = hint(tokens) or " ".join(there.split())
