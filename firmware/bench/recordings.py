@@ -79,10 +79,13 @@ async def trace(room: Room, _: Words) -> Result:
 
 async def trace_play(room: Room, words: Words) -> Result:
     """From now on the module is told what the trace tells."""
+    path, speed = Path(words.text("FILE")), words.number("speed", 1.0)
     try:
-        room.vehicle.play(Player(Path(words.text("FILE")), speed=words.number("speed", 1.0), loop=words.has("loop")))
+        # Its beginning is read, and a disk may take its time.
+        player = await asyncio.to_thread(Player, path, speed=speed, loop=words.has("loop"))
     except TraceFailed as error:
         raise DeskError(DeskCode.FAILED, f"`trace play`: {error}.") from None
+    room.vehicle.play(player)
     return _played(room)
 
 

@@ -5,11 +5,14 @@ the last look makes a sample. An OpenXC trace takes the place of everything that
 immobiliser, which the module moves itself; an NMEA recording takes the place of the receiver alone.
 """
 
+import os
+import stat
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import Enum, unique
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -48,13 +51,16 @@ _READERS: Final[dict[Form, Callable[[Iterator[bytes]], Iterator[Signal]]]] = {Fo
 
 class Player:
     """One trace. `speed`: trace seconds in a second of the module. `loop`: from the beginning again at the end.
-    Reads the file while it plays. Raises TraceFailed at once when nothing in it is of use."""
+    Reads the file while it plays, the beginning of it at once: TraceFailed when nothing in it is of use."""
 
     def __init__(self, path: Path, *, speed: float = 1.0, loop: bool = False) -> None:
         if not LEAST_SPEED <= speed <= MOST_SPEED:
             raise TraceFailed(f"{path}: speed {speed:g} is not between {LEAST_SPEED:g} and {MOST_SPEED:g}")
         self.path = path
-        self.form = _form(path)
+        self._file = _opened(path)
+        # Players are replaced, never closed.
+        weakref.finalize(self, self._file.close)
+        self.form = _form(path, self._file)
         self.ended = False
         self._speed = speed
         self._loop = loop
@@ -87,7 +93,7 @@ class Player:
 
     # ------------------------------------------------------------ time
     def _begin(self) -> None:
-        self._signals = _READERS[self.form](_lines(self.path))
+        self._signals = _READERS[self.form](_lines(self._file))
         self._next = next(self._signals, None)
         self._at_s = self._last_s = 0.0 if self._next is None else self._next.at_s
         self._known.clear()
@@ -146,20 +152,29 @@ class Player:
         return False if doors and None not in doors else None
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """The end of what can be read is the end of the file."""
-    with suppress(OSError), path.open("rb") as file:
+def _opened(path: Path) -> BinaryIO:
+    """The file, and nothing else that has a name: a pipe or a terminal would keep its reader waiting."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise TraceFailed(f"{path}: {error.strerror}; give an OpenXC trace or an NMEA recording") from None
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise TraceFailed(f"{path}: this is no regular file; give an OpenXC trace or an NMEA recording")
+    return open(number, "rb")
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """From the beginning. The end of what can be read is the end of the file."""
+    with suppress(OSError):
+        file.seek(0)
         while line := file.readline(MOST_LINE_BYTES):
             yield line
 
 
-def _form(path: Path) -> Form:
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise TraceFailed(f"{path}: {error.strerror}; give an OpenXC trace or an NMEA recording") from None
+def _form(path: Path, file: BinaryIO) -> Form:
     for form, reader in _READERS.items():
-        lines = (line for line, _ in zip(_lines(path), range(LOOKED_AT_LINES), strict=False))
+        lines = (line for line, _ in zip(_lines(file), range(LOOKED_AT_LINES), strict=False))
         if next(reader(lines), None) is not None:
             return form
     raise TraceFailed(f"{path}: nothing in it is of use; give an OpenXC trace or an NMEA recording with fixes")

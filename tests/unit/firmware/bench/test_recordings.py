@@ -1,6 +1,7 @@
 """Recording and traces from the desk."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import msgspec
@@ -98,3 +99,12 @@ async def test_without_a_recorder_it_is_said() -> None:
         rig.rack._parts = msgspec.structs.replace(rig.rack._parts, recorder=None)
         desk = rig.desk()
         assert (await refused(desk, "record")).code is DeskCode.NOT_HERE
+
+
+async def test_a_pipe_in_the_place_of_a_trace_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    async with Rig() as rig:
+        desk = rig.desk()
+        assert "pipe: this is no regular file" in (await refused(desk, f"trace play {pipe}")).message
+        assert (await do(desk, "trace")).data == {"file": None}

@@ -1,6 +1,7 @@
 """A trace played into the car's samples: at its own pace, with holes that are holes."""
 
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -116,7 +117,8 @@ def test_a_loop_begins_again_after_a_hole(tmp_path: Path) -> None:
     assert told == [(0, 1.0), (1, 2.0), (4, 1.0), (5, 2.0), (8, 1.0)]
     assert not player.ended
     path.unlink()
-    assert [at for at, _ in play(player, 20, since_s=9)] == [9], "a file that is gone has ended"
+    os.mkfifo(path)
+    assert [at for at, _ in play(player, 20, since_s=9)] == [9, 12, 13, 16, 17], "it is the file that was opened"
 
 
 @pytest.mark.req("TEL-7", "CLK-1")
@@ -166,8 +168,15 @@ def test_a_file_without_anything_of_use_is_told(tmp_path: Path, content: bytes) 
 def test_a_file_that_can_not_be_played_is_told(tmp_path: Path) -> None:
     with pytest.raises(TraceFailed, match="No such file"):
         Player(tmp_path / "nowhere")
-    with pytest.raises(TraceFailed, match="Is a directory"):
+    with pytest.raises(TraceFailed, match="no regular file"):
         Player(tmp_path)
     for speed in (0.0, 1000.0, float("nan")):
         with pytest.raises(TraceFailed, match="speed"):
             Player(VECTORS / "nmea-drive.log", speed=speed)
+
+
+def test_a_pipe_that_nobody_writes_to_holds_nobody_up(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(TraceFailed, match="pipe: this is no regular file; give an OpenXC trace"):
+        Player(path)
