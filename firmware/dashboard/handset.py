@@ -12,7 +12,7 @@ import msgspec
 from host_tools.phone.client import Phone
 from host_tools.phone.errors import HandshakeRefused, PhoneError, Refused
 from host_tools.phone.links import PhoneLink
-from protocol.errors import Refusal
+from protocol.errors import Refusal, one_line
 from protocol.explain import announce, describe
 from protocol.keys import PrivateKey
 from protocol.messages import Access, Ended, Notice, Permission, Position, Push, VehicleState
@@ -90,6 +90,16 @@ class Handset:
             self._know(link="off", why="", access=None, vehicle=None, position=None)
 
     async def _live(self, file: BookingFile) -> None:
+        try:
+            await self._stay_connected(file)
+        except Exception as error:  # broad: whatever it was, whoever pressed hears of it, and can press again
+            why = f"the phone's program has failed: {one_line(repr(error))}"
+            self._know(link="off", why=why, access=None, vehicle=None, position=None)
+            self._tell(why, "alert")
+        finally:
+            self._settled.set()
+
+    async def _stay_connected(self, file: BookingFile) -> None:
         tries = 0
         while True:
             self._know(link="looking", why="")

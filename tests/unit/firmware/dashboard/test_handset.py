@@ -10,6 +10,7 @@ from firmware.dashboard.handset import Handset
 from firmware.demo.rig import Rig
 from firmware.inprocess.bench import InProcessBench
 from host_tools.phone.errors import PhoneError, Refused
+from host_tools.phone.links import PhoneLink
 from protocol.errors import Code
 from protocol.messages import Phase
 
@@ -151,3 +152,25 @@ async def test_a_phone_that_is_not_the_bookings_is_refused_and_stays_away() -> N
         assert handset.seen.refusal is not None
         await until(handset, lambda: not handset.wants)
         assert told[-1][0].startswith("no session: ")
+
+
+async def test_a_fault_of_its_own_program_is_told_and_it_can_be_pressed_again() -> None:
+    def broken() -> PhoneLink:
+        raise OSError("no such adapter")
+
+    told: Told = []
+    async with beside_a_car() as (rig, works, _):
+        handset = Handset(
+            broken,
+            rig.holder("Anna").key,
+            entropy=rig.entropy,
+            now_ms=rig.clock.monotonic_ms,
+            tell=lambda text, weight: told.append((text, weight)),
+            every_s=lambda: ASKS_EVERY_S,
+        )
+        handset.file = works.file
+        for _ in range(2):
+            async with asyncio.timeout(600):
+                await handset.connect()
+            assert (handset.seen.link, handset.wants) == ("off", False)
+            assert told.pop() == ("the phone's program has failed: OSError('no such adapter')", "alert")
