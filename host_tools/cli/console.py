@@ -29,7 +29,10 @@ from protocol.errors import one_line
 LEVELS: Final = ("observe", "operate", "service")
 
 _LEAVE: Final = b"\x1d"  # Ctrl-]
-_FRIENDLY: Final = b"\x02\r"
+_FRIENDLY: Final = b"\x02"
+_PROMPT: Final = b"\r"
+_GREETING_S: Final = 0.5
+"""A console that sees who comes greets by then; on a UART none does, and is asked for its prompt."""
 
 Word = Annotated[str, Parameter(help="The command, as on the console.", allow_leading_hyphen=True)]
 
@@ -176,9 +179,15 @@ async def _terminal(url: str, output: Output) -> None:
 
     async with SerialLine(url) as line:
         output.say(f"{url}: Ctrl-] leaves.")
-        stop = line.listen(_to_screen, gone)
+        heard = asyncio.Event()
+
+        def shown(text: bytes) -> None:
+            heard.set()
+            _to_screen(text)
+
+        stop = line.listen(shown, gone)
         with _raw(sys.stdin.fileno()):
-            typing: asyncio.Future[None] = asyncio.ensure_future(_typed(line, sys.stdin.fileno()))
+            typing: asyncio.Future[None] = asyncio.ensure_future(typed(line, sys.stdin.fileno(), heard))
             try:
                 await asyncio.wait((typing, lost), return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -206,9 +215,14 @@ def _raw(fd: int) -> Iterator[None]:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
-async def _typed(line: SerialLine, fd: int) -> None:
-    """Hand over what is typed; return at Ctrl-] or when standard input ends."""
+async def typed(line: SerialLine, fd: int, heard: asyncio.Event) -> None:
+    """Hand over what is typed at `fd`; return at Ctrl-] or when it ends. `heard`: the console has said something."""
     await line.send_text(_FRIENDLY)
+    try:
+        async with asyncio.timeout(_GREETING_S):
+            await heard.wait()
+    except TimeoutError:
+        await line.send_text(_PROMPT)
     while keys := await _keys(fd):
         before, leave, _ = keys.partition(_LEAVE)
         if before:

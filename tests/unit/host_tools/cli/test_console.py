@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from host_tools.bench.line import SerialLine
+from host_tools.cli.console import typed
 from host_tools.cli.exits import Exit
 from host_tools.phone.keyring import write_replacing
 from tests.support.command import ENVIRONMENT, in_loop
@@ -194,6 +196,19 @@ async def test_in_a_terminal_every_key_goes_through_until_the_one_that_leaves(pe
         terminal.type(b"last\x1dunheard")
         assert await terminal.ended() == 0
         await peer.until(lambda: peer.text.endswith(b"last"))
+
+
+async def test_a_console_that_has_greeted_is_not_asked_for_its_prompt(peer: SerialPeer) -> None:
+    keys, typing = os.pipe()
+    heard = asyncio.Event()
+    heard.set()
+    async with SerialLine(peer.path) as line:
+        os.write(typing, b"x\x1d")
+        await typed(line, keys, heard)
+        await peer.until(lambda: peer.text.endswith(b"x"))
+    assert bytes(peer.text) == b"\x02x"
+    os.close(keys)
+    os.close(typing)
 
 
 async def test_a_module_that_goes_ends_the_session_with_its_reason(peer: SerialPeer) -> None:
