@@ -10,6 +10,7 @@ from firmware.bench.levels import Level
 from firmware.bench.results import Data, DeskCode, DeskError, Result
 from firmware.bench.room import Room
 from firmware.bench.shelf import NAME, Saved, ShelfFailed
+from firmware.bench.stand import Contents
 from firmware.bench.words import instant
 from firmware.core.state import Durable
 from firmware.keeper import decode_durable, encode
@@ -40,19 +41,17 @@ async def save(room: Room, words: Words) -> Result:
 async def load(room: Room, words: Words) -> Result:
     """Switch the module off, put the saved state onto its disk, and switch it on."""
     name = words.text("NAME")
-    saved, durable = _read(room, name)
+    saved, durable = _read(room, "load", name)
     if saved.module_id != room.stand.profile.module_id:
         raise DeskError(
             DeskCode.FAILED,
             f"`state load {name}`: it is the state of module {saved.module_id.hex()}. Save one of this module.",
         )
     void = VoidFrom(durable.counters.record, durable.log.length + 1)
-    await room.stand.power_off(cut=False)
     try:
-        await room.stand.store_anew(saved.state, saved.vital, void)
+        await room.stand.restart(contents=Contents(saved.state, saved.vital, void))
     except StoreFailed as error:
         raise DeskError(DeskCode.FAILED, f"`state load {name}`: {one_line(str(error))}. Then `power on`.") from None
-    await room.stand.power_on()
     lines = (f"Loaded {name}, saved {instant(saved.at_ms)}; the module has started with it.",)
     return Result("state", {"loaded": name, "saved_at_ms": saved.at_ms}, lines)
 
@@ -60,8 +59,8 @@ async def load(room: Room, words: Words) -> Result:
 async def diff(room: Room, words: Words) -> Result:
     """What is different between two saved states, or a saved one and the module's."""
     one, other = words.text("A"), words.text("B")
-    before = _read(room, one)[1]
-    after = _read(room, other)[1] if other else room.state.durable
+    before = _read(room, "diff", one)[1]
+    after = _read(room, "diff", other)[1] if other else room.state.durable
     found = list(differences(before, after))
     shown = found[:MOST_DIFFERENCES]
     data: list[Data] = [msgspec.structs.asdict(each) for each in shown]
@@ -81,12 +80,12 @@ async def saved_states(room: Room, _: Words) -> Result:
     return Result("state", {"saved": list(names)}, names or ("No state is saved.",))
 
 
-def _read(room: Room, name: str) -> tuple[Saved, Durable]:
+def _read(room: Room, what: str, name: str) -> tuple[Saved, Durable]:
     try:
         saved = room.shelf.get(name)
         return saved, decode_durable(saved.state)
     except (ShelfFailed, StoreFailed) as error:
-        raise _failed("load", name, error) from None
+        raise _failed(what, name, error) from None
 
 
 def _failed(what: str, name: str, error: Exception) -> DeskError:

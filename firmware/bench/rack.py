@@ -5,22 +5,22 @@ car, disk and broker they are.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import msgspec
 
 from firmware.bench.disk import DiskFault, StoreSwitch
 from firmware.bench.recorder import Recorder
 from firmware.bench.results import DeskCode, DeskError
-from firmware.bench.stand import Facts, Time
+from firmware.bench.stand import Contents, Facts, Time
 from firmware.bench.switches import BrokerSwitch, RadioSwitch
 from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
 from firmware.core.events import Event, TimeOffered, TimeSource
 from firmware.core.state import Profile, State
 from firmware.gateway import Gateway
-from firmware.ports import BrokerPort, RadioPort, RadioUnavailable, StoreFailed, StorePort, VehiclePort, VoidFrom
+from firmware.ports import BrokerPort, RadioPort, RadioUnavailable, StoreFailed, StorePort, VehiclePort
 from firmware.pump import Observer, Pump
 from firmware.simulated.vehicle import SimulatedVehicle
 
@@ -60,6 +60,8 @@ class Rack:
         self.pump: Pump | None = None
         self._working: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
+        self._restarting: set[asyncio.Task[None]] = set()
+        self._closing = False
         self._trouble: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
 
     @property
@@ -100,11 +102,14 @@ class Rack:
     async def boot(self, *, rtc_offset_s: float | None = 0.0) -> None:
         """As `power_on`. Raises what the pump raises: StoreFailed, an ExceptionGroup with RadioUnavailable."""
         async with self._switching:
-            if self._working is not None and not self._working.done():
-                return
-            with self.time.passing():
-                self.pump, self._working = await self._started(rtc_offset_s)
-            self._working.add_done_callback(self._gone)
+            await self._begin(rtc_offset_s)
+
+    async def _begin(self, rtc_offset_s: float | None) -> None:
+        if self._working is not None and not self._working.done():
+            return
+        with self.time.passing():
+            self.pump, self._working = await self._started(rtc_offset_s)
+        self._working.add_done_callback(self._gone)
         self.powered("on")
 
     async def _started(self, rtc_offset_s: float | None) -> tuple[Pump, asyncio.Task[None]]:
@@ -153,47 +158,63 @@ class Rack:
 
     async def power_on(self, *, rtc_offset_s: float | None = 0.0) -> None:
         """As Stand."""
+        self._check_can_start(rtc_offset_s)
+        with _told():
+            await self.boot(rtc_offset_s=rtc_offset_s)
+
+    def _check_can_start(self, rtc_offset_s: float | None) -> None:
         if rtc_offset_s and not self._parts.has_rtc:
             raise DeskError(
                 DeskCode.NOT_HERE, "this module has no RTC that could be wrong. Set `battery_backed = true` in [clock]."
             )
         if self.store.fault is DiskFault.HANGING:
             raise DeskError(
-                DeskCode.FAILED, "the module does not start: its disk does not answer. Type `fault clear disk`."
+                DeskCode.FAILED, "the module can not start: its disk does not answer. Type `fault clear disk`."
             )
-        try:
-            await self.boot(rtc_offset_s=rtc_offset_s)
-        except (StoreFailed, BaseExceptionGroup) as error:
-            reason = _reason(error)
-            if reason is None:
-                raise
-            raise DeskError(
-                DeskCode.FAILED, f"the module does not start: {reason}. Put it right, then `power on`."
-            ) from None
 
     async def power_off(self, *, cut: bool) -> None:
         """As Stand. A cut leaves on the disk what a commit that had begun leaves there, and nothing of what had not;
         no link hears a farewell. Whoever is cancelled here has only stopped waiting."""
-        ending = asyncio.create_task(self._end(cut), name="power off")
+        ending = asyncio.create_task(self._off(cut), name="power off")
         await asyncio.shield(ending)
 
-    async def _end(self, cut: bool) -> None:
+    async def _off(self, cut: bool) -> None:
         async with self._switching:
-            working, self._working, self.pump = self._working, None, None
-            if working is None:
-                return
-            if cut:
-                self._go_dark()
-            try:
-                with self.time.passing(), suppress(asyncio.CancelledError):
-                    working.cancel()
-                    await working
-            finally:
-                with self.time.passing():
-                    await self.radio.settled()
-                    await self.ble.settled()
-                await self.store.close()
+            await self._end(cut)
+
+    async def _end(self, cut: bool) -> None:
+        working, self._working, self.pump = self._working, None, None
+        if working is None:
+            return
+        if cut:
+            self._go_dark()
+        try:
+            with self.time.passing(), suppress(asyncio.CancelledError):
+                working.cancel()
+                await working
+        finally:
+            with self.time.passing():
+                await self.radio.settled()
+                await self.ble.settled()
+            await self.store.close()
         self.powered("cut" if cut else "off")
+
+    async def restart(self, *, rtc_offset_s: float | None = 0.0, contents: Contents | None = None) -> None:
+        """As Stand. Whoever is cancelled here has only stopped waiting: the module is not left without power."""
+        restarting = asyncio.create_task(self._again(rtc_offset_s, contents), name="restart")
+        self._restarting.add(restarting)
+        restarting.add_done_callback(self._restarting.discard)
+        await asyncio.shield(restarting)
+
+    async def _again(self, rtc_offset_s: float | None, contents: Contents | None) -> None:
+        async with self._switching:
+            self._check_can_start(rtc_offset_s)
+            await self._end(cut=False)
+            if contents is not None:
+                await self._store_anew(contents)
+            if not self._closing:
+                with _told():
+                    await self._begin(rtc_offset_s)
 
     def _go_dark(self) -> None:
         self.store.cut()
@@ -203,20 +224,35 @@ class Rack:
         if self.broker is not None:
             self.broker.cut()
 
-    async def store_anew(self, state: bytes, vital: bytes, void_from: VoidFrom) -> None:
-        """As Stand."""
-        async with self._switching:
-            assert self._working is None, "the module has power"
-            store = self._parts.store()
-            try:
-                await store.load()
-                await store.commit(state, (), vital=vital, void_from=void_from)
-            finally:
-                await store.close()
+    async def _store_anew(self, contents: Contents) -> None:
+        store = self._parts.store()
+        try:
+            await store.load()
+            await store.commit(contents.state, (), vital=contents.vital, void_from=contents.void_from)
+        finally:
+            await store.close()
 
     async def close(self) -> None:
-        """The end of the bench: power off in good order."""
+        """The end of the bench: power off in good order, also in the middle of a restart."""
+        self._closing = True
+        for restarting in tuple(self._restarting):
+            restarting.cancel()
+            await asyncio.wait({restarting})
         await self.power_off(cut=False)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Why the module does not start, as DeskError."""
+    try:
+        yield
+    except (StoreFailed, BaseExceptionGroup) as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        raise DeskError(
+            DeskCode.FAILED, f"the module does not start: {reason}. Put it right, then `power on`."
+        ) from None
 
 
 def _reason(error: BaseException) -> str | None:

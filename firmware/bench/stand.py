@@ -59,6 +59,14 @@ class Facts(msgspec.Struct, frozen=True):
     issuers: tuple[bytes, ...] = ()
 
 
+class Contents(msgspec.Struct, frozen=True):
+    """What a disk is to hold, as `StorePort.commit` takes it."""
+
+    state: bytes
+    vital: bytes
+    void_from: VoidFrom
+
+
 class Stand(Protocol):
     """A module on a stand. `pump` is None without power; everything else stays."""
 
@@ -117,5 +125,7 @@ class Stand(Protocol):
     async def power_off(self, *, cut: bool) -> None:
         """Take the power away: at once, or in good order. Without power, nothing."""
 
-    async def store_anew(self, state: bytes, vital: bytes, void_from: VoidFrom) -> None:
-        """Put this onto the disk of a module without power, in place of what is there. Raises StoreFailed."""
+    async def restart(self, *, rtc_offset_s: float | None = 0.0, contents: Contents | None = None) -> None:
+        """Off in good order, `contents` onto the disk in place of what is there, and on: nobody else switches in
+        between. Without power it begins with the second. Raises DeskError FAILED, and StoreFailed when the contents
+        could not be stored: then there is no power."""

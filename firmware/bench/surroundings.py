@@ -170,8 +170,7 @@ async def power_on(room: Room, words: Words) -> Result:
 
 async def reboot(room: Room, words: Words) -> Result:
     """Off in good order, and on."""
-    await room.stand.power_off(cut=False)
-    await room.stand.power_on(rtc_offset_s=_rtc(words))
+    await room.stand.restart(rtc_offset_s=_rtc(words))
     return await _seen(room, "power", "The module has started again.")
 
 

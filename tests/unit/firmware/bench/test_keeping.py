@@ -55,6 +55,8 @@ async def test_what_can_not_be_loaded_is_one_line() -> None:
             with pytest.raises(DeskError, match=says) as caught:
                 await desk.do(f"state load {name}", Level.SERVICE)
             assert caught.value.code is DeskCode.FAILED
+        with pytest.raises(DeskError, match=r"^`state diff missing`: no state is called"):
+            await desk.do("state diff one missing", Level.OBSERVE)
         assert rig.rack.pump is not None
         with pytest.raises(DeskError, match="no name"):
             await desk.do("state save ../one", Level.SERVICE)

@@ -84,6 +84,49 @@ async def test_whoever_stops_waiting_for_the_end_does_not_disturb_it() -> None:
         assert heard == ["cut", "on"]
 
 
+async def test_whoever_stops_waiting_for_a_restart_does_not_leave_the_module_off() -> None:
+    async with Rig() as rig:
+        heard: list[str] = []
+        rig.rack.powered.add(heard.append)
+        waiting = asyncio.create_task(rig.rack.restart())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await rig.rack.power_on()  # comes after it, not in between
+        assert heard == ["off", "on"]
+        assert rig.pump.state.durable.counters.boot == 2
+
+
+async def test_the_end_of_the_bench_does_not_wait_for_a_restart_that_hangs() -> None:
+    async with Rig() as rig:
+        off = asyncio.Event()
+
+        def powered(_how: str) -> None:
+            rig.rack.store.suffer(DiskFault.HANGING)
+            off.set()
+
+        rig.rack.powered.add(powered)
+        restarting = asyncio.create_task(rig.rack.restart())
+        await off.wait()
+        await asyncio.sleep(60)
+        assert not restarting.done()
+        await rig.rack.close()
+        assert rig.rack.pump is None
+        assert restarting.cancelled()
+
+
+async def test_the_end_of_the_bench_is_the_end_of_a_restart_that_had_just_begun() -> None:
+    async with Rig() as rig:
+        heard: list[str] = []
+        rig.rack.powered.add(heard.append)
+        restarting = asyncio.create_task(rig.rack.restart())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await rig.rack.close()
+        await asyncio.wait({restarting})
+        assert heard == ["off"]
+
+
 async def test_a_disk_that_hangs_lets_no_module_start() -> None:
     async with Rig() as rig:
         await rig.rack.power_off(cut=False)

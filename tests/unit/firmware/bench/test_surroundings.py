@@ -7,6 +7,8 @@ import pytest
 from firmware.bench.levels import Level
 from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.results import DeskCode, DeskError, Result
+from firmware.bench.session import Session
+from firmware.bench.work import Work
 from firmware.core.events import Action
 from firmware.demo.rig import Rig
 from host_tools.phone.errors import PhoneError
@@ -100,6 +102,34 @@ async def test_a_full_disk_refuses_a_booking_and_one_with_room_takes_it() -> Non
             assert "STORAGE_FAILED" in " ".join(told.lines)
             await do(rig, "fault clear disk")
             await phone.unlock()
+
+
+async def test_a_module_that_could_not_start_again_is_not_switched_off() -> None:
+    async with Rig() as rig:
+        module = rig.pump
+        await do(rig, "fault disk hanging")
+        with pytest.raises(DeskError, match="fault clear disk"):
+            await do(rig, "reboot")
+        assert rig.rack.pump is module
+        await do(rig, "fault clear disk")
+        await do(rig, "reboot")
+        assert rig.rack.pump is not module
+
+
+@pytest.mark.parametrize("command", ["reboot", "state load used"])
+async def test_control_c_leaves_no_module_without_power(command: str) -> None:
+    async with Rig() as rig:
+        work = Work(Session(rig.desk(), Level.SERVICE))
+        await work.do("state save used")
+        restarting = asyncio.create_task(work.do(command))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        work.interrupt()
+        with pytest.raises(DeskError, match="Ctrl-C"):
+            await restarting
+        await asyncio.sleep(10)
+        assert rig.pump.state.durable.counters.boot == 2
 
 
 async def test_there_are_only_so_many_faults() -> None:
