@@ -1,9 +1,10 @@
 """Commands for the bench's time: what the world's clocks say, and how time passes."""
 
+import asyncio
 from typing import Final
 
 from firmware.bench import kinds
-from firmware.bench.grammar import Command, Kind, Parameter, Words
+from firmware.bench.grammar import Command, Kind, Option, Parameter, Words
 from firmware.bench.levels import Level
 from firmware.bench.looking import time as looked_at
 from firmware.bench.results import DeskCode, DeskError, Result
@@ -58,9 +59,16 @@ async def go(room: Room, _: Words) -> Result:
 
 
 async def race(room: Room, words: Words) -> Result:
-    """Time passes faster, or slower."""
-    factor = words.number("X")
-    room.stand.time.race(factor)
+    """Time passes faster, or slower; with --for as outside again afterwards, exactly then."""
+    factor, at = words.number("X"), room.stand.time
+    at.race(factor)
+    if words.has("for"):
+        seconds = words.number("for")
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            at.go()
+        return await _seen(room, f"{duration(round(seconds * 1000))} have passed, {factor:g} times as fast.")
     return await _seen(room, f"Time passes {factor:g} times as fast, or as fast as this computer can.")
 
 
@@ -78,5 +86,6 @@ COMMANDS: Final = (
         "time passes so many times as fast",
         race,
         (Parameter("X", Kind[object]("X", kinds.number(0.001, MOST_RATE))),),
+        (Option("for", (Parameter("D", kinds.DURATION),)),),
     ),
 )

@@ -23,8 +23,8 @@ from host_tools.phone.links import PhoneLink
 from host_tools.phone.serial import SerialLink
 
 MOST_SPEED: Final = 100_000.0
-SLICE_S: Final = 0.15
-"""Real seconds of the last stretch of a race: it is run slower, so that nobody runs past the line."""
+STRETCH_S: Final = 20.0
+"""Real seconds that the console is kept waiting at most."""
 LOOK_AGAIN_S: Final = 0.5
 LONGEST_MOVE_MS: Final = 600_000
 
@@ -120,16 +120,10 @@ class ConsoleBench:
             left_ms = utc_ms - await self.utc_ms()
 
     async def _race(self, utc_ms: int, factor: float) -> None:
-        """Ever slower towards the end."""
-        if await self.utc_ms() >= utc_ms:
-            return
-        try:
-            while (left_ms := utc_ms - await self.utc_ms()) > 0:
-                pace = max(1.0, min(factor, left_ms / 1000 / SLICE_S))
-                await self.control(f"time race {pace:.3f}")
-                await asyncio.sleep(0.8 * left_ms / 1000 / pace)
-        finally:
-            await self.control("time go")
+        """The module itself ends each stretch: from here it could only be ended too late."""
+        most_ms = int(factor * STRETCH_S * 1000)
+        while (left_ms := utc_ms - await self.utc_ms()) > 0:
+            await self.control(f"time race {factor:g} --for {min(left_ms, most_ms, LONGEST_MOVE_MS)}ms")
 
 
 @asynccontextmanager

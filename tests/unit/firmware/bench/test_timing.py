@@ -1,9 +1,12 @@
 """The bench's time, by command."""
 
+from typing import ClassVar
+
 import pytest
 
 from firmware.bench.levels import Level
 from firmware.bench.results import DeskCode, DeskError
+from firmware.bench.virtual import VirtualTime
 from firmware.demo.rig import BEGINS_S, Rig
 from protocol.messages import Phase
 
@@ -46,3 +49,26 @@ async def test_virtual_time_is_always_frozen_and_can_not_run() -> None:
             with pytest.raises(DeskError) as caught:
                 await desk.do(line, Level.OPERATE)
             assert caught.value.code is DeskCode.NOT_HERE
+
+
+class Raced(VirtualTime):
+    """Notes at which rate time was to pass."""
+
+    rates: ClassVar[list[float]] = []
+
+    def race(self, factor: float) -> None:
+        self.rates.append(factor)
+
+    def go(self) -> None:
+        self.rates.append(1.0)
+
+
+@pytest.mark.req("BEN-1")
+async def test_a_race_with_an_end_is_over_exactly_then() -> None:
+    async with Rig() as rig:
+        rig.rack.time = Raced(rig.clock)
+        begun_ms = rig.clock.rtc().utc_ms
+        answer = await rig.desk().do("time race 60 --for 30m", Level.OPERATE)
+        assert rig.clock.rtc().utc_ms == begun_ms + 1_800_000
+        assert Raced.rates == [60.0, 1.0]
+        assert answer.lines[0] == "30 min 00 s have passed, 60 times as fast."
