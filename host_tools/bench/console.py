@@ -128,6 +128,8 @@ class ConsoleClient:
 
     def _gone(self, why: str) -> LineError:
         remedy = "Check that this is a module's console and that `[bench]` is enabled."
+        if self._line.gone.is_set():
+            remedy = "Start it again."
         return LineError(f"cannot use the console on {self._line.url}", why, remedy)
 
     # ------------------------------------------------------------ what comes

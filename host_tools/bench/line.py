@@ -10,17 +10,20 @@ On a `VirtualTimeLoop` time has to be held while the line is open: bytes on a wi
 import asyncio
 import contextlib
 import errno
+import os
+import termios
 import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self, cast
 
 import serial
 
+from host_tools.bench.links import is_stale
 from host_tools.phone.errors import PhoneError
-from protocol.errors import one_line
 from protocol.serial import CHANNELS, MAX_GAP_MS, Decoder, Frame, Kind, encode
 
 BAUD: Final = 115_200
@@ -35,7 +38,9 @@ _JOIN_S: Final = 8.0
 """Longer than pyserial's own network timeouts."""
 _BUSY: Final = frozenset({errno.EAGAIN, errno.EBUSY})
 # What pyserial raises, and what escapes from below it when a port goes away under it.
-_PORT_ERRORS: Final = (serial.SerialException, OSError, ValueError, TypeError, AttributeError)
+_PORT_ERRORS: Final = (serial.SerialException, OSError, termios.error, ValueError, TypeError, AttributeError)
+_GONE: Final = "the port is gone: the module ended, or the cable is out"
+_START_AGAIN: Final = "Start it again."
 
 
 class LineError(PhoneError):
@@ -96,6 +101,9 @@ class SerialLine:
     # ------------------------------------------------------------ opening and closing
     async def open(self) -> None:
         """Take the port for this program alone. Raises LineError."""
+        if is_stale(Path(self.url)):
+            # Its terminal may be somebody else's by now.
+            raise LineError(f"cannot open {self.url}", "the module that made this line has ended", _START_AGAIN)
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._taken = threading.Event()
@@ -202,16 +210,16 @@ class SerialLine:
         except serial.SerialTimeoutException as error:
             raise self._error("cannot write to", f"nobody read it within {WRITE_TIMEOUT_S:g} s") from error
         except _PORT_ERRORS as error:
-            raise self._error("cannot write to", _reason(error)) from error
+            raise self._error("cannot write to", _GONE) from error
         finally:
             self._writing -= 1
 
     def _error(self, what: str, why: str) -> LineError:
-        return LineError(f"{what} {self.url}", why, "Check the cable and that the module runs, and connect again.")
+        remedy = _START_AGAIN if why == _GONE else "Check the cable and that the module runs, and connect again."
+        return LineError(f"{what} {self.url}", why, remedy)
 
     # ------------------------------------------------------------ the thread that reads
     def _read(self, port: _Port) -> None:
-        why = ""
         try:
             while not self._stopping.is_set():
                 chunk = bytearray(port.read(1))
@@ -219,11 +227,11 @@ class SerialLine:
                     chunk += port.read(min(more, _CHUNK_BYTES - len(chunk)))
                 if chunk:
                     self._hand_over(bytes(chunk))
-        except _PORT_ERRORS as error:
-            why = _reason(error)
+        except _PORT_ERRORS:
+            pass  # it is gone
         if not self._stopping.is_set():
             with contextlib.suppress(RuntimeError):  # the loop is gone, and so is everybody who would want to know
-                self._loop.call_soon_threadsafe(self._disappeared, why)
+                self._loop.call_soon_threadsafe(self._disappeared, _GONE)
 
     def _hand_over(self, chunk: bytes) -> None:
         """Wait until the loop has taken it: what does not fit stays in the port, and holds up its sender."""
@@ -276,15 +284,8 @@ class SerialLine:
             lost(why)
 
 
-def _reason(error: BaseException) -> str:
-    """Why a port that was open is not any more."""
-    if isinstance(error, serial.SerialException | OSError):
-        return f"the port is gone ({one_line(' '.join(str(error).split())).rstrip('.')})"
-    return "the port is gone"
-
-
 def _cannot_open(url: str, error: BaseException) -> LineError:
-    number = error.errno if isinstance(error, OSError) else None
+    number, why = _cause(error)
     what = f"cannot open {url}"
     if number in _BUSY:
         return LineError(what, "another program has it", "Close it there, or wait until it is done.")
@@ -292,5 +293,23 @@ def _cannot_open(url: str, error: BaseException) -> LineError:
         return LineError(what, "you may not", "Join the group that owns it, often dialout, and log in again.")
     if number == errno.ENOENT:
         return LineError(what, "there is no such port", "Start the module with `sharebox run`, or correct the name.")
-    why = one_line(" ".join(str(error).split())).rstrip(".") or type(error).__name__
-    return LineError(what, why, "Correct the name, or start what should answer there.")
+    if number in (errno.ENOTTY, errno.EINVAL):
+        return LineError(what, "it is no serial line", "Name one, such as serial:console or /dev/ttyUSB0.")
+    if why:
+        return LineError(what, why, "Correct the name, or start what should answer there.")
+    forms = "Write a path, socket://HOST:PORT or rfc2217://HOST:PORT, and see that the same is spoken there."
+    return LineError(what, "no serial line is reached like this", forms)
+
+
+def _cause(error: BaseException | None) -> tuple[int | None, str]:
+    """What the system said, which the library wraps in words of its own: its number, and its words."""
+    while error is not None:
+        match error:
+            case TimeoutError():
+                return errno.ETIMEDOUT, "no answer in time"
+            case termios.error(args=(int(number), *_)):
+                return number, os.strerror(number)
+            case OSError(errno=int(number)):
+                return number, error.strerror if number < 0 and error.strerror else os.strerror(number)
+        error = error.__context__
+    return None, ""

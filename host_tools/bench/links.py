@@ -7,9 +7,10 @@
     rfc2217://…, socket://… a serial line behind a network
     in-process              a module of one's own, where that makes sense
 
-Knows names, opens nothing.
+Knows names, and which of them a module holds; opens no line.
 """
 
+import fcntl
 import os
 import re
 import stat
@@ -110,20 +111,53 @@ def lines_here(environment: Mapping[str, str] = os.environ, directory: Path | No
     """Name -> path of the serial lines that modules running here have made. First those of the nearest module, in the
     order of its file; that is the one whose file is nearest upwards from `directory`.
 
-    They lie in its state directory and in `$XDG_RUNTIME_DIR/sharebox`. A name whose line is gone is left out.
+    They lie in its state directory and in `$XDG_RUNTIME_DIR/sharebox`. A name whose line no module holds is left out.
     """
     file = _nearest(directory or Path.cwd())
-    own, state_dir = _said(file) if file is not None else ([], "")
-    folders = [] if file is None else [file.parent / state_dir / "run"]
-    if runtime := environment.get("XDG_RUNTIME_DIR"):
-        folders.append(Path(runtime) / "sharebox")
+    own = _said(file)[0] if file is not None else []
     found: dict[str, Path] = {}
-    for folder in folders:
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if not path.name.startswith(".") and _is_terminal(path):
-                found.setdefault(path.name, path)
+    for path in _left_here(environment, file):
+        if _is_terminal(path) and is_held(path):
+            found.setdefault(path.name, path)
     names = [*(name for name in own if name in found), *(name for name in found if name not in own)]
     return {name: found[name] for name in names}
+
+
+def stale_lines(environment: Mapping[str, str] = os.environ, directory: Path | None = None) -> list[Path]:
+    """What modules that were killed have left behind, in the places of `lines_here`. Whose terminals they are by now
+    nobody knows."""
+    left = _left_here(environment, _nearest(directory or Path.cwd()))
+    return [path for path in left if is_stale(path)]
+
+
+def is_stale(path: Path) -> bool:
+    """Whether the line at `path` is there, and the module that made it is not."""
+    return is_held(path) is False and path.is_symlink()
+
+
+def is_held(path: Path) -> bool | None:
+    """Whether the module that made the line at `path` is still there. None: no module made it."""
+    try:
+        number = os.open(
+            path.with_name(f".{path.name}.lock"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )
+    except (OSError, ValueError):  # ValueError: no file has such a name
+        return None
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(number)
+    return False
+
+
+def _left_here(environment: Mapping[str, str], file: Path | None) -> list[Path]:
+    folders = [] if file is None else [file.parent / _said(file)[1] / "run"]
+    if runtime := environment.get("XDG_RUNTIME_DIR"):
+        folders.append(Path(runtime) / "sharebox")
+    paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    return [path for path in paths if not path.name.startswith(".")]
 
 
 def own_lines(environment: Mapping[str, str] = os.environ, directory: Path | None = None) -> list[Path]:

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from host_tools.backend.issuer import Issuer
 from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import LineError, SerialLine
-from host_tools.bench.links import Automatic, Bluetooth, InProcess, Serial, Virtual, lines_here
+from host_tools.bench.links import Automatic, Bluetooth, InProcess, Serial, Virtual, lines_here, stale_lines
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import RADIO, Radio
@@ -157,6 +157,9 @@ async def _line(url: str) -> Check:
 async def _console(settings: Settings) -> Check:
     link = link_of(settings)
     url = link.url if isinstance(link, Serial) else next(map(str, lines_here().values()), "")
+    if not url and (stale := stale_lines()):
+        left = " ".join(map(str, stale))
+        return _note(f"a module that was killed has left {left} behind", f"Start it again, or: rm {left}")
     if not url:
         return _note("no module with a console runs here", "Start one: `sharebox run` with a `[[serial]]` table.")
     try:

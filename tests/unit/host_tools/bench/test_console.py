@@ -76,7 +76,7 @@ async def test_a_port_that_vanishes_ends_what_waits() -> None:
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
         ScriptedConsole(peer)
         async with ConsoleClient(line) as console:
-            with pytest.raises(LineError, match="the port is gone"):
+            with pytest.raises(LineError, match=r"the module ended, or the cable is out\. Start it again\.$"):
                 await console.do("vanish")
     async with SerialPeer() as peer, SerialLine(peer.path) as line:
         peer.read = lambda _: peer.vanish()

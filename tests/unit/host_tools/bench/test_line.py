@@ -1,7 +1,9 @@
 """A serial line: frames and text to whoever wants them, and what happens when the port does not do its part."""
 
 import asyncio
+import errno
 import os
+import termios
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from host_tools.bench import line as line_module
 from host_tools.bench.line import Ear, LineError, SerialLine
 from protocol.serial import CHANNELS, MAX_FRAGMENT_BYTES, Frame, Kind, encode
+from tests.support.lines import held, lay
 from tests.support.serial_peer import SerialPeer
 
 pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.req("BEN-2")]
@@ -141,8 +144,8 @@ async def test_a_port_that_vanishes_is_told_to_everybody_once() -> None:
         async with asyncio.timeout(LIMIT_S):
             await line.gone.wait()
         assert len(anna.why) == len(console.why) == 1
-        assert "the port is gone" in anna.why[0]
-        with pytest.raises(LineError, match="the port is gone"):
+        assert anna.why == ["the port is gone: the module ended, or the cable is out"]
+        with pytest.raises(LineError, match=r"the module ended, or the cable is out\. Start it again\.$"):
             await line.send(Frame(Kind.FRAGMENT, 1, b"x"))
 
 
@@ -176,15 +179,38 @@ async def test_a_port_is_for_one_program_alone() -> None:
     [
         ("missing", "there is no such port. Start the module with `sharebox run`"),
         ("socket://127.0.0.1:1", "Connection refused"),
-        ("nonsense://x", "invalid URL"),
-        ("socket://127.0.0.1", "."),
+        ("nonsense://x", "no serial line is reached like this. Write a path, socket://HOST:PORT"),
+        ("socket://127.0.0.1", "no serial line is reached like this. Write a path, socket://HOST:PORT"),
+        ("/dev/null", "it is no serial line. Name one, such as serial:console"),
     ],
 )
 async def test_a_port_that_cannot_be_opened_is_told_in_one_line(url: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(LineError) as caught:
         await SerialLine(str(tmp_path / url) if url == "missing" else url).open()
     assert why in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert not set("\n([") & set(str(caught.value)), "no words of a library"
+
+
+async def test_a_terminal_that_the_module_left_behind_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "console"
+    async with SerialPeer() as peer:
+        lay(path, peer.path)
+        with held(path):
+            async with SerialLine(str(path)):
+                pass
+        with pytest.raises(LineError, match=r"console: the module that made this line has ended\. Start it again\."):
+            await SerialLine(str(path)).open()
+
+
+async def test_a_terminal_that_vanishes_while_it_is_opened_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def vanished(*_: object) -> None:
+        raise termios.error(errno.EIO, "Input/output error")
+
+    async with SerialPeer() as peer:
+        with monkeypatch.context() as patch:
+            patch.setattr(termios, "tcflush", vanished)
+            with pytest.raises(LineError, match=r"cannot open .*: Input/output error\. Correct the name"):
+                await SerialLine(peer.path).open()
 
 
 async def test_a_file_without_permission_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,13 @@ from host_tools.bench.links import (
     LinkError,
     Serial,
     Virtual,
+    is_held,
     lines_here,
     own_lines,
     parse_link,
+    stale_lines,
 )
+from tests.support.lines import held, lay
 
 pytestmark = pytest.mark.req("BEN-1", "BEN-2")
 
@@ -64,30 +67,46 @@ def terminal() -> str:
 
 
 def test_a_running_modules_lines_have_names(tmp_path: Path, terminal: str) -> None:
-    project, runtime = tmp_path / "project", tmp_path / "runtime"
-    for folder in (project / "deep", project / "elsewhere" / "run", runtime / "sharebox"):
-        folder.mkdir(parents=True)
+    project, run, runtime = tmp_path / "project", tmp_path / "project/elsewhere/run", tmp_path / "runtime"
+    (project / "deep").mkdir(parents=True)
     (project / "sharebox.toml").write_text(
         '[module]\nstate_dir = "elsewhere"\n[[serial]]\nname = "second"\n[[serial]]\n[[serial]]\nname = "gone"\n'
     )
-    (project / "elsewhere" / "run" / "console").symlink_to(terminal)
-    (project / "elsewhere" / "run" / "gone").symlink_to(tmp_path / "nothing")
-    (project / "elsewhere" / "run" / "file").touch()
-    (runtime / "sharebox" / "console").symlink_to(terminal)
-    (runtime / "sharebox" / "second").symlink_to(terminal)
-    (runtime / "sharebox" / "other").symlink_to(terminal)
-    (runtime / "sharebox" / ".hidden").symlink_to(terminal)
+    console, second, other = run / "console", runtime / "sharebox/second", runtime / "sharebox/other"
+    lines = [console, runtime / "sharebox/console", second, other, runtime / "sharebox/.hidden"]
+    for line in lines:
+        lay(line, terminal)
+    lay(run / "gone", str(tmp_path / "nothing"))
+    (run / "file").touch()
     environment = {"XDG_RUNTIME_DIR": str(runtime)}
-    found = lines_here(environment, project / "deep")
-    console, second = project / "elsewhere" / "run" / "console", runtime / "sharebox" / "second"
-    assert list(found.items()) == [("second", second), ("console", console), ("other", runtime / "sharebox" / "other")]
-    assert own_lines(environment, project / "deep") == [second, console]
-    assert own_lines(environment, tmp_path) == []
-    assert parse_link("serial:second", environment, project) == Serial(str(runtime / "sharebox" / "second"))
-    with pytest.raises(
-        LinkError, match=r"no module here has a line 'third'\. There are: console, other, second; or give"
-    ):
-        parse_link("serial:third", environment, project)
+    with held(*lines, run / "gone", run / "file"):
+        found = lines_here(environment, project / "deep")
+        assert list(found.items()) == [("second", second), ("console", console), ("other", other)]
+        assert own_lines(environment, project / "deep") == [second, console]
+        assert own_lines(environment, tmp_path) == []
+        assert stale_lines(environment, project) == []
+        assert parse_link("serial:second", environment, project) == Serial(str(second))
+        with pytest.raises(
+            LinkError, match=r"no module here has a line 'third'\. There are: console, other, second; or give"
+        ):
+            parse_link("serial:third", environment, project)
+
+
+def test_a_line_that_no_module_holds_any_more_is_nobodys(tmp_path: Path, terminal: str) -> None:
+    (tmp_path / "sharebox.toml").write_text("[[serial]]\n")
+    console = tmp_path / "state/run/console"
+    lay(console, terminal)
+    (console.parent / "strange").symlink_to(terminal)
+    with held(console):
+        assert is_held(console) is True
+        assert own_lines({}, tmp_path) == [console]
+    assert is_held(console) is False
+    assert is_held(console.parent / "strange") is None
+    assert is_held(Path("/")) is None
+    assert (lines_here({}, tmp_path), own_lines({}, tmp_path)) == ({}, [])
+    assert stale_lines({}, tmp_path) == [console]
+    with pytest.raises(LinkError, match="no module here has a line 'console'"):
+        parse_link("serial:console", {}, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[module", "module = 5\nserial = 5", "serial = [5]\n[module]\nstate_dir = 5"])
@@ -95,10 +114,11 @@ def test_a_module_file_that_is_wrong_or_silent_means_the_default_place(
     text: str, tmp_path: Path, terminal: str
 ) -> None:
     (tmp_path / "sharebox.toml").write_text(text)
-    (tmp_path / "state" / "run").mkdir(parents=True)
-    (tmp_path / "state" / "run" / "console").symlink_to(terminal)
-    assert list(lines_here({}, tmp_path)) == ["console"]
-    assert own_lines({}, tmp_path) == []
+    console = tmp_path / "state" / "run" / "console"
+    lay(console, terminal)
+    with held(console):
+        assert list(lines_here({}, tmp_path)) == ["console"]
+        assert own_lines({}, tmp_path) == []
 
 
 def test_a_file_in_the_working_directory_is_a_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from host_tools.cli.console import typed
 from host_tools.cli.exits import Exit
 from host_tools.phone.keyring import write_replacing
 from tests.support.command import ENVIRONMENT, in_loop
+from tests.support.lines import held, lay
 from tests.support.scripted_console import ScriptedConsole
 from tests.support.serial_peer import SerialPeer
 
@@ -122,17 +123,18 @@ async def test_bare_it_finds_the_line_of_the_module_that_runs_here(
     assert nobody.code == Exit.NOT_FOUND
     assert "Start one with `sharebox run`" in nobody.err
     (tmp_path / "sharebox.toml").write_text('[[serial]]\nname = "mine"\n')
-    lines = tmp_path / "state" / "run"
-    lines.mkdir(parents=True)
-    (lines / "left").symlink_to(peer.path)
-    assert (await in_loop(capsys, "module", "why")).out == "a b\nc\n"
-    (lines / "right").symlink_to(peer.path)
-    several = await in_loop(capsys, "module", "why")
-    assert several.code == Exit.USAGE
-    assert "Choose one with --link: serial:left, serial:right." in several.err
-    assert (await in_loop(capsys, "module", "why", "--link", "serial:right")).code == 0
-    (lines / "mine").symlink_to(peer.path)
-    assert (await in_loop(capsys, "module", "why")).code == 0
+    left, right, mine = (tmp_path / "state" / "run" / name for name in ("left", "right", "mine"))
+    for line in (left, right, mine):
+        lay(line, peer.path)
+    with held(left):
+        assert (await in_loop(capsys, "module", "why")).out == "a b\nc\n"
+    with held(left, right):
+        several = await in_loop(capsys, "module", "why")
+        assert several.code == Exit.USAGE
+        assert "Choose one with --link: serial:left, serial:right." in several.err
+        assert (await in_loop(capsys, "module", "why", "--link", "serial:right")).code == 0
+    with held(left, right, mine):
+        assert (await in_loop(capsys, "module", "why")).code == 0
     wrong = await in_loop(capsys, "module", "why", "--link", "virtual")
     assert wrong.code == Exit.USAGE
     assert "'virtual' has no console" in wrong.err

@@ -14,6 +14,7 @@ from host_tools.cli.exits import Exit
 from protocol.messages import PublicInfo, encode_public_info
 from protocol.serial import Frame, Kind
 from tests.support.command import Ran, in_loop
+from tests.support.lines import held, lay
 from tests.support.programs import free_port
 from tests.support.scripted_console import ScriptedConsole
 from tests.support.serial_peer import SerialPeer
@@ -141,6 +142,18 @@ async def test_a_serial_line_is_asked_who_is_there(ask: Doctor, monkeypatch: pyt
         await ask.says("console", "ok", f"module {'ab' * 8}, 0.1.0, level operate")
     await ask.says("link", "wrong", "there is no such port. Start the module")
     await ask.says("console", "note", "there is no such port")
+
+
+async def test_a_line_that_a_killed_module_left_behind_is_named_with_its_remedy(ask: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "sharebox.toml").write_text("[[serial]]\n")
+    async with SerialPeer() as peer:
+        ScriptedConsole(peer)
+        console = tmp_path / "state" / "run" / "console"
+        lay(console, peer.path)
+        await ask.says("console", "note", f"a module that was killed has left {console} behind.* or: rm {console}")
+        assert peer.text == b"", "nothing was typed into it"
+        with held(console):
+            await ask.says("console", "ok", f"{console}: module")
 
 
 async def test_a_broker_that_is_not_there_is_a_note(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
