@@ -5,8 +5,11 @@ a `VirtualTimeLoop`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+import structlog
 
 from firmware.bench.levels import Level
 from firmware.bench.loopback import LoopbackBroker
@@ -63,12 +66,29 @@ class InProcessBench:
         return self.rig.clock.rtc().utc_ms
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Standard output belongs to whoever opened the bench, unless they have told where the module's log is to go."""
+    firmware = logging.getLogger("firmware")
+    level, configured = firmware.level, structlog.is_configured()
+    firmware.setLevel(logging.ERROR)
+    if not configured:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        firmware.setLevel(level)
+        if not configured:
+            structlog.reset_defaults()
+
+
 @asynccontextmanager
 async def open_bench() -> AsyncIterator[InProcessBench]:
     """A module that has just been put on the stand."""
-    async with Rig("scenario", broker=lambda _: LoopbackBroker()) as rig:
-        bench = InProcessBench(rig)
-        try:
-            yield bench
-        finally:
-            await bench.close()
+    with _quiet():
+        async with Rig("scenario", broker=lambda _: LoopbackBroker()) as rig:
+            bench = InProcessBench(rig)
+            try:
+                yield bench
+            finally:
+                await bench.close()

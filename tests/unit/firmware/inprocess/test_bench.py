@@ -1,6 +1,7 @@
 """The bench in this process: phones of their own, and time that is let pass."""
 
 import pytest
+import structlog
 
 from firmware.inprocess.bench import open_bench
 from host_tools.bench.bench import BenchRefused
@@ -52,3 +53,22 @@ async def test_every_word_that_a_scenario_may_give_to_the_desk_is_one_of_its_com
     async with open_bench() as bench:
         for word in DESK_WORDS:
             assert (await bench.control(f"help {word}")).kind == "help"
+
+
+async def test_the_modules_log_stays_out_of_whoever_opened_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.reset_defaults()
+    async with open_bench() as bench:
+        await bench.control("fault disk full")
+        await bench.until(await bench.utc_ms() + 300_000)
+    assert not structlog.is_configured()
+    assert capsys.readouterr() == ("", "")
+
+
+async def test_a_log_that_was_configured_stays_so() -> None:
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    try:
+        async with open_bench():
+            pass
+        assert structlog.is_configured()
+    finally:
+        structlog.reset_defaults()
