@@ -5,6 +5,7 @@ Decides that one that is not there is waited for, with pauses that grow to a bou
 
 import asyncio
 import os
+import termios
 from typing import Final
 
 import serial
@@ -49,7 +50,7 @@ class Uart:
         while True:
             try:
                 self._port = serial.Serial(self._path, self._baud, timeout=0, write_timeout=0, exclusive=True)
-            except (serial.SerialException, OSError, ValueError) as error:
+            except (serial.SerialException, OSError, termios.error, ValueError) as error:
                 why = one_line(str(error))
                 if why != said:
                     said = why

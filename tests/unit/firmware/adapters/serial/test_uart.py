@@ -1,7 +1,9 @@
 """A UART by its path; a pseudo-terminal stands in for the cable."""
 
 import asyncio
+import errno
 import os
+import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,3 +108,27 @@ async def test_the_port_is_let_go_of_at_the_end(cable: Cable) -> None:
         assert text.news[-1] == "detached"
     line.write(b"nobody is there")
     assert len(line.outbox) == 0
+
+
+@pytest.mark.usefixtures("_quickly")
+async def test_a_uart_that_vanishes_while_it_is_opened_is_waited_for(
+    cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush, tried = termios.tcflush, []
+
+    def vanished_once(fd: int, queue: int) -> None:
+        tried.append(fd)
+        if len(tried) == 1:
+            raise termios.error(errno.EIO, "Input/output error")
+        flush(fd, queue)
+
+    monkeypatch.setattr(termios, "tcflush", vanished_once)
+    cable.plug()
+    line, text = SerialLine("uart", Uart(str(cable.path), 9600)), Text()
+    line.listen(text)
+    with capture_logs() as logs:
+        task = asyncio.create_task(line.run())
+        await until(lambda: text.news == ["attached"] or task.done())
+        task.cancel()
+        await asyncio.wait({task})
+    assert [entry["event"] for entry in logs] == ["serial line is not there", "serial line is there"]
