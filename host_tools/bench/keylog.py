@@ -42,13 +42,17 @@ def key_log(path: Path, noted: Callable[[str], None] | None = None) -> Callable[
 
 
 def _append(path: Path, text: str) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        number = os.open(path, flags, 0o600)
     except OSError as error:
         raise KeyLogError(
             f"{VARIABLE}: {path} cannot be written: {error.strerror}; name another file, or unset it"
         ) from None
     with open(number, "w", encoding="ascii") as file:
-        if stat.S_IMODE(os.fstat(number).st_mode) & 0o077:
+        mode = os.fstat(number).st_mode
+        if not stat.S_ISREG(mode):
+            raise KeyLogError(f"{VARIABLE}: {path} is no regular file; name another, or unset it")
+        if stat.S_IMODE(mode) & 0o077:
             raise KeyLogError(f"{VARIABLE}: others may read {path}; chmod 600 it, or name another file")
         file.write(text)

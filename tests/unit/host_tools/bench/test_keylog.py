@@ -1,5 +1,6 @@
 """The secrets of sessions in a file: asked for, kept from others, never a reason to stop."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,16 @@ def test_a_line_that_cannot_be_written_is_lost_and_said(tmp_path: Path) -> None:
     take("one")
     assert len(said) == 1
     assert "No such file or directory" in said[0]
+
+
+def test_a_pipe_that_nobody_reads_is_refused_and_holds_nobody_up(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    with pytest.raises(KeyLogError, match=r"pipe cannot be written: .*; name another file, or unset it"):
+        key_log(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(KeyLogError, match="pipe is no regular file; name another, or unset it"):
+            key_log(pipe)
+    finally:
+        os.close(reader)
