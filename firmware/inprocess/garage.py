@@ -110,7 +110,9 @@ class Garage:
             return None, None
         folder.mkdir(parents=True, exist_ok=True)
         stem = "".join(letter if letter.isalnum() else "_" for letter in f"{self._options.test} {name}")[-120:]
-        capture = self._stack.enter_context(Capture(folder / f"{stem}.pcapng", utc_us))
+        path = folder / f"{stem}.pcapng"
+        path.unlink(missing_ok=True)  # of the same test in an earlier run
+        capture = self._stack.enter_context(Capture(path, utc_us))
         return capture.hci(name), key_log(folder / f"{stem}.keys")
 
     # ------------------------------------------------------------ at the end of a link

@@ -28,7 +28,7 @@ def captured(path: Path | None, utc_ms: Callable[[], int]) -> Iterator[Callable[
     try:
         with Capture(path, lambda: utc_ms() * 1000, noted=lambda line: log.warning("capture", note=line)) as capture:
             tap = capture.hci("module")
-            log.info("capture", file=str(path))
+            log.info("capture", file=str(capture.path))
             yield lambda controller: tapped(controller, tap)
     except CaptureError as error:
         raise ConfigError(f"[ble] capture: {error}") from None

@@ -4,9 +4,11 @@ Decides the bytes of such a file and how large it may grow. Refuses to know what
 `sharebox.lua` does) and what time it is: the caller brings the clock, so virtual time is right.
 """
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, Self
 
@@ -19,6 +21,8 @@ DLT_USER0: Final = 147
 MOST_BYTES: Final = 1 << 28
 """A capture that has grown to 256 MiB takes no more packets."""
 LONGEST_PACKET: Final = 1 << 16
+MOST_NAMES: Final = 1000
+"""In a directory, for captures that begin in the same second."""
 
 _SECTION: Final = 0x0A0D0D0A
 _INTERFACE: Final = 1
@@ -55,24 +59,21 @@ class _Format(Protocol):
 
 
 class Capture:
-    """A file that takes packets. `utc_us`: microseconds since 1970, of whatever time the packets live in.
+    """A new file that takes packets, and is nobody else's to read. `path`: its name, or a directory where it gets one
+    of its own. `utc_us`: microseconds since 1970, of whatever time the packets live in.
 
     `noted` hears in one line why nothing more is written: a capture that fails takes nothing else down with it.
     """
 
     def __init__(self, path: Path, utc_us: Callable[[], int], *, noted: Callable[[str], None] | None = None) -> None:
         """Raises CaptureError."""
-        self._format = _format_of(path)
-        self._path = path
         self._utc_us = utc_us
         self._noted = noted or (lambda _line: None)
         self._links: list[int] = []
         self._size = 0
         self._file: BinaryIO | None
-        try:
-            self._file = path.open("wb", buffering=0)
-        except OSError as error:
-            raise CaptureError(f"{path}: {error.strerror}; name a file that can be written") from None
+        self.path, self._file = _in_directory(path, utc_us()) if path.is_dir() else (path, _new(path))
+        self._format = _format_of(self.path)
         self._write(self._format.head())
 
     def __enter__(self) -> Self:
@@ -109,7 +110,7 @@ class Capture:
 
     def _interface(self, name: str, link_type: int) -> int:
         if self._links and isinstance(self._format, _Btsnoop):
-            raise CaptureError(f"{self._path}: a btsnoop file holds one radio only; write to a .pcapng file")
+            raise CaptureError(f"{self.path}: a btsnoop file holds one radio only; write to a .pcapng file")
         self._write(self._format.interface(name, link_type))
         self._links.append(link_type)
         return len(self._links) - 1
@@ -137,7 +138,28 @@ class Capture:
 
     def _give_up(self, why: str) -> None:
         self.close()
-        self._noted(f"{self._path}: {why}")
+        self._noted(f"{self.path}: {why}")
+
+
+def _new(path: Path) -> BinaryIO:
+    _format_of(path)
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise CaptureError(f"{path}: it is there already; give another name, or a directory") from None
+    except OSError as error:
+        raise CaptureError(f"{path}: {error.strerror}; name a file that can be written") from None
+    return open(number, "wb", buffering=0)
+
+
+def _in_directory(directory: Path, utc_us: int) -> tuple[Path, BinaryIO]:
+    """A file named after the second in which it begins."""
+    stem = datetime.fromtimestamp(utc_us // 1_000_000, UTC).strftime("capture-%Y%m%dT%H%M%SZ")
+    names = (f"{stem}-{number}" if number else stem for number in range(MOST_NAMES))
+    path = next((path for name in names if not os.path.lexists(path := directory / f"{name}.pcapng")), None)
+    if path is None:
+        raise CaptureError(f"{directory}: {MOST_NAMES} captures begin in this second; give another directory")
+    return path, _new(path)
 
 
 def _format_of(path: Path) -> _Format:

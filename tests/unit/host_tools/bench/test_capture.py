@@ -1,5 +1,6 @@
 """The bytes of capture files; what Wireshark makes of them is in tests/integration/test_captures.py."""
 
+import resource
 import struct
 import zlib
 from pathlib import Path
@@ -66,7 +67,8 @@ def test_a_btsnoop_file_holds_one_radio(tmp_path: Path) -> None:
     assert struct.unpack_from(">IIIIq", data, 16) == (4, 4, 2, 0, AT_US + 0x00DCDDB30F2F8000)
     assert data[40:44] == b"\x01\x03\x0c\x00"
     assert struct.unpack_from(">IIII", data, 44) == (2, 2, 1, 0)
-    with Capture(path, lambda: AT_US) as written, pytest.raises(CaptureError, match="no serial frames"):
+    another = tmp_path / "y.btsnoop"
+    with Capture(another, lambda: AT_US) as written, pytest.raises(CaptureError, match="no serial frames"):
         written.serial("console")
 
 
@@ -94,7 +96,39 @@ def test_a_capture_that_is_closed_full_or_broken_takes_nothing_more_and_says_so_
     assert said == [f"{path}: the capture has reached 0 MiB and ends here"]
     written.close()
     full = tmp_path / "full.pcapng"
-    full.symlink_to("/dev/full")
-    Capture(full, lambda: 0, noted=said.append).hci("module")(b"\x01", True)
-    assert said[1:] == [f"{full}: the capture ends here: No space left on device"]
-    Capture(full, lambda: 0).close()
+    broken = Capture(full, lambda: 0, noted=said.append)
+    radio = broken.hci("module")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (full.stat().st_size, limits[1]))
+    try:
+        radio(b"\x01", True)
+        radio(b"\x01", True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert said[1:] == [f"{full}: the capture ends here: File too large"]
+
+
+@pytest.mark.req("SEC-2")
+def test_a_capture_is_a_new_file_of_its_owner_alone(tmp_path: Path) -> None:
+    path, link = tmp_path / "x.pcapng", tmp_path / "link.pcapng"
+    Capture(path, lambda: 0).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    before = path.read_bytes() + b"of somebody"
+    path.write_bytes(before)
+    link.symlink_to(path)
+    for name in (path, link):
+        with pytest.raises(CaptureError, match=f"{name}: it is there already; give another name, or a directory"):
+            Capture(name, lambda: 0)
+    assert path.read_bytes() == before
+
+
+def test_in_a_directory_each_capture_gets_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for _ in range(2):
+        with Capture(tmp_path, lambda: AT_US) as written:
+            written.serial("console")
+            made.append(written.path)
+    assert [path.name for path in made] == ["capture-20261030T100000Z.pcapng", "capture-20261030T100000Z-1.pcapng"]
+    monkeypatch.setattr(capture, "MOST_NAMES", 2)
+    with pytest.raises(CaptureError, match="2 captures begin in this second; give another directory"):
+        Capture(tmp_path, lambda: AT_US)
