@@ -53,7 +53,12 @@ class FaultAct(msgspec.Struct, frozen=True, tag_field="act", tag="fault", forbid
     lasts: str = ""
 
 
-Act = DeskAct | DriverAct | OwnerAct | PersonAct | DriveAct | NextAct | FaultAct
+class StopAct(msgspec.Struct, frozen=True, tag_field="act", tag="stop", forbid_unknown_fields=True):
+    """Call off what is under way."""
+
+
+Press = DeskAct | DriverAct | OwnerAct | PersonAct | DriveAct | NextAct | FaultAct
+Act = Press | StopAct
 
 _decoder: Final[msgspec.json.Decoder[Act]] = msgspec.json.Decoder(Act)
 

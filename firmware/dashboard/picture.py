@@ -18,8 +18,8 @@ def clock(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000, UTC).strftime("%H:%M:%S")
 
 
-def time(utc_ms: int, rate: float, *, moving: bool, next_: "tuple[str, int] | None") -> dict[str, Any]:
-    """`next_`: what comes next, and in how many ms."""
+def time(utc_ms: int, rate: float, *, moving: bool, under_way: bool, next_: "tuple[str, int] | None") -> dict[str, Any]:
+    """`under_way`: something that was pressed has not come to its end. `next_`: what comes next, and in how many ms."""
     pace = "moves" if moving else RATES.get(rate, "races")
     words = {"frozen": "paused", "real": "real time", "moves": "time moves"}.get(pace, f"{rate:g}×")  # noqa: RUF001
     return {
@@ -27,6 +27,7 @@ def time(utc_ms: int, rate: float, *, moving: bool, next_: "tuple[str, int] | No
         "date": datetime.fromtimestamp(utc_ms / 1000, UTC).strftime("%a %-d %b %Y, UTC"),
         "pace": pace,
         "pace_words": words,
+        "under_way": under_way,
         "next": "" if next_ is None else f"To {next_[0]}, in {_short(next_[1])}",
     }
 

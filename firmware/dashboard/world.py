@@ -21,7 +21,7 @@ from firmware.bench.switches import BrokerNews
 from firmware.core.effects import Actuate, Effect
 from firmware.core.events import Action, Event
 from firmware.core.state import State
-from firmware.dashboard import people, picture, places, screen
+from firmware.dashboard import deskline, people, picture, places, screen
 from firmware.dashboard.acts import (
     Act,
     ActRefused,
@@ -32,6 +32,8 @@ from firmware.dashboard.acts import (
     NextAct,
     OwnerAct,
     PersonAct,
+    Press,
+    StopAct,
 )
 from firmware.dashboard.faults import Faults
 from firmware.dashboard.feed import Line
@@ -39,6 +41,7 @@ from firmware.dashboard.handset import Handset, Seen
 from firmware.dashboard.owner import OwnersView
 from firmware.dashboard.people import BOOKED_S, CAST, Known, People, Person
 from firmware.dashboard.story import Story
+from firmware.dashboard.underway import UnderWay
 from firmware.demo.rig import BEGINS_S, Rig
 from firmware.inprocess.bench import InProcessBench
 from firmware.pace import PacedLoop
@@ -95,6 +98,7 @@ class World:
         self._way_to: tuple[float, float] | None = None
         self._flashes = 0
         self._moves = 0
+        self._under_way = UnderWay()
         rig.rack.steps.add(self._stepped)
         if rig.rack.broker is not None:
             for publication in rig.rack.broker.told:
@@ -115,6 +119,7 @@ class World:
         """Everybody hangs up."""
         if self._coming is not None:
             self._coming.cancel()
+        await self._under_way.stop()
         if self._playing is not None:
             self._playing.cancel()
             await asyncio.wait({self._playing})
@@ -191,6 +196,12 @@ class World:
     # ------------------------------------------------------------ doing
     async def perform(self, act: Act) -> tuple[str, ...]:
         """As server.World."""
+        if isinstance(act, StopAct):
+            self._tell("bench", "called off" if await self._under_way.stop() else "nothing is under way", "news")
+            return ()
+        return await self._under_way.see_through(self._tried(act))
+
+    async def _tried(self, act: Press) -> tuple[str, ...]:
         try:
             return await self._perform(act)
         except DeskError as error:
@@ -200,10 +211,11 @@ class World:
             self._tell("phone", f"{self._people.current.known.name}'s phone: {error}", "news")
             raise ActRefused(str(error)) from None
 
-    async def _perform(self, act: Act) -> tuple[str, ...]:
+    async def _perform(self, act: Press) -> tuple[str, ...]:
         match act:
             case DeskAct(line=line):
                 self._tell("bench", f"> {line}", "quiet")
+                deskline.check(line, self._desk.grammar)
                 result = await self._do(line)
                 for each in result.lines:
                     self._tell("bench", each)
@@ -319,7 +331,9 @@ class World:
         return {
             "scene": self._scene(),
             "map": places.layout(),
-            "time": picture.time(utc_ms, time.rate, moving=self._moves > 0, next_=self._next()),
+            "time": picture.time(
+                utc_ms, time.rate, moving=self._moves > 0, under_way=bool(self._under_way), next_=self._next()
+            ),
             "car": picture.car(rig.vehicle.snapshot(), self._flashes, self._way_to),
             "faults": self._faults.view(),
             "driver": screen.show(*self._seen(person), rig.clock.monotonic_ms(), may_book=person.books_alone),

@@ -151,6 +151,16 @@ def works_by_keyboard_alone(page: Page) -> None:
     expect(page.locator("#lines")).to_contain_text("> version")
 
 
+def takes_too_long_and_is_called_off(page: Page) -> None:
+    expect(page.locator("#stop")).to_be_hidden()
+    page.fill("#desk-line", "time move 366d")
+    page.press("#desk-line", "Enter")
+    press(page, "#stop")
+    expect(page.locator("#lines")).to_contain_text("called off")
+    expect(page.locator("#stop")).to_be_hidden()
+    expect(page.locator("#lines")).not_to_contain_text("have passed")
+
+
 def fits_a_phone(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     small = page.eval_on_selector_all(
@@ -186,6 +196,7 @@ def test_a_page_whose_server_goes_away_says_so_and_comes_back_by_itself(browser:
             page = watched.page
             expect(page.locator("body")).to_have_attribute("data-link", "up")
             expect(page.locator("#banner")).to_be_hidden()
+            takes_too_long_and_is_called_off(page)
             desk(page, "power cut")
             expect(page.locator("#banner")).to_contain_text("The module has no power")
             program.kill()

@@ -91,6 +91,7 @@ for (const button of document.querySelectorAll("[data-owner]")) {
 }
 byId("slider").addEventListener("click", () => act(byId("slider"), { act: "driver", what: "slide" }));
 byId("next").addEventListener("click", () => act(byId("next"), { act: "next" }));
+byId("stop").addEventListener("click", () => act(byId("stop"), { act: "stop" }));
 byId("drive-off").addEventListener("click", () => act(byId("drive-off"), { act: "drive", place: byId("place").value }));
 byId("desk").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -16,6 +16,20 @@ export function showTime(time) {
   const next = byId("next");
   text(next, time.next || "No deadline ahead");
   next.disabled = !time.next;
+  showStop(time.under_way);
+}
+
+const STOP_AFTER_MS = 1000; // most presses are over before anybody could call them off
+let stopComes = 0;
+
+function showStop(underWay) {
+  if (underWay) {
+    stopComes ||= setTimeout(() => { byId("stop").hidden = false; }, STOP_AFTER_MS);
+  } else {
+    clearTimeout(stopComes);
+    stopComes = 0;
+    byId("stop").hidden = true;
+  }
 }
 
 export function showFaults(faults) {

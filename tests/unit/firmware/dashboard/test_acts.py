@@ -2,13 +2,14 @@
 
 import pytest
 
-from firmware.dashboard.acts import ActRefused, DeskAct, FaultAct, NextAct, read_act
+from firmware.dashboard.acts import ActRefused, DeskAct, FaultAct, NextAct, StopAct, read_act
 
 
 def test_an_act_is_known_by_its_tag() -> None:
     assert read_act(b'{"act":"desk","line":"why"}') == DeskAct("why")
     assert read_act(b'{"act":"fault","name":"gnss","on":true,"lasts":"30s"}') == FaultAct("gnss", True, "30s")
     assert read_act(b'{"act":"next"}') == NextAct()
+    assert read_act(b'{"act":"stop"}') == StopAct()
 
 
 @pytest.mark.parametrize(

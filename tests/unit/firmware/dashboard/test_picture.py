@@ -9,18 +9,20 @@ NOON_MS = 1_793_361_600_000
 
 def test_the_clock_shows_utc_and_how_time_passes() -> None:
     shown = {
-        rate: picture.time(NOON_MS, rate, moving=False, next_=None)["pace_words"] for rate in (0.0, 1.0, 60.0, 0.5)
+        rate: picture.time(NOON_MS, rate, moving=False, under_way=False, next_=None)["pace_words"]
+        for rate in (0.0, 1.0, 60.0, 0.5)
     }
     assert shown == {0.0: "paused", 1.0: "real time", 60.0: "60×", 0.5: "0.5×"}  # noqa: RUF001
-    moved = picture.time(NOON_MS, 1.0, moving=True, next_=("the cutoff", 90_000))
+    moved = picture.time(NOON_MS, 1.0, moving=True, under_way=True, next_=("the cutoff", 90_000))
     assert (moved["clock"], moved["date"]) == ("12:00:00", "Fri 30 Oct 2026, UTC")
+    assert moved["under_way"] is True
     assert (moved["pace"], moved["next"]) == ("moves", "To the cutoff, in 1 min")
 
 
 def test_below_a_minute_the_seconds_count() -> None:
-    shown = picture.time(NOON_MS, 1.0, moving=False, next_=("the cutoff", 59_999))
+    shown = picture.time(NOON_MS, 1.0, moving=False, under_way=False, next_=("the cutoff", 59_999))
     assert shown["next"] == "To the cutoff, in 59 s"
-    shown = picture.time(NOON_MS, 1.0, moving=False, next_=("the cutoff", 7_260_500))
+    shown = picture.time(NOON_MS, 1.0, moving=False, under_way=False, next_=("the cutoff", 7_260_500))
     assert shown["next"] == "To the cutoff, in 2 h 01 min"
 
 

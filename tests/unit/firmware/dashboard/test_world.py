@@ -1,8 +1,10 @@
 """The world behind the page, on virtual time: each press goes where it belongs, and each role sees its own part."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from firmware.dashboard.acts import (
     NextAct,
     OwnerAct,
     PersonAct,
+    StopAct,
 )
 from firmware.dashboard.feed import Line
 from firmware.dashboard.owner import HIDDEN
@@ -233,6 +236,30 @@ def test_a_press_is_carried_out_while_time_is_paused() -> None:
         before, after = runner.run(story())
     assert before["time"]["pace"] == after["time"]["pace"] == "frozen"
     assert (before["car"]["locked"], after["car"]["locked"]) == (True, False)
+
+
+async def test_what_takes_too_long_is_called_off_and_time_stays_where_it_has_come_to() -> None:
+    async with page() as shown:
+        await shown.press(StopAct())
+        assert shown.said("bench")[-1] == "nothing is under way"
+        moving = asyncio.create_task(shown.press(DeskAct("time move 300d")))
+        await asyncio.sleep(60)
+        assert (shown.view["time"]["under_way"], shown.view["time"]["pace"]) == (True, "moves")
+        await shown.press(StopAct())
+        with pytest.raises(ActRefused, match="it was called off"):
+            await moving
+        assert shown.said("bench")[-1] == "called off"
+        time = shown.view["time"]
+        assert (time["clock"], time["pace"], time["under_way"]) == ("10:01:00", "frozen", False)
+
+
+async def test_the_page_passes_no_line_on_that_touches_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with page() as shown:
+        for line in (f"trace play {tmp_path}", "record start"):
+            with pytest.raises(ActRefused, match="the dashboard reads and writes no files"):
+                await shown.press(DeskAct(line))
+    assert not os.listdir(tmp_path)
 
 
 async def test_without_a_booking_in_the_car_no_deadline_lies_ahead() -> None:
