@@ -41,6 +41,7 @@ baud = 115200
 level = "observe"                    # or "operate", "service": where whoever is at the line begins
 """
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -63,6 +64,8 @@ MAKE_ONE: Final = "`shareboxctl module init DIRECTORY` makes one"
 
 PTY: Final = "pty"
 RECORDED: Final = "recorded"
+
+LEAST_PASSWORD: Final = 8
 MOST_PASSWORD: Final = 256
 
 STATE_FILE: Final = "module.db"
@@ -207,12 +210,21 @@ def read_password(config: Config) -> str | None:
     path = config.path(config.bench.password_file)
     try:
         with path.open(encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise ConfigError(f"{path}: others may read it; run `chmod 600 {path}`")
             password = file.readline(MOST_PASSWORD + 2).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise ConfigError(f"{path}: {reason}; write a password into it, or leave out [bench] password_file") from None
-    if not password.strip() or len(password) > MOST_PASSWORD or " " in password:
-        raise ConfigError(
-            f"{path}: its first line is no password; write one without blanks, of at most {MOST_PASSWORD} characters"
-        )
+    if wrong := _flaw(password):
+        raise ConfigError(f"{path}: its first line is no password: it is {wrong}; write another")
     return password
+
+
+def _flaw(password: str) -> str:
+    """Why this can not be a password, in words that go after "it is"; empty: it can."""
+    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
+        return f"not {LEAST_PASSWORD} to {MOST_PASSWORD} characters long"
+    if not password.isprintable() or password.startswith("--") or any(each in "'\" " for each in password):
+        return "not one that can be typed: no blanks, no quotes, nothing invisible, no `--` at its beginning"
+    return ""

@@ -17,6 +17,25 @@ from firmware.bench.stand import Stand
 from firmware.bench.table import COMMANDS
 
 
+class TooLow(DeskError):
+    """DeskError LEVEL: what and why. How one rises is the affair of the way in, if one can: `remedied`."""
+
+    def __init__(self, name: str, needed: Level, level: Level) -> None:
+        super().__init__(
+            DeskCode.LEVEL,
+            f"`{name}`: it takes the level {needed.word}, and this is {level.word}, which stays so here.",
+        )
+        self._name, self._level = name, level
+        self.needed = needed
+
+    def remedied(self, remedy: str) -> DeskError:
+        """The same with what to do."""
+        return DeskError(
+            DeskCode.LEVEL,
+            f"`{self._name}`: it takes the level {self.needed.word}, and this is {self._level.word}. {remedy}",
+        )
+
+
 class Desk:
     """All ways in share one. `shelf`: where states are saved; in memory if it is not said. `more`: commands beside
     those of `table`."""
@@ -29,11 +48,7 @@ class Desk:
         """Carry out one line for somebody at `level`. Raises DeskError and nothing else."""
         command, words = self.grammar.read(line)
         if level < command.level:
-            raise DeskError(
-                DeskCode.LEVEL,
-                f"`{command.name}`: it takes the level {command.level.word}, and this is {level.word}. "
-                f"Type `level {command.level.word}`.",
-            )
+            raise TooLow(command.name, command.level, level)
         result = await command.run(self.room, words)
         return msgspec.structs.replace(result, kind=command.words[0])
 

@@ -5,7 +5,6 @@ Decides which of the two modes the bytes are for, and that nothing of one visit 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -17,6 +16,7 @@ from firmware.bench.desk import Desk
 from firmware.bench.editing import MOST_REMEMBERED
 from firmware.bench.levels import Level
 from firmware.bench.machine import INTERRUPT, Machine
+from firmware.bench.password import Password
 from firmware.bench.results import Happening
 from firmware.bench.session import Session
 from firmware.bench.textline import TextLine
@@ -31,7 +31,8 @@ MOST_WAITING_BYTES: Final = 64 * 1024
 
 
 class Manner(msgspec.Struct, frozen=True):
-    """How a line is served. `begins`, `password`: as `Session`; `module`, `version`: what it says of itself."""
+    """How a line is served. `begins`: as `Session`; `password`: what opens the higher levels, None: nothing does;
+    `module`, `version`: what it says of itself."""
 
     begins: Level
     password: str | None = None
@@ -47,6 +48,7 @@ class Front:
         self._line = line
         self._desk = desk
         self._manner = manner
+        self._password = None if manner.password is None else Password(manner.password)
         self._history: deque[str] = deque(maxlen=MOST_REMEMBERED)
         self._present = False
         self._came = asyncio.Event()
@@ -107,21 +109,23 @@ class Front:
             self._visiting.cancel()
 
     def _begin(self) -> None:
-        self._visit = _Visit(self._desk, self._line.write, self._history, self._manner)
+        self._visit = _Visit(self._desk, self._line, self._history, self._manner, self._password)
         self._came.set()
 
 
 class _Visit:
     """Somebody, from coming to going: first the console, then by turns."""
 
-    def __init__(self, desk: Desk, write: Callable[[bytes], None], history: "deque[str]", manner: Manner) -> None:
+    def __init__(
+        self, desk: Desk, line: TextLine, history: "deque[str]", manner: Manner, password: Password | None
+    ) -> None:
         greeting = (
             f"Sharebox {manner.version}, module {manner.module}. Type `help`; Tab completes. Ctrl-A: machine mode."
         )
         self._desk = desk
-        self._session = Session(desk, manner.begins, password=manner.password, listener=self.heard)
-        self._console = Console(self._session, write, history=history, greeting=greeting, terminal=manner.terminal)
-        self._machine = Machine(self._session, write, module=manner.module, version=manner.version)
+        self._session = Session(desk, manner.begins, password=password, name=line.name, listener=self.heard)
+        self._console = Console(self._session, line.write, history=history, greeting=greeting, terminal=manner.terminal)
+        self._machine = Machine(self._session, line.write, module=manner.module, version=manner.version)
         self._for_machine = False
         self._changing = False
         self._waiting = b""

@@ -152,6 +152,9 @@ def test_an_error_in_the_provisioning_file_does_not_show_its_keys(tmp_path: Path
 def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     assert read_password(config(tmp_path)) is None
     (tmp_path / "password").write_text("open-sésame\nmore\n")
+    with pytest.raises(ConfigError, match="chmod 600"):
+        read_password(config(tmp_path, '[bench]\npassword_file = "password"\n'))
+    (tmp_path / "password").chmod(0o600)
     assert read_password(config(tmp_path, '[bench]\npassword_file = "password"\n')) == "open-sésame"
 
 
@@ -161,13 +164,21 @@ def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
         (None, "No such file"),
         (b"\xff\n", "not a text file"),
         (b"\n", "no password"),
-        (b"two words\n", "no password"),
+        (b"open sesame\n", "no password"),
         (b"x" * 300, "no password"),
+        (b"seven77\n", "8 to 256 characters"),
+        (b"bell\a\a\a\a\n", "nothing invisible"),
+        ("hard\u00a0blank\n".encode(), "no blanks"),
+        (b'open"sesame\n', "no quotes"),
+        (b"open\tsesame\n", "no blanks"),
+        (b"open'sesame\n", "no quotes"),
+        (b"--sesame\n", "`--`"),
     ],
 )
 def test_a_file_without_a_password_is_one_line(tmp_path: Path, content: bytes | None, complaint: str) -> None:
     if content is not None:
         (tmp_path / "password").write_bytes(content)
+        (tmp_path / "password").chmod(0o600)
     with pytest.raises(ConfigError, match=complaint) as refused:
         read_password(config(tmp_path, '[bench]\npassword_file = "password"\n'))
     assert "\n" not in str(refused.value)
