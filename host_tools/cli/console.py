@@ -10,7 +10,7 @@ import sys
 import termios
 import tty
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -19,6 +19,7 @@ from host_tools.bench.answer import Answer
 from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import SerialLine
 from host_tools.bench.links import Serial, lines_here, own_lines
+from host_tools.bench.passage import Passage, carried_out
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import AT_CONSOLE, AtConsole
 from host_tools.cli.output import Output
@@ -126,8 +127,28 @@ async def _do(commands: Iterator[str] | tuple[str, ...], at: AtConsole, output: 
     async with talking(at) as client:
         for command in commands:
             with output.waiting(command):
-                answer = await (client.do(command) if timeout_s is None else client.do(command, timeout_s))
+                answer = await _carried_out(command, client, timeout_s, output)
             show(answer, output)
+
+
+async def _carried_out(command: str, client: ConsoleClient, timeout_s: float | None, output: Output) -> Answer:
+    """Much time passes in stretches, each within the time for an answer."""
+    passage, said = Passage(), ExitStack()
+
+    def told() -> None:
+        said.close()
+        said.enter_context(output.waiting(f"{command}: {passage}"))
+
+    async def ask(one: str) -> Answer:
+        return await (client.do(one) if timeout_s is None else client.do(one, timeout_s))
+
+    with said:
+        try:
+            return await carried_out(command, ask, passage, told)
+        except BaseException:
+            if passage.whole_ms:
+                output.say(f"Broken off: {passage}.")
+            raise
 
 
 # ---------------------------------------------------------------- the groups of commands that `module` has

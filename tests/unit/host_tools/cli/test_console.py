@@ -225,3 +225,23 @@ async def test_a_terminal_session_is_not_for_programs(peer: SerialPeer) -> None:
     async with Terminal("--link", peer.path, "--json") as terminal:
         assert await terminal.ended() == Exit.USAGE
         await terminal.shows(b"--json is for commands")
+
+
+async def test_a_long_move_of_time_goes_on_beyond_one_answers_time_and_says_how_far_it_came(
+    peer: SerialPeer, console: ScriptedConsole, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = await in_loop(capsys, "console", "time move 2h", "--link", peer.path)
+    assert (ran.code, ran.out) == (0, "2 h 00 min 00 s have passed.\nc\n")
+    assert console.asked[1:4] == ["time move 600000ms", "time move 1200000ms", "time move 2400000ms"]
+    reads = peer.read
+
+    def pulled(text: bytes) -> None:
+        if b"1200000ms" in text:
+            peer.vanish()
+        else:
+            reads(text)
+
+    peer.read = pulled
+    broken = await in_loop(capsys, "console", "time move 2h", "--link", peer.path)
+    assert broken.code == Exit.NOT_FOUND
+    assert "Broken off: 10 min 00 s of 2 h 00 min 00 s have passed, and perhaps 20 min 00 s more." in broken.err
