@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -14,7 +15,9 @@ import msgspec
 
 from host_tools.bench.answer import Answer, ConsoleRefused
 from host_tools.bench.line import LineError, SerialLine
+from host_tools.bench.links import is_held as is_held_by_module
 from protocol.errors import one_line
+from protocol.serial import Frame, Kind
 
 FORMAT: Final = "sharebox-bench/1"
 MAX_REQUEST_BYTES: Final = 4096
@@ -76,12 +79,25 @@ class ConsoleClient:
             raise
 
     async def _enter(self, greeted: asyncio.Future[dict[str, object]]) -> dict[str, object]:
-        with contextlib.suppress(TimeoutError):
+        is_held, alive = is_held_by_module(Path(self._line.url)), asyncio.Event()
+        stop = self._line.listen_info(lambda _: alive.set())
+        try:
             async with asyncio.timeout(ENTER_TIMEOUT_S):
                 while not greeted.done():
                     await self._line.send_text(_ENTER)
+                    if is_held:  # a module that is well answers this without a bench, too
+                        await self._line.send(Frame(Kind.INFO))
                     await asyncio.wait({greeted}, timeout=ASK_AGAIN_S)
+        except TimeoutError:
+            pass
+        except LineError:
+            if not is_held or self._line.gone.is_set():
+                raise
+        finally:
+            stop()
         if not greeted.done():
+            if is_held and not alive.is_set():
+                raise self._hangs()
             raise self._gone(f"no console answered within {ENTER_TIMEOUT_S:g} s")
         if not greeted.result():
             raise self._gone(self._why)
@@ -110,7 +126,9 @@ class ConsoleClient:
             async with asyncio.timeout(timeout_s):
                 said = await answer
         except TimeoutError:
-            raise self._gone(f"no answer to `{one_line(command)}` within {timeout_s:g} s") from None
+            why = f"no answer to `{one_line(command)}` within {timeout_s:g} s"
+            remedy = "The module is still at it, or it hangs: see its log, or give it more time with --timeout."
+            raise LineError(f"cannot use the console on {self._line.url}", why, remedy) from None
         finally:
             del self._waiting[number]
         return self._answer(said)
@@ -125,6 +143,12 @@ class ConsoleClient:
                 raise self._gone("the answer was not in its language")
             case _:
                 raise self._gone(self._why)
+
+    def _hangs(self) -> LineError:
+        why = "the module does not answer: it hangs or is stopped"
+        return LineError(
+            f"cannot use the console on {self._line.url}", why, "Let it go on, or end it and start it again."
+        )
 
     def _gone(self, why: str) -> LineError:
         remedy = "Check that this is a module's console and that `[bench]` is enabled."

@@ -1,6 +1,7 @@
 """A console in machine mode, against a peer that says what the test wants."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from host_tools.bench import console as console_module
 from host_tools.bench.answer import Answer, ConsoleRefused
 from host_tools.bench.console import ConsoleClient, Hello
 from host_tools.bench.line import LineError, SerialLine
+from protocol.serial import Frame, Kind
+from tests.support.lines import held, lay
 from tests.support.scripted_console import ScriptedConsole
 from tests.support.serial_peer import SerialPeer
 
@@ -67,9 +70,35 @@ async def test_silence_is_no_console(monkeypatch: pytest.MonkeyPatch) -> None:
             await ConsoleClient(line).open()
         ScriptedConsole(peer)
         async with ConsoleClient(line) as console:
-            with pytest.raises(LineError, match=r"no answer to `silence` within 0\.1 s"):
+            with pytest.raises(LineError, match=r"no answer to `silence` within 0\.1 s\. The module is still"):
                 await console.do("silence", timeout_s=0.1)
             assert (await console.do("time")).kind == "time"
+
+
+async def test_a_module_that_has_the_line_and_keeps_silent_hangs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(console_module, "ENTER_TIMEOUT_S", 0.2)
+    path = tmp_path / "console"
+    async with SerialPeer(lambda _peer, _frame: None) as peer:
+        lay(path, peer.path)
+        with held(path):
+            async with SerialLine(str(path)) as line:
+                with pytest.raises(
+                    LineError, match=r"the module does not answer: it hangs or is stopped\. Let it go on"
+                ):
+                    await ConsoleClient(line).open()
+
+
+async def test_a_module_that_answers_phones_alone_has_no_bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(console_module, "ENTER_TIMEOUT_S", 2.0)
+    path = tmp_path / "console"
+    async with SerialPeer(lambda peer, _frame: peer.send(Frame(Kind.INFO, 0, b"public"))) as peer:
+        lay(path, peer.path)
+        with held(path):
+            async with SerialLine(str(path)) as line:
+                with pytest.raises(LineError, match=r"no console answered .* `\[bench\]` is enabled"):
+                    await ConsoleClient(line).open()
 
 
 async def test_a_port_that_vanishes_ends_what_waits() -> None:
