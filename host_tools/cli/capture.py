@@ -5,9 +5,12 @@ Decides which fields are shown. Refuses to read a capture itself.
 
 import shutil
 import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import IO, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -17,6 +20,7 @@ from host_tools.cli.options import SHOWN, Shown
 from host_tools.cli.output import Output
 
 LIMIT_S: Final = 600.0
+MOST_SAID_BYTES: Final = 64 * 1024
 FIELDS: Final = (
     "frame.number",
     "frame.time_epoch",
@@ -86,29 +90,60 @@ def _show(file: Path, keys: Path | None, only: str, output: Output) -> None:
     for field in FIELDS:
         tokens += ["-e", field]
     with output.waiting("Reading the capture"):
-        ran = subprocess.run(  # noqa: S603 - a program of the system, and no shell
-            tokens, capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False
+        code, said = _run(tokens, lambda line: _print(line, output))
+    if code is None:
+        raise CliError(
+            Exit.CONFIGURATION, f"{file}: tshark was not done within {LIMIT_S:g} s. Cut the capture into smaller files."
         )
-    _print(ran.stdout, output)
-    if ran.returncode != 0:
-        said = [line for line in ran.stderr.splitlines() if line.startswith("tshark: ")]
-        why = said[-1].removeprefix("tshark: ").rstrip(".") if said else f"tshark ended with {ran.returncode}"
+    if code != 0:
+        lines = [line for line in said.splitlines() if line.startswith("tshark: ")]
+        why = lines[-1].removeprefix("tshark: ").rstrip(".") if lines else f"tshark ended with {code}"
         raise CliError(Exit.CONFIGURATION, f"{file}: {why}. Is it a capture, and is the display filter right?")
 
 
-def _print(text: str, output: Output) -> None:
-    for line in text.splitlines():
-        number, epoch, direction, info, message, counter, cbor = (line.split(_SEPARATOR) + [""] * len(FIELDS))[
-            : len(FIELDS)
-        ]
-        fields: dict[str, object] = {
-            "packet": int(number or 0),
-            "time_s": float(epoch or 0),
-            "from_module": None if direction == "" else direction == "1",
-            "info": info,
-            "handshake_message": int(message) if message else None,
-            "counter": int(counter) if counter else None,
-            "cbor": cbor or None,
-        }
-        at = datetime.fromtimestamp(float(epoch or 0), UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
-        output.result("message", fields, f"{at}  {info}" + (f"  {cbor}" if cbor else ""))
+def _run(tokens: list[str], take: Callable[[str], None]) -> tuple[int | None, str]:
+    """Each line of the output to `take` as it comes; the exit code, None when it took too long, and what the program
+    said beside. However large the output is, no more than a line of it is held."""
+    with tempfile.TemporaryFile() as beside, _started(tokens, beside) as running:
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            running.kill()
+
+        timer = threading.Timer(LIMIT_S, end)
+        timer.start()
+        try:
+            assert running.stdout is not None
+            for line in running.stdout:
+                if line.endswith("\n"):  # or it was ended in the middle of one
+                    take(line.removesuffix("\n"))
+            running.wait()
+        finally:
+            timer.cancel()
+            running.kill()  # of no effect on one that has ended
+        beside.seek(0)
+        return None if late.is_set() else running.returncode, beside.read(MOST_SAID_BYTES).decode(errors="replace")
+
+
+def _started(tokens: list[str], beside: IO[bytes]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603 - a program of the system, and no shell
+        tokens, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=beside, text=True, errors="replace"
+    )
+
+
+def _print(line: str, output: Output) -> None:
+    number, epoch, direction, info, message, counter, cbor = (line.split(_SEPARATOR) + [""] * len(FIELDS))[
+        : len(FIELDS)
+    ]
+    fields: dict[str, object] = {
+        "packet": int(number or 0),
+        "time_s": float(epoch or 0),
+        "from_module": None if direction == "" else direction == "1",
+        "info": info,
+        "handshake_message": int(message) if message else None,
+        "counter": int(counter) if counter else None,
+        "cbor": cbor or None,
+    }
+    at = datetime.fromtimestamp(float(epoch or 0), UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+    output.result("message", fields, f"{at}  {info}" + (f"  {cbor}" if cbor else ""))

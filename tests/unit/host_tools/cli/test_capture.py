@@ -7,6 +7,7 @@ import pytest
 
 from host_tools.bench.capture import Capture
 from host_tools.bench.dissector import DISSECTOR
+from host_tools.cli import capture as module
 from host_tools.cli.exits import Exit
 from protocol.serial import Frame, Kind
 from tests.support.command import Ran, shareboxctl
@@ -52,6 +53,20 @@ def test_what_is_no_capture_and_what_is_no_filter_is_one_line(run: Callable[...,
     assert ran.err.count("\n") == 1
     ran = run("bench", "capture", str(kept), "--only", "nonsense ==")
     assert (ran.code, ran.err.count("\n")) == (Exit.CONFIGURATION, 1)
+
+
+def test_messages_are_shown_as_they_come_and_a_program_without_end_is_ended(
+    run: Callable[..., Ran], kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "tshark"
+    program.write_text("#!/bin/sh\nprintf '1\\0371793354400.5\\0371\\037< ERROR\\n2\\0371793'\nexec /bin/sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(module, "LIMIT_S", 4.0)
+    ran = run("bench", "capture", str(kept))
+    assert ran.code == Exit.CONFIGURATION
+    assert ran.out == "2026-10-30 10:00:00.500  < ERROR\n"
+    assert ran.err == (f"shareboxctl: {kept}: tshark was not done within 4 s. Cut the capture into smaller files.\n")
 
 
 def test_what_is_missing_is_said(run: Callable[..., Ran], kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
