@@ -1,18 +1,23 @@
 """The command `sharebox`: the module as a program.
 
 Exit codes: 0 done, or stopped as asked, 1 internal error, 2 usage, 3 the usage log is not whole, 4 no radio,
-6 configuration, stored state or recording, 7 a replay came out otherwise, 130 interrupted.
+6 configuration, stored state or recording, 7 a replay came out otherwise, 130 interrupted,
+141 whoever read the output has gone.
 """
 
 import asyncio
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError
 from cyclopts.validators import Number
 
 from firmware import VERSION
+from protocol.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +29,7 @@ app = App(
     help="An in-car sharing module as a program.",
     help_epilogue="Exit codes: 0 done, or stopped as asked, 1 internal error, 2 wrong usage, 3 the usage log is not "
     "whole, 4 no radio, 6 configuration, stored state or recording, 7 a replay came out otherwise, "
-    "130 interrupted.",
+    "130 interrupted, 141 output no longer read.",
     version=VERSION,
 )
 
@@ -37,6 +42,7 @@ NO_RADIO = 4
 CONFIGURATION = 6
 OTHERWISE = 7
 INTERRUPTED = 130
+UNREAD = 141
 
 
 @app.command
@@ -249,12 +255,24 @@ def _failed(error: BaseException, codes: dict[type[Exception], int]) -> int:
     raise error
 
 
-def main() -> None:
-    """Entry point of the console command."""
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Entry point of the console command: run it and exit. `tokens` default to the command line's."""
     try:
-        sys.exit(app())
+        given = sys.argv[1:] if tokens is None else list(tokens)
+        result = app(given, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        sys.stderr.write(f"sharebox: {one_line(' '.join(str(error).split()))} Try --help.\n")
+        sys.exit(USAGE)
+    except (BrokenPipeError, SystemExit) as error:  # the second is rich's way to say it, for help
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # nor is what is left written on the way out
+        sys.exit(UNREAD)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    sys.exit(result if isinstance(result, int) else 0)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ class Exit(IntEnum):
     AUTHENTICATION = 5
     CONFIGURATION = 6
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 MEANING: Final[dict[Exit, str]] = {
@@ -28,11 +29,13 @@ MEANING: Final[dict[Exit, str]] = {
     Exit.AUTHENTICATION: "module and phone could not authenticate each other",
     Exit.CONFIGURATION: "a file is missing, unsafe or unreadable, or a setting is wrong",
     Exit.INTERRUPTED: "interrupted (Ctrl-C)",
+    Exit.UNREAD: "whoever read the output has gone, and nothing more was done",
 }
 
 EPILOGUE: Final = (
     "Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 refused by the module or an expectation failed, "
-    "4 not found or no connection, 5 not authenticated, 6 file or setting wrong, 130 interrupted."
+    "4 not found or no connection, 5 not authenticated, 6 file or setting wrong, 130 interrupted, "
+    "141 output no longer read."
 )
 
 

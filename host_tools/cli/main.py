@@ -14,7 +14,7 @@ from cyclopts.exceptions import CycloptsError, UnknownCommandError
 
 from host_tools.cli.commands import COMMANDS, Branch, Leaf, reached
 from host_tools.cli.exits import EPILOGUE, Exit
-from host_tools.cli.output import json_line, print_data, print_talk
+from host_tools.cli.output import json_line, print_data, print_talk, unread
 
 _GROUPS: Final = Group("Commands", sort_key=1)
 
@@ -89,12 +89,11 @@ def report(error: BaseException, tokens: Iterable[str]) -> int:
     from host_tools.cli.troubles import Trouble, trouble_of
 
     match error:
-        case SystemExit():
+        case SystemExit() if not isinstance(error.__context__, BrokenPipeError):
             return error.code if isinstance(error.code, int) else Exit.OK
-        case BrokenPipeError():
-            # Whoever read our output has had enough: say nothing more, not even on the way out.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return Exit.OK
+        case BrokenPipeError() | SystemExit():  # the second is rich's way to say it, for help
+            unread(sys.stdout)
+            return Exit.UNREAD
         case KeyboardInterrupt() | CancelledError():
             trouble = Trouble(Exit.INTERRUPTED, "interrupted")
         case UnknownCommandError():
@@ -109,7 +108,10 @@ def report(error: BaseException, tokens: Iterable[str]) -> int:
             raise error
     if "--json" in tokens:
         fields: dict[str, object] = {"exit": int(trouble.exit_code), "message": trouble.line, **trouble.fields}
-        print_data(json_line("error", fields))
+        try:
+            print_data(json_line("error", fields))
+        except BrokenPipeError:
+            unread(sys.stdout)
     print_talk(f"shareboxctl: {trouble.line}")
     return trouble.exit_code
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final, Protocol, TextIO
 
 from host_tools.cli.exits import CliError, Exit
 
@@ -145,13 +145,23 @@ def json_line(kind: str, fields: dict[str, object]) -> str:
 
 
 def print_data(line: str) -> None:
-    """To standard output, at once: the next program may be waiting."""
+    """To standard output, at once: the next program may be waiting. Raises BrokenPipeError when it has gone."""
     print(line, flush=True)  # noqa: T201 - printing is what a command line does
 
 
 def print_talk(line: str) -> None:
-    """To standard error."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - printing is what a command line does
+    """To standard error. Nobody has to listen."""
+    try:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - printing is what a command line does
+    except BrokenPipeError:
+        unread(sys.stderr)
+
+
+def unread(stream: TextIO) -> None:
+    """Whoever read it has gone: write no more there, not even what is left on the way out."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _is_lively() -> bool:

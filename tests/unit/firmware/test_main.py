@@ -1,6 +1,10 @@
 """The command `sharebox` in this process: help, exit codes, one line for each error."""
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from firmware.core.state import Durable
 from firmware.core.usage import Entry, Use
 from firmware.keeper import encode
 from firmware.ports import RadioUnavailable, StoreFailed
+from tests.support.command import ENVIRONMENT
 from tests.support.credentials import MODULE_ID
 from tests.support.module_files import configuration
 from tests.support.recordings import a_life, first, lines_of, stored
@@ -32,7 +37,7 @@ def sharebox(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
 
     def run(*tokens: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
-            command.app(tokens)
+            command.main(tokens)
         assert isinstance(ended.value.code, int)
         return ended.value.code, *capsys.readouterr()
 
@@ -55,9 +60,22 @@ def test_the_help_names_every_exit_code(sharebox: Sharebox) -> None:
         assert f"{code} " in out
 
 
-@pytest.mark.parametrize("tokens", [("nonsense",), ("run", "--nonsense"), ("run", "a", "b")])
-def test_wrong_usage_is_exit_code_2(sharebox: Sharebox, tokens: tuple[str, ...]) -> None:
-    assert sharebox(*tokens)[0] == 2
+@pytest.mark.parametrize(
+    ("tokens", "says"),
+    [
+        (("rnu",), 'Did you mean "run"?'),
+        (("run", "--nonsense"), "--nonsense"),
+        (("run", "a", "b"), "b"),
+        (("replay", "x", "--until", "0"), "--until"),
+        (("log", "--config", "x"), "--config"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(sharebox: Sharebox, tokens: tuple[str, ...], says: str) -> None:
+    code, out, err = sharebox(*tokens)
+    assert (code, out, err.count("\n")) == (command.USAGE, "", 1)
+    assert err.startswith("sharebox: ")
+    assert err.endswith(" Try --help.\n")
+    assert says in err
 
 
 def test_a_missing_file_is_one_line_and_exit_code_6(sharebox: Sharebox, tmp_path: Path) -> None:
@@ -98,7 +116,7 @@ def test_an_error_that_is_not_expected_goes_on(error: Exception) -> None:
 
 
 def test_an_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
+    def interrupted(*_tokens: object, **_how: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "app", interrupted)
@@ -123,6 +141,16 @@ async def filled(tmp_path: Path, *, cut_off: int = 0) -> str:
     await store.commit(state, (), vital=vital, usage=tuple(links[: len(links) - cut_off]))
     await store.close()
     return str(file)
+
+
+@pytest.mark.parametrize("tokens", [("log", "verify", "--config"), ("log", "verify", "--help")])
+def test_a_reader_who_has_had_enough_gets_no_traceback(tmp_path: Path, tokens: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    asked = [sys.executable, "-m", "firmware", *tokens, asyncio.run(filled(tmp_path))]
+    ran = subprocess.run(asked, stdout=writer, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (command.UNREAD, b"")
 
 
 @pytest.mark.req("BKG-7")

@@ -5,7 +5,7 @@ from host_tools.cli.exits import EPILOGUE, MEANING, CliError, Exit
 
 def test_every_exit_code_has_a_meaning_and_is_named_in_the_help() -> None:
     assert set(MEANING) == set(Exit)
-    assert {int(code) for code in Exit} == {0, 1, 2, 3, 4, 5, 6, 130}
+    assert {int(code) for code in Exit} == {0, 1, 2, 3, 4, 5, 6, 130, 141}
     for code in Exit:
         assert f"{int(code)} " in EPILOGUE
 

@@ -125,13 +125,26 @@ def test_a_fault_of_ours_is_called_one_and_can_be_traced(
         main.report(GeneratorExit(), [])
 
 
-def test_a_reader_who_has_had_enough_is_no_error() -> None:
+@pytest.mark.parametrize(
+    ("tokens", "code", "says"),
+    [
+        (["config", "show", "--json"], Exit.UNREAD, b""),
+        (["scenario", "list"], Exit.UNREAD, b""),
+        (["--help"], Exit.UNREAD, b""),
+        (["module", "key", "show", "missing.pem", "--json"], Exit.CONFIGURATION, b"missing.pem"),
+    ],
+)
+def test_a_reader_who_has_had_enough_gets_no_traceback(tokens: list[str], code: Exit, says: bytes) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "host_tools.cli", "config", "show", "--json"]
+    command = [sys.executable, "-m", "host_tools.cli", *tokens]
     ran = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+    assert ran.returncode == code
+    assert says in ran.stderr
+    assert ran.stderr.count(b"\n") == bool(says)
+    deaf = subprocess.run(command, stdout=writer, stderr=writer, env=ENVIRONMENT, check=False)
     os.close(writer)
-    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert deaf.returncode == code
 
 
 def test_an_integer_result_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
