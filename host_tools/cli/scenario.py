@@ -1,8 +1,11 @@
 """`shareboxctl scenario`: play stories on a module, and write one's own."""
 
 import asyncio
+import errno
+import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
@@ -82,16 +85,15 @@ def run(
     """
     chosen = _read(scenarios or tuple(names()))
     way = _way(link, console, speed)
-    try:
-        played = _on(way, _play_all(chosen, way, shown.output()))
-    except BenchFailed as failed:
-        raise CliError(Exit.NOT_FOUND, str(failed)) from None
-    if transcript is not None:
-        _write(transcript, "\n".join(each.transcript for each in played).encode())
-    if junit is not None:
-        from host_tools.bench.junit import render
-
-        _write(junit, render(played, link))
+    played: list[Played] = []
+    with ExitStack() as at_the_end:
+        # Both, whatever becomes of the play and of the other.
+        _report_to(junit, at_the_end, lambda: _junit(played, link))
+        _report_to(transcript, at_the_end, lambda: "\n".join(each.transcript for each in played).encode())
+        try:
+            _on(way, _play_all(chosen, way, shown.output(), played.append))
+        except BenchFailed as failed:
+            raise CliError(Exit.NOT_FOUND, str(failed)) from None
     broken = [each.error for each in played if each.error]
     if broken:
         raise CliError(Exit.NOT_FOUND, broken[0])
@@ -238,8 +240,6 @@ def _speed(text: str, link: "Link") -> "Speed":
 
 
 def _issuer(settings: Settings) -> "Issuer":
-    import os
-
     from host_tools.backend.issuer import Issuer
     from host_tools.phone.keyring import read_key
 
@@ -277,18 +277,18 @@ def _on(way: "Way", work: Coroutine[None, None, T]) -> T:
     return asyncio.run(work)
 
 
-async def _play_all(chosen: list[Scenario], way: "Way", output: Output) -> "list[Played]":
+async def _play_all(chosen: list[Scenario], way: "Way", output: Output, played: "Callable[[Played], object]") -> None:
     from host_tools.bench.links import InProcess
     from host_tools.bench.stands import open_bench
 
     if isinstance(way.link, InProcess):
-        played = []
         for scenario in chosen:
             async with open_bench(way) as bench:
-                played.append(await _play(scenario, bench, output, way))
-        return played
+                played(await _play(scenario, bench, output, way))
+        return
     async with open_bench(way) as bench:
-        return [await _play(scenario, bench, output, way) for scenario in chosen]
+        for scenario in chosen:
+            played(await _play(scenario, bench, output, way))
 
 
 async def _play(scenario: Scenario, bench: "Bench", output: Output, way: "Way") -> "Played":
@@ -322,8 +322,32 @@ async def _play(scenario: Scenario, bench: "Bench", output: Output, way: "Way") 
     return Played(scenario.name, scenario.title, scenario.rules, text, took_s, failures, error)
 
 
+def _junit(played: "list[Played]", link: str) -> bytes:
+    from host_tools.bench.junit import render
+
+    return render(played, link)
+
+
+def _report_to(path: Path | None, at_the_end: ExitStack, made: Callable[[], bytes]) -> None:
+    """Write it at the end. Raises CliError at once when that cannot be done: nobody plays an hour for nothing."""
+    if path is None:
+        return
+    folder = path.parent
+    if path.is_dir():
+        raise _unwritable(path, os.strerror(errno.EISDIR))
+    if not folder.is_dir():
+        raise _unwritable(path, os.strerror(errno.ENOTDIR if folder.exists() else errno.ENOENT))
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise _unwritable(path, os.strerror(errno.EACCES))
+    at_the_end.callback(lambda: _write(path, made()))
+
+
 def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise CliError(Exit.CONFIGURATION, f"cannot write {path}: {error.strerror or error}. Check the path.") from None
+        raise _unwritable(path, error.strerror or str(error)) from None
+
+
+def _unwritable(path: Path, why: str) -> CliError:
+    return CliError(Exit.CONFIGURATION, f"cannot write {path}: {why}. Check the path.")

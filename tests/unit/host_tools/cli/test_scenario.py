@@ -1,12 +1,14 @@
 """`shareboxctl scenario`: exit codes, JSON Lines, files, and one line for everything that is wrong."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from host_tools.bench import bench as benches
+from host_tools.bench import stands
 from host_tools.bench.scenario_library import names
 from tests.support.command import Ran, shareboxctl
 
@@ -133,10 +135,49 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(ctl: Ctl, tokens: tuple[str,
     assert len(ran.err.splitlines()) == 1
 
 
-def test_results_that_cannot_be_written_are_said(ctl: Ctl, story: Story) -> None:
-    ran = ctl("scenario", "run", story("holds", HOLDS), "--junit", "/nowhere/results.xml")
+@pytest.mark.parametrize("option", ["--junit", "--transcript"])
+def test_results_that_cannot_be_written_are_said_before_anything_is_played(
+    ctl: Ctl, story: Story, tmp_path: Path, option: str
+) -> None:
+    holds = story("holds", HOLDS)
+    for path, why in (
+        (tmp_path / "nowhere" / "results", "No such file or directory"),
+        (Path(holds) / "results", "Not a directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        ran = ctl("scenario", "run", holds, option, str(path))
+        assert (ran.code, ran.out) == (6, "")
+        assert f"cannot write {path}: {why}." in ran.err
+
+
+@pytest.mark.parametrize("full", ["--junit", "--transcript"])
+def test_one_report_that_fails_does_not_take_the_other_with_it(
+    ctl: Ctl, story: Story, tmp_path: Path, full: str
+) -> None:
+    good = tmp_path / "good"
+    other = {"--junit": "--transcript", "--transcript": "--junit"}[full]
+    ran = ctl("scenario", "run", story("holds", HOLDS), full, "/dev/full", other, str(good))
     assert ran.code == 6
-    assert "cannot write /nowhere/results.xml: No such file or directory." in ran.err
+    assert "cannot write /dev/full: No space left on device. Check the path." in ran.err
+    assert b"car is unlocked" in good.read_bytes() or b'tests="1"' in good.read_bytes()
+
+
+def test_what_was_played_before_the_bench_failed_is_reported(
+    ctl: Ctl, story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, really = [], stands.open_bench
+
+    def once(way: stands.Way) -> AbstractAsyncContextManager[benches.Bench]:
+        opened.append(way)
+        if len(opened) > 1:
+            raise benches.BenchFailed("the bench is gone: no power. Plug it in.")
+        return really(way)
+
+    monkeypatch.setattr(stands, "open_bench", once)
+    text = tmp_path / "transcript"
+    ran = ctl("scenario", "run", story("holds", HOLDS), story("again", HOLDS), "--transcript", str(text))
+    assert (ran.code, "the bench is gone" in ran.err) == (4, True)
+    assert text.read_text(encoding="utf-8").startswith("scenario holds: Holds")
 
 
 def test_a_bench_that_cannot_play_it_is_exit_code_4(ctl: Ctl, story: Story) -> None:
