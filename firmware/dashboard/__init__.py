@@ -5,6 +5,7 @@ Beside `firmware.app`, the demonstration and the bench in process, one of the pl
 
 import logging
 import sys
+from contextlib import ExitStack, suppress
 from typing import Final
 
 import structlog
@@ -19,6 +20,7 @@ def play(*, port: int, show: bool, scenario: str | None = None) -> int:
     import asyncio
     import webbrowser
 
+    from firmware.dashboard.opening import leading_to
     from firmware.dashboard.server import Unusable, listening, serve
     from firmware.dashboard.world import open_world, paced
     from firmware.pace import PacedLoop
@@ -27,12 +29,6 @@ def play(*, port: int, show: bool, scenario: str | None = None) -> int:
 
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-
-    def at(address: str) -> None:
-        sys.stdout.write(f"Sharebox is at {address} (Ctrl-C ends it)\n")
-        sys.stdout.flush()
-        if show:
-            webbrowser.open(address)
 
     try:
         story = None if scenario is None else read(find(scenario))
@@ -44,5 +40,15 @@ def play(*, port: int, show: bool, scenario: str | None = None) -> int:
     except Unusable as error:
         sys.stderr.write(f"sharebox dashboard: {error}\n")
         return CONFIGURATION
-    asyncio.run(serve(lambda say: open_world(say, paced, story), PacedLoop, taken, at))
+    with ExitStack() as stack:
+
+        def at(address: str) -> None:
+            sys.stdout.write(f"Sharebox is at {address} (Ctrl-C ends it)\n")
+            sys.stdout.flush()
+            if show:
+                # Without a place for the file nothing is opened: the address stands in the terminal.
+                with suppress(OSError):
+                    webbrowser.open(stack.enter_context(leading_to(address)))
+
+        asyncio.run(serve(lambda say: open_world(say, paced, story), PacedLoop, taken, at))
     return 0

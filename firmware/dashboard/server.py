@@ -158,7 +158,8 @@ def listening(port: int) -> socket.socket:
 
 
 async def serve(make_world: MakeWorld, new_loop: NewLoop, taken: socket.socket, at: Callable[[str], None]) -> None:
-    """Serve until a signal, or until the world ends; closes `taken`. `at` hears the address. Raises what the world
+    """Serve until a signal, or until the world ends; closes `taken`. `at` hears the address, with the key that
+    opens it. Raises what the world
     raised."""
     feed = Feed(secrets.token_hex(4))
     with taken:
@@ -169,7 +170,8 @@ async def serve(make_world: MakeWorld, new_loop: NewLoop, taken: socket.socket, 
 async def _show(stage: Backstage, feed: Feed, taken: socket.socket, at: Callable[[str], None]) -> None:
     port = taken.getsockname()[1]
     feed.show(await stage.picture())
-    site = Site(feed, stage.perform, port=port, token=secrets.token_urlsafe(24))
+    key = secrets.token_urlsafe(24)
+    site = Site(feed, stage.perform, port=port, key=key)
     server = _Server(
         uvicorn.Config(
             site.asgi,
@@ -190,7 +192,8 @@ async def _show(stage: Backstage, feed: Feed, taken: socket.socket, at: Callable
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    at(f"http://{LOOPBACK}:{port}/")
+    # What stands behind # is not sent by browsers: the page reads it, and shows it with each request.
+    at(f"http://{LOOPBACK}:{port}/#{key}")
     try:
         ends: tuple[asyncio.Future[Any], ...] = (showing, serving, waiting, stage.ended)
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

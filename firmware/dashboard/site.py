@@ -44,12 +44,11 @@ def read_files(folder: Path = STATIC) -> dict[str, tuple[bytes, str]]:
 class Site:
     """One dashboard. `asgi` is the application, guarded."""
 
-    def __init__(self, feed: Feed, perform: Perform, *, port: int, token: str) -> None:
+    def __init__(self, feed: Feed, perform: Perform, *, port: int, key: str) -> None:
         self._feed = feed
         self._perform = perform
         self._files = read_files()
-        page, kind = self._files.pop("index.html")
-        self._page = (page.replace(b"{{token}}", token.encode()), kind)
+        self._page = self._files.pop("index.html")
         self._acting: set[asyncio.Task[tuple[str, ...]]] = set()
         routes = [
             Route("/", self._index, methods=["GET"]),
@@ -57,7 +56,7 @@ class Site:
             Route("/events", self._events, methods=["GET"]),
             Route("/act", self._act, methods=["POST"]),
         ]
-        self.asgi: ASGIApp = Guard(Starlette(routes=routes), port, token)
+        self.asgi: ASGIApp = Guard(Starlette(routes=routes), port, key)
 
     async def _index(self, _: Request) -> Response:
         body, kind = self._page
@@ -74,7 +73,7 @@ class Site:
         if self._feed.crowded:
             message = f"{MOST_READERS} pages are open already: close one"
             return JSONResponse({"message": message}, status_code=503, headers={"retry-after": "5"})
-        after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        after = request.query_params.get("after", "")
         events: AsyncIterator[bytes] = self._feed.read(after[:64])
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)

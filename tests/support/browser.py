@@ -51,7 +51,7 @@ class Watched:
             self.faults.append(f"console: {message.text}")
 
     def _asked(self, request: Request) -> None:
-        if not request.url.startswith(self._origin):
+        if not request.url.startswith((self._origin, "file:")):
             self.faults.append(f"outside: {request.url}")
 
 
@@ -65,7 +65,7 @@ def opened(browser: Browser, address: str, *, width: int, height: int, dark: boo
     )
     context.set_default_timeout(20_000)
     try:
-        watched = Watched(context.new_page(), address)
+        watched = Watched(context.new_page(), address.partition("#")[0])
         watched.page.goto(address)
         yield watched
     finally:

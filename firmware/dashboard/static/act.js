@@ -1,8 +1,7 @@
 // Passes on what was pressed. The answer is shown by the log; a refusal is read out as well.
 
 import { announce } from "./dom.js";
-
-const token = document.querySelector('meta[name="token"]').content;
+import { withKey } from "./key.js";
 
 export async function act(button, what) {
   if (button?.getAttribute("aria-busy") === "true") return;
@@ -10,7 +9,7 @@ export async function act(button, what) {
   try {
     const answer = await fetch("/act", {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-Sharebox-Token": token },
+      headers: withKey({ "Content-Type": "application/json" }),
       body: JSON.stringify(what),
     });
     const said = await answer.json();

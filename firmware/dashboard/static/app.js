@@ -38,6 +38,7 @@ function show(sections) {
 
 const BANNERS = {
   connecting: "Connecting …",
+  locked: "Open the address that sharebox dashboard printed: behind # stands the key of its run.",
   lost: "The connection to Sharebox is lost. This page comes back by itself; if it does not, look at the terminal.",
 };
 let powerless = "";

@@ -7,7 +7,7 @@ from firmware.dashboard.guard import HEADERS, Guard, objection
 from tests.support.asgi import ask
 
 PAGE = {"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:8080", "sec-fetch-site": "same-origin"}
-TOKEN = {"x-sharebox-token": "secret"}
+KEY = {"x-sharebox-key": "secret"}
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,10 @@ TOKEN = {"x-sharebox-token": "secret"}
         ("GET", "/", {"host": "127.0.0.1:8080"}),
         ("GET", "/", {"host": "localhost:8080", "sec-fetch-site": "none", "sec-fetch-mode": "navigate"}),
         ("GET", "/", {"host": "[::1]:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}),
-        ("GET", "/events", PAGE),
-        ("POST", "/act", PAGE | TOKEN),
-        ("POST", "/act", {"host": "127.0.0.1:8080"} | TOKEN),
+        ("GET", "/static/app.js", PAGE),
+        ("GET", "/events", PAGE | KEY),
+        ("POST", "/act", PAGE | KEY),
+        ("POST", "/act", {"host": "127.0.0.1:8080"} | KEY),
     ],
 )
 def test_the_page_itself_is_served(method: str, path: str, headers: dict[str, str]) -> None:
@@ -32,16 +33,22 @@ def test_the_page_itself_is_served(method: str, path: str, headers: dict[str, st
         ("GET", "/", {"host": "127.0.0.1"}),
         ("GET", "/", {"host": "127.0.0.1:8081"}),
         ("GET", "/", {"host": "rebound.example:8080"}),
-        ("GET", "/events", PAGE | {"origin": "http://evil.example"}),
-        ("GET", "/events", PAGE | {"origin": "null"}),
-        ("GET", "/events", PAGE | {"origin": "http://localhost:8080"}),
-        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site"}),
-        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "same-site"}),
-        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}),
+        ("GET", "/events", PAGE),
+        ("GET", "/events", PAGE | {"cookie": "x-sharebox-key=secret"}),
+        ("GET", "/events", PAGE | KEY | {"origin": "http://evil.example"}),
+        ("GET", "/events", PAGE | KEY | {"origin": "null"}),
+        ("GET", "/events", PAGE | KEY | {"origin": "http://localhost:8080"}),
+        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site"} | KEY),
+        ("GET", "/events", {"host": "127.0.0.1:8080", "sec-fetch-site": "same-site"} | KEY),
+        (
+            "GET",
+            "/events",
+            {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"} | KEY,
+        ),
         ("POST", "/act", PAGE),
-        ("POST", "/act", PAGE | {"x-sharebox-token": "Secret"}),
-        ("POST", "/act", PAGE | {"x-sharebox-token": "sécret"}),
-        ("POST", "/", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"} | TOKEN),
+        ("POST", "/act", PAGE | {"x-sharebox-key": "Secret"}),
+        ("POST", "/act", PAGE | {"x-sharebox-key": "sécret"}),
+        ("POST", "/", {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"} | KEY),
     ],
 )
 def test_nobody_else_is(method: str, path: str, headers: dict[str, str]) -> None:
@@ -79,6 +86,6 @@ async def test_what_is_no_request_is_passed_on() -> None:
 
 
 def test_the_port_that_browsers_leave_out_may_be_left_out() -> None:
-    page = {"host": "127.0.0.1", "origin": "http://127.0.0.1"}
+    page = {"host": "127.0.0.1", "origin": "http://127.0.0.1"} | KEY
     assert objection("GET", "/events", page, 80, "secret") is None
     assert objection("GET", "/events", page, 8080, "secret") is not None

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -55,8 +56,8 @@ async def request(port: int, text: str) -> tuple[asyncio.StreamReader, asyncio.S
 
 async def served(
     make: Callable[[Callable[[Line], None]], contextlib.AbstractAsyncContextManager[World]] = world,
-) -> tuple["asyncio.Task[None]", int]:
-    """A dashboard that serves, and its port."""
+) -> tuple["asyncio.Task[None]", int, str]:
+    """A dashboard that serves, its port, and the headers of whoever opened the address that it told."""
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     taken = server.listening(0)
     serving = asyncio.create_task(server.serve(make, PacedLoop, taken, address.set_result))
@@ -64,22 +65,19 @@ async def served(
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
-    return serving, int(address.result().rpartition(":")[2].strip("/"))
+    told = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/#([\w-]{32})", address.result())
+    assert told is not None
+    return serving, int(told[1]), f"Host: 127.0.0.1:{told[1]}\nX-Sharebox-Key: {told[2]}\n"
 
 
 async def test_a_page_is_served_kept_up_to_date_and_heard_until_a_signal() -> None:
-    serving, port = await served()
-    head = f"Host: 127.0.0.1:{port}\n"
-    page, closing = await request(port, f"GET / HTTP/1.1\n{head}Connection: close\n\n")
-    token = (await page.read()).decode().partition('name="token" content="')[2].partition('"')[0]
-    closing.close()
-
+    serving, port, head = await served()
     events, hanging_up = await request(port, f"GET /events HTTP/1.1\n{head}\n")
     await events.readuntil(b"event: snapshot")
     await events.readuntil(b"event: change")
 
     body = json.dumps({"act": "desk", "line": "end"})
-    more = f"X-Sharebox-Token: {token}\nContent-Length: {len(body)}\nConnection: close\n"
+    more = f"Content-Length: {len(body)}\nConnection: close\n"
     answer, writer = await request(port, f"POST /act HTTP/1.1\n{head}{more}\n{body}")
     assert b'{"lines":["done"]}' in await answer.read()
     await events.readuntil(b"did it")
@@ -118,8 +116,8 @@ async def test_a_world_that_fails_later_ends_the_server_with_it() -> None:
     async def breaking(say: Callable[[Line], None]) -> AsyncIterator[World]:
         yield Broken(say)
 
-    serving, port = await served(breaking)
-    reader, writer = await request(port, f"GET /events HTTP/1.1\nHost: 127.0.0.1:{port}\n\n")
+    serving, port, head = await served(breaking)
+    reader, writer = await request(port, f"GET /events HTTP/1.1\n{head}\n")
     with pytest.raises(ZeroDivisionError, match="the picture"):
         await serving
     await reader.read()

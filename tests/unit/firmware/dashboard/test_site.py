@@ -13,7 +13,8 @@ from firmware.dashboard.site import ACT_LIMIT_S, STATIC, Site, read_files
 from tests.support.asgi import Answered, ask, streaming
 
 HOST = {"host": "127.0.0.1:8080"}
-POST = HOST | {"x-sharebox-token": "secret", "content-type": "application/json"}
+KEY = HOST | {"x-sharebox-key": "secret"}
+POST = KEY | {"content-type": "application/json"}
 EXTERNAL = re.compile(rb"""(?:src|href|url|import|fetch)\s*[=(]?\s*["'(]\s*(?:https?:)?//""")
 
 
@@ -33,18 +34,33 @@ class Stage:
 
 
 def site(stage: Stage | None = None, feed: Feed | None = None) -> Site:
-    return Site(feed or Feed("run"), (stage or Stage()).perform, port=8080, token="secret")
+    return Site(feed or Feed("run"), (stage or Stage()).perform, port=8080, key="secret")
 
 
 async def act(to: Site, body: bytes) -> Answered:
     return await ask(to.asgi, "POST", "/act", POST, body)
 
 
-async def test_the_page_carries_the_token_of_this_run_and_is_kept_nowhere() -> None:
+async def test_what_everybody_on_this_computer_may_fetch_does_not_hold_the_key_and_nothing_else_is_told() -> None:
+    feed = Feed("run")
+    feed.show({"car": {"place": "here"}})
+    stage = Stage()
+    there = site(stage, feed)
+    for path in ("/", *(f"/static/{name}" for name in read_files() if name != "index.html")):
+        answered = await ask(there.asgi, "GET", path, HOST)
+        assert answered.status == 200, path
+        assert b"secret" not in answered.body, path
+        assert "set-cookie" not in answered.headers
+    for method, path in (("GET", "/events"), ("POST", "/act"), ("GET", "/nothing")):
+        answered = await ask(there.asgi, method, path, HOST, b'{"act":"next"}')
+        assert answered.status == 403, path
+        assert "open the address that `sharebox dashboard` printed" in json.loads(answered.body)["message"]
+    assert (stage.acts, feed.readers) == ([], 0)
+
+
+async def test_the_page_is_kept_nowhere() -> None:
     answered = await ask(site().asgi, "GET", "/", HOST)
     assert (answered.status, answered.headers["cache-control"]) == (200, "no-store")
-    assert b'<meta name="token" content="secret">' in answered.body
-    assert b"{{" not in answered.body
 
 
 async def test_all_that_the_page_names_is_there_and_has_its_type() -> None:
@@ -71,7 +87,7 @@ async def test_all_that_the_page_names_is_there_and_has_its_type() -> None:
     ],
 )
 async def test_there_is_nothing_else(path: str) -> None:
-    assert (await ask(site().asgi, "GET", path, HOST)).status == 404
+    assert (await ask(site().asgi, "GET", path, KEY)).status == 404
 
 
 def test_no_file_asks_for_anything_from_elsewhere_or_brings_code_or_style_inline() -> None:
@@ -127,12 +143,12 @@ async def test_the_stream_begins_with_a_snapshot_or_where_the_page_was() -> None
     feed.say(Line("10:00:00", "bench", "first"))
     feed.say(Line("10:00:01", "bench", "second"))
     there = site(feed=feed)
-    async with streaming(there.asgi, "/events", HOST) as parts:
+    async with streaming(there.asgi, "/events", KEY) as parts:
         assert b"event: snapshot" in await parts.get()
-    async with streaming(there.asgi, "/events?after=run-1", HOST) as parts:
+    async with streaming(there.asgi, "/events?after=run-1", KEY) as parts:
         assert b"event: resumed" in await parts.get()
         assert b"second" in await parts.get()
-    async with streaming(there.asgi, "/events?after=run-1", HOST | {"last-event-id": "run-2"}) as parts:
+    async with streaming(there.asgi, "/events?after=run-2", KEY) as parts:
         assert b"id: run-2\nevent: resumed" in await parts.get()
     await asyncio.sleep(0)
     assert feed.readers == 0
@@ -143,7 +159,7 @@ async def test_too_many_pages_are_told_so() -> None:
     readers = [feed.read() for _ in range(MOST_READERS)]
     for reader in readers:
         await anext(reader)
-    answered = await ask(site(feed=feed).asgi, "GET", "/events", HOST)
+    answered = await ask(site(feed=feed).asgi, "GET", "/events", KEY)
     assert (answered.status, answered.headers["retry-after"]) == (503, "5")
     for reader in readers:
         await reader.aclose()
