@@ -25,17 +25,45 @@ _RULE: Final = re.compile(r"[A-Z]{2,3}-\d{1,2}")
 _FIELD: Final = re.compile(r"\s*(?:\[\[?([\w.\s]+)\]\]?|([\w.]+)\s*=)")
 
 Texts = str | list[str]
+_TYPES: Final = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "date": "a date",
+    "time": "a time",
+    "datetime": "a date with a time",
+}
+"""How people call the types of TOML."""
 CARS: Final = {"parked": (), "driving": ("ignition on --with-key", "drive"), "unlocked": ("key unlock",)}
 NETWORKS: Final = {"up": (), "down": ("broker down",)}
 SKIES: Final = {"clear": (), "hidden": ("gnss lost",)}
 
 
-class ScenarioFaults(Exception):
-    """What is wrong with a file: at least one line, each `name:line: what: why. what to do.`"""
+class Fault(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a file. `line` None: with the file as a whole."""
 
-    def __init__(self, lines: tuple[str, ...]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
+    file: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.message}" if self.line is None else f"{self.file}:{self.line}: {self.message}"
+
+
+class ScenarioFaults(Exception):
+    """What is wrong with a file: at least one fault; as `lines` each `name:line: what: why. what to do.`"""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One for each fault."""
+        return tuple(map(str, self.faults))
 
 
 class _Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,13 +106,17 @@ def read(path: Path) -> Scenario:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ScenarioFaults((f"{path}: cannot be read: {error.strerror or error}. Check the path.",)) from None
+        raise _whole(path, f"cannot be read: {error.strerror or error}. Check the path.") from None
     if len(data) > MAX_FILE_BYTES:
-        raise ScenarioFaults((f"{path}: it is longer than {MAX_FILE_BYTES} bytes: is it a scenario? Shorten it.",))
+        raise _whole(path, f"it is longer than {MAX_FILE_BYTES} bytes: is it a scenario? Shorten it.")
     try:
         return parse(data.decode(), path.stem, str(path))
     except UnicodeDecodeError:
-        raise ScenarioFaults((f"{path}: it is no UTF-8 text. Write it anew.",)) from None
+        raise _whole(path, "it is no UTF-8 text. Write it anew.") from None
+
+
+def _whole(path: Path, message: str) -> ScenarioFaults:
+    return ScenarioFaults(Fault(str(path), None, message))
 
 
 def parse(text: str, name: str, shown: str = "") -> Scenario:
@@ -109,11 +141,10 @@ class _Reader:
             place = re.search(r"\(at line (\d+), column \d+\)", str(error))
             what = one_line(str(error)).partition(" (at ")[0]
             raise self._failed(int(place[1]) if place else len(self._text.splitlines()), f"no TOML: {what}.") from None
+        self._format(table.get("format"))
         file = self._convert(table, _File, ())
         if file is None:
             raise self._all()
-        if file.format != FORMAT:
-            self._fault(("format",), f"format = {file.format}: this program reads format {FORMAT}. Update one of them.")
         if not NAME.fullmatch(self._name):
             self._fault((), f"'{one_line(self._name)}' is no name: use a-z, 0-9 and '-' in the file's name.")
         if not file.rules or not all(_RULE.fullmatch(rule) for rule in file.rules):
@@ -135,6 +166,12 @@ class _Reader:
             ready,
             given.home,
         )
+
+    def _format(self, found: object) -> None:
+        """Before all else: what another format means nobody here knows. None: it is missing, which is told later."""
+        if isinstance(found, int) and found != FORMAT:
+            self._fault(("format",), f"format = {found}: this program reads format {FORMAT}. Update one of them.")
+            raise self._all()
 
     # ------------------------------------------------------------ given
     def _people(self, given: _Given) -> tuple[Person, ...]:
@@ -239,15 +276,18 @@ class _Reader:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as error:
             what, _, path = one_line(str(error)).partition(" - at `$")
-            key = re.match(r"\.(\w+)", path)
-            unknown = re.search(r"unknown field `([^`]*)`", what)
-            if unknown:
+            match = re.match(r"\.(\w+)(\[\.\.\.\])?", path)
+            inner: tuple[str, ...] = (match[1],) if match else ()
+            if match and match[2]:
+                inner += _odd_one(table[match[1]])
+            if unknown := re.search(r"unknown field `([^`]*)`", what):
                 known = [field.encode_name for field in msgspec.structs.fields(kind)]
                 meant = close(unknown[1], known) or f"One of: {', '.join(known)}."
                 self._fault((*place, unknown[1]), f"'{unknown[1]}' does not belong here. {meant}")
+            elif missing := re.search(r"missing required field `([^`]*)`", what):
+                self._fault(place, f"`{missing[1]}` is missing. Write it, as `shareboxctl scenario new` does.")
             else:
-                where = f"{key[1]}: " if key else ""
-                self._fault((*place, key[1]) if key else place, f"{where}{what[0].lower()}{what[1:]}. Correct it.")
+                self._fault((*place, *inner), f"{'.'.join(inner)}: {_in_words(what)}")
             return None
 
     def _choice(self, value: str, known: Mapping[str, _V], place: tuple[str, ...], what: str) -> _V | None:
@@ -267,10 +307,26 @@ class _Reader:
         self._faults.append((self._places.line(place, text), line))
 
     def _all(self) -> ScenarioFaults:
-        return ScenarioFaults(tuple(f"{self._shown}:{number}: {line}" for number, line in sorted(self._faults)))
+        return ScenarioFaults(*(Fault(self._shown, number, line) for number, line in sorted(self._faults)))
 
     def _failed(self, number: int, line: str) -> ScenarioFaults:
-        return ScenarioFaults((f"{self._shown}:{number}: {line}",))
+        return ScenarioFaults(Fault(self._shown, number, line))
+
+
+def _odd_one(table: object) -> tuple[str, ...]:
+    """Whose value is no table, where each has to be one."""
+    entries = table.items() if isinstance(table, dict) else ()
+    return next(((str(name),) for name, value in entries if not isinstance(value, dict)), ())
+
+
+def _in_words(what: str) -> str:
+    """The library's sentence about a type, in ours."""
+    match = re.fullmatch(r"Expected `([^`]*)`, got `([^`]*)`", what)
+    if match is None:
+        return "it is not what belongs here. Correct it."
+    wanted = [_TYPES.get(each, each) for each in match[1].split(" | ")]
+    remedy = "Put it in quotes." if "str" in match[1] and match[2] not in ("array", "object") else "Correct it."
+    return f"it is {_TYPES.get(match[2], match[2])}, and has to be {' or '.join(wanted)}. {remedy}"
 
 
 def _listed(texts: Texts) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
+import msgspec
 from cyclopts import Parameter
 
 from host_tools.bench.bench import BenchFailed
@@ -34,6 +35,7 @@ Name = Annotated[str, Parameter(help="Names from the library, or files that end 
 
 OUTSIDE_PATIENCE_S: Final = 20.0
 """Real seconds in which an expectation may come true: another machine may be busy."""
+_ONE_FAULT: Final = "there is a fault. Correct it."
 _TEMPLATE: Final = """\
 format = 1
 title = "{title}"
@@ -139,7 +141,7 @@ def show(
     shown.output().result("scenario", fields, *lines)
 
 
-def lint(*scenarios: Name, shown: Shown = SHOWN) -> int:
+def lint(*scenarios: Name, shown: Shown = SHOWN) -> None:
     """Check files for faults without playing them; without names, the whole library."""
     output, faults = shown.output(), 0
     for name in scenarios or tuple(names()):
@@ -147,11 +149,12 @@ def lint(*scenarios: Name, shown: Shown = SHOWN) -> int:
             scenario = read(_find(name))
         except ScenarioFaults as error:
             faults += len(error.lines)
-            for line in error.lines:
-                output.result("fault", {"scenario": name, "line": line}, line)
+            for fault in error.faults:
+                output.result("fault", {"scenario": name, **msgspec.to_builtins(fault)}, str(fault))
         else:
             output.say(f"{scenario.name}: {len(scenario.steps)} steps, {scenario.claims} expectations.")
-    return Exit.CONFIGURATION if faults else Exit.OK
+    if faults:
+        raise CliError(Exit.CONFIGURATION, f"there are {faults} faults. Correct them." if faults > 1 else _ONE_FAULT)
 
 
 def new(

@@ -80,8 +80,25 @@ STEP = '[[step]]\nat = "10:01"\ndo = "anna connects"\nexpect = "anna is granted"
     ("text", "line"),
     [
         ("format = 1\ntitle = \n", "x:2: no TOML: Invalid value."),
-        ("title = 'A'", "x:1: object missing required field `format`. Correct it."),
-        ("format = 'one'\ntitle = 'A'\nrules = []", "x:1: format: expected `int`, got `str`. Correct it."),
+        ("title = 'A'", "x:1: `format` is missing. Write it, as `shareboxctl scenario new` does."),
+        ("format = 1\ntitle = 'A'", "x:1: `rules` is missing. Write it"),
+        ("title = 'A'\nformat = 'one'", "x:2: format: it is a text, and has to be a whole number. Correct it."),
+        ("title = 5\nformat = 99", "x:2: format = 99: this program reads format 1. Update one of them."),
+        ("format = 1\ntitle = 5", "x:2: title: it is a whole number, and has to be a text. Put it in quotes."),
+        (HEAD + "step = 5", "x:4: step: it is a whole number, and has to be a list. Correct it."),
+        (HEAD.replace('"ACC-1"', "1"), "x:3: rules: it is a whole number, and has to be a text. Put it in quotes."),
+        (
+            HEAD + ANNA + STEP.replace('"10:01"', "10:01:00"),
+            "x:7: at: it is a time, and has to be a text. Put it in quotes.",
+        ),
+        (
+            HEAD + ANNA + STEP.replace('"anna connects"', "5"),
+            "x:8: do: it is a whole number, and has to be a text or a list. Put it in quotes.",
+        ),
+        (
+            HEAD + "[given.people]\nben = {}\nanna = 5\n" + STEP,
+            "x:6: people.anna: it is a whole number, and has to be a table. Correct it.",
+        ),
         (HEAD.replace("1", "2", 1) + ANNA + STEP, "x:1: format = 2: this program reads format 1. Update one of them."),
         (HEAD.replace("ACC-1", "acc1") + ANNA + STEP, "x:3: rules: name at least one, each like CUT-2."),
         ("titel = 'A'\n" + HEAD, "x:1: 'titel' does not belong here. Did you mean 'title'?"),
@@ -147,6 +164,7 @@ def test_all_faults_of_a_file_are_told_at_once_in_their_order() -> None:
     with pytest.raises(ScenarioFaults) as caught:
         parse(text, "x")
     assert [line.partition(" ")[0] for line in caught.value.lines] == ["x:8:", "x:9:"]
+    assert [(fault.file, fault.line) for fault in caught.value.faults] == [("x", 8), ("x", 9)]
 
 
 def test_too_many_people_and_a_bad_name_are_faults() -> None:

@@ -96,6 +96,12 @@ def test_lint_shows_all_faults_and_run_the_first(ctl: Ctl, story: Story) -> None
     linted = ctl("scenario", "lint", path)
     assert linted.code == 6
     assert [line.split(" ")[0] for line in linted.out.splitlines()] == [f"{path}:8:", f"{path}:9:"]
+    assert linted.err == "shareboxctl: there are 2 faults. Correct them.\n"
+    told = ctl("scenario", "lint", path, "none.toml", "--json").objects()
+    assert [each["type"] for each in told] == ["fault", "fault", "fault", "error"]
+    assert [(each["file"], each["line"]) for each in told[:3]] == [(path, 8), (path, 9), ("none.toml", None)]
+    assert str(told[2]["message"]).startswith("cannot be read: No such file")
+    assert told[3]["exit"] == 6
     ran = ctl("scenario", "run", path)
     assert ran.code == 6
     assert "Did you mean 'anna unlocks'? (1 more: `shareboxctl scenario lint` shows all.)" in ran.err
