@@ -6,29 +6,32 @@ Finds the console, and then either hands the terminal over to it as it is, or ha
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import termios
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from host_tools.bench.answer import Answer
+from host_tools.bench.answer import Answer, ConsoleRefused
 from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import SerialLine
 from host_tools.bench.links import Serial, lines_here, own_lines
 from host_tools.bench.passage import Passage, carried_out
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import AT_CONSOLE, AtConsole
-from host_tools.cli.output import Output
+from host_tools.cli.output import Output, print_talk
+from host_tools.cli.screen import Screen
 from host_tools.cli.settings import Settings
 from host_tools.cli.way import link_of
 from protocol.errors import one_line
 
 LEVELS: Final = ("observe", "operate", "service")
 
+_JSON: Final = " --json"
 _LEAVE: Final = b"\x1d"  # Ctrl-]
 _FRIENDLY: Final = b"\x02"
 _PROMPT: Final = b"\r"
@@ -105,30 +108,46 @@ async def console(
     """Open the module's console in this terminal, or carry out one command.
 
     Without a command the terminal is the console's: completion, history and all; Ctrl-] leaves. When standard input is
-    no terminal, each of its lines is a command. The console is that of `--link`, else of the module that runs here.
+    no terminal, each of its lines is a command; the first that is refused ends it with exit code 3, and what comes
+    after it is not sent. `--json` at the end of a command is that option for it. The console is that of `--link`, else
+    of the module that runs here.
     """
     output = at.output()
     if command is not None:
         await _do((command,), at, output)
     elif not sys.stdin.isatty():
-        await _do(_lines(), at, output)
+        await _do_lines(at, output)
     elif output.json_lines:
         raise CliError(Exit.USAGE, "--json is for commands. Give one, or leave --json out.")
     else:
         await _terminal(console_url(at.settings()), output)
 
 
-def _lines() -> Iterator[str]:
-    return (line.strip() for line in sys.stdin if line.strip())
+async def _do_lines(at: AtConsole, output: Output) -> None:
+    number = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal number
+        for number, line in enumerate(sys.stdin, 1):  # noqa: B007 - it is told below
+            if line.strip():
+                yield line.strip()
+
+    try:
+        await _do(lines(), at, output)
+    except ConsoleRefused:
+        print_talk(f"Line {number} was refused, and nothing after it was sent.")
+        raise
 
 
 async def _do(commands: Iterator[str] | tuple[str, ...], at: AtConsole, output: Output) -> None:
     timeout_s = at.settings().seconds("timeout") if at.timeout else None
     async with talking(at) as client:
-        for command in commands:
-            with output.waiting(command):
-                answer = await _carried_out(command, client, timeout_s, output)
-            show(answer, output)
+        for asked in commands:
+            command = asked.removesuffix(_JSON)
+            chosen = output if command == asked else Output(json_lines=True)
+            with chosen.waiting(command):
+                answer = await _carried_out(command, client, timeout_s, chosen)
+            show(answer, chosen)
 
 
 async def _carried_out(command: str, client: ConsoleClient, timeout_s: float | None, output: Output) -> Answer:
@@ -192,38 +211,37 @@ async def _one(first: str, words: tuple[str, ...], at: AtConsole) -> None:
 # ---------------------------------------------------------------- the terminal
 async def _terminal(url: str, output: Output) -> None:
     """Everything typed goes to the console, everything it says to the screen, until Ctrl-]."""
-    lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+
+    def end(why: Exception) -> None:
+        if not ended.done():
+            ended.set_result(why)
 
     def gone(why: str) -> None:
-        if not lost.done():
-            lost.set_result(why)
+        end(CliError(Exit.NOT_FOUND, f"the console is gone: {why}. Check that the module still runs."))
 
     async with SerialLine(url) as line:
         output.say(f"{url}: Ctrl-] leaves.")
-        heard = asyncio.Event()
+        heard, screen = asyncio.Event(), Screen(sys.stdout.fileno(), lambda: end(BrokenPipeError()))
 
         def shown(text: bytes) -> None:
             heard.set()
-            _to_screen(text)
+            screen.show(text)
 
         stop = line.listen(shown, gone)
-        with _raw(sys.stdin.fileno()):
+        with _raw(sys.stdin.fileno()), _signalled(end):
             typing: asyncio.Future[None] = asyncio.ensure_future(typed(line, sys.stdin.fileno(), heard))
             try:
-                await asyncio.wait((typing, lost), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((typing, ended), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 stop()
                 typing.cancel()
                 await asyncio.wait({typing})
+                await screen.close()
         output.say("")  # behind whatever the console has left on the line
-    if lost.done():
-        raise CliError(Exit.NOT_FOUND, f"the console is gone: {lost.result()}. Check that the module still runs.")
+    if ended.done():
+        raise ended.result()
     typing.result()
-
-
-def _to_screen(text: bytes) -> None:
-    with contextlib.suppress(BlockingIOError):
-        os.write(sys.stdout.fileno(), text)
 
 
 @contextlib.contextmanager
@@ -233,7 +251,21 @@ def _raw(fd: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # a terminal that was closed
+            termios.tcsetattr(fd, termios.TCSANOW, before)
+
+
+@contextlib.contextmanager
+def _signalled(end: Callable[[Exception], None]) -> Iterator[None]:
+    """Who is told to go leaves the terminal as it was."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, CliError(Exit.INTERRUPTED, f"interrupted by {number.name}"))
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
 
 
 async def typed(line: SerialLine, fd: int, heard: asyncio.Event) -> None:
@@ -260,4 +292,7 @@ async def _keys(fd: int) -> bytes:
         await ready.wait()
     finally:
         loop.remove_reader(fd)
-    return os.read(fd, 1024)
+    try:
+        return os.read(fd, 1024)
+    except OSError:  # the terminal was closed
+        return b""

@@ -153,7 +153,7 @@ def print_talk(line: str) -> None:
     """To standard error. Nobody has to listen."""
     try:
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - printing is what a command line does
-    except BrokenPipeError:
+    except OSError:  # a closed pipe, or a closed terminal
         unread(sys.stderr)
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import io
 import os
+import signal
 import sys
+import termios
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -41,6 +43,8 @@ async def test_one_command_is_carried_out_and_answered(
     assert console.asked[:2] == ["enter", "time move 30m"]
     (shown,) = (await in_loop(capsys, "bench", "console", "time", "--json", "--link", peer.path)).objects()
     assert shown == {"type": "answer", "format": "shareboxctl/1", "kind": "time", "data": {"utc_ms": 1}}
+    assert (await in_loop(capsys, "console", "time --json", "--link", peer.path)).objects() == [shown]
+    assert console.asked[-2] == "time"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,7 @@ async def test_each_line_of_a_file_is_a_command_and_the_first_refusal_ends_it(
     ran = await in_loop(capsys, "console", "--link", peer.path)
     assert ran.code == Exit.REFUSED
     assert ran.out == "a b\nc\n" * 2
+    assert "Line 4 was refused, and nothing after it was sent.\n" in ran.err
     await peer.until(lambda: console.asked[-1] == "leave")
     assert console.asked == ["enter", "time", "why", "refuse", "leave"]
 
@@ -143,34 +148,40 @@ async def test_bare_it_finds_the_line_of_the_module_that_runs_here(
 class Terminal:
     """`shareboxctl console` in a process and a terminal of its own."""
 
-    def __init__(self, *tokens: str) -> None:
+    def __init__(self, *tokens: str, stdout: int | None = None) -> None:
         self._tokens = tokens
+        self._stdout = stdout
         self.screen = b""
 
     async def __aenter__(self) -> "Terminal":
-        self._ours, theirs = os.openpty()
+        self.ours, theirs = os.openpty()
         command = (sys.executable, "-m", "host_tools.cli", "console", *self._tokens)
         self._process = await asyncio.create_subprocess_exec(
-            *command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT, start_new_session=True
+            *command,
+            stdin=theirs,
+            stdout=theirs if self._stdout is None else self._stdout,
+            stderr=theirs,
+            env=ENVIRONMENT,
+            start_new_session=True,
         )
         os.close(theirs)
-        os.set_blocking(self._ours, False)
+        os.set_blocking(self.ours, False)
         self._news = asyncio.Event()
-        asyncio.get_running_loop().add_reader(self._ours, self._readable)
+        asyncio.get_running_loop().add_reader(self.ours, self._readable)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        asyncio.get_running_loop().remove_reader(self._ours)
-        os.close(self._ours)
+        asyncio.get_running_loop().remove_reader(self.ours)
+        os.close(self.ours)
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
 
     def _readable(self) -> None:
         try:
-            self.screen += os.read(self._ours, 4096)
+            self.screen += os.read(self.ours, 4096)
         except OSError:  # the other end is closed
-            asyncio.get_running_loop().remove_reader(self._ours)
+            asyncio.get_running_loop().remove_reader(self.ours)
         self._news.set()
 
     async def shows(self, text: bytes) -> None:
@@ -180,7 +191,10 @@ class Terminal:
                 await self._news.wait()
 
     def type(self, keys: bytes) -> None:
-        os.write(self._ours, keys)
+        os.write(self.ours, keys)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     async def ended(self) -> int:
         async with asyncio.timeout(LIMIT_S):
@@ -211,6 +225,29 @@ async def test_a_console_that_has_greeted_is_not_asked_for_its_prompt(peer: Seri
     assert bytes(peer.text) == b"\x02x"
     os.close(keys)
     os.close(typing)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_who_is_told_to_go_leaves_the_terminal_as_it_was(peer: SerialPeer, number: signal.Signals) -> None:
+    async with Terminal("--link", peer.path) as terminal:
+        before = termios.tcgetattr(terminal.ours)
+        await peer.until(lambda: bytes(peer.text) == b"\x02\r")
+        assert termios.tcgetattr(terminal.ours) != before
+        terminal.send(number)
+        assert await terminal.ended() == Exit.INTERRUPTED
+        assert termios.tcgetattr(terminal.ours) == before
+        await terminal.shows(b"interrupted by SIG")
+
+
+async def test_a_screen_that_is_a_closed_pipe_ends_the_session(peer: SerialPeer) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    async with Terminal("--link", peer.path, stdout=writer) as terminal:
+        os.close(writer)
+        await peer.until(lambda: bytes(peer.text) == b"\x02\r")
+        peer.write(b"parked> ")
+        assert await terminal.ended() == Exit.UNREAD
+        assert b"Traceback" not in terminal.screen
 
 
 async def test_a_module_that_goes_ends_the_session_with_its_reason(peer: SerialPeer) -> None:
