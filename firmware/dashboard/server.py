@@ -146,11 +146,13 @@ class _Server(uvicorn.Server):
 
 
 def listening(port: int) -> socket.socket:
-    """A socket of the loopback interface. Raises Unusable."""
+    """A socket of the loopback interface that takes connections: whoever hears the address may ask at once. Raises
+    Unusable."""
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((LOOPBACK, port))
+        taken.listen(MOST_CONNECTIONS)
     except OSError as error:
         taken.close()
         raise Unusable(f"port {port}: {error.strerror}; name another with --port, 0 takes a free one") from None

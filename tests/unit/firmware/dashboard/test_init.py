@@ -19,7 +19,6 @@ def _configured_anew() -> Iterator[None]:
 
 def test_a_port_that_is_taken_is_one_line_and_exit_code_6(capsys: pytest.CaptureFixture[str]) -> None:
     with listening(0) as taken:
-        taken.listen()
         port = taken.getsockname()[1]
         assert dashboard.play(port=port, show=False) == 6
     out, err = capsys.readouterr()

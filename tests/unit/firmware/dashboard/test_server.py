@@ -125,7 +125,13 @@ async def test_a_world_that_fails_later_ends_the_server_with_it() -> None:
 
 
 async def test_a_port_that_is_taken_is_one_line() -> None:
+    taken_already = pytest.raises(server.Unusable, match=r"Address already in use; name another with --port")
+    with server.listening(0) as taken, taken_already:
+        server.listening(taken.getsockname()[1])
+
+
+async def test_whoever_hears_the_address_may_ask_at_once() -> None:
     with server.listening(0) as taken:
-        taken.listen()
-        with pytest.raises(server.Unusable, match=r"Address already in use; name another with --port"):
-            server.listening(taken.getsockname()[1])
+        _, writer = await asyncio.open_connection(*taken.getsockname())
+        assert writer.get_extra_info("peername") == taken.getsockname()
+        writer.close()

@@ -159,7 +159,10 @@ async def test_a_line_for_the_desk_is_answered_in_the_log_and_so_is_nonsense() -
 
 
 @pytest.mark.req("CUT-1", "CUT-2", "CUT-3", "CUT-6", "CUT-7", "PRV-1", "PRV-2", "TEL-3")
-async def test_a_late_return_without_a_network_is_cut_off_once_parked_and_the_owner_hears_of_it_later() -> None:
+async def test_a_late_return_without_a_network_is_cut_off_once_parked_and_the_owner_hears_of_it_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("firmware.dashboard.world.BOOKED_S", 30 * 60)  # the browser plays it with two hours
     async with page() as shown:
         await shown.driver("connect", "unlock", "drive")
         await shown.press(DriveAct("airport"))
