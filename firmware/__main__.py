@@ -113,11 +113,13 @@ def replay(
     json:
         Print one JSON object.
     """
+    from firmware import logs
     from firmware.bench import replaying
     from firmware.bench.recordfile import RecordingFailed
     from firmware.bench.recording import Recording
     from firmware.config import ConfigError, read_config, read_provisioning
 
+    logs.configure(json=False)
     try:
         recording = Recording(file)
         keys = None if config else replaying.keys_in(recording.header)
@@ -222,11 +224,12 @@ def who(
 
 def _consult(config: Path, words: "Callable[[Book], str]") -> int:
     """Read the usage log and print `words` about it."""
-    from firmware import logbook
+    from firmware import logbook, logs
     from firmware.adapters.store.copies import read_copy
     from firmware.config import STATE_FILE, ConfigError, read_config, read_provisioning
     from firmware.ports import StoreFailed
 
+    logs.configure(json=False)
     try:
         settings = read_config(config)
         module_id = read_provisioning(settings).module_id

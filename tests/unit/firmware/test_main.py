@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ import structlog
 
 from firmware import __main__ as command
 from firmware.adapters.store import SqliteStore
+from firmware.bench import replaying
 from firmware.core import usage
 from firmware.core.state import Durable
 from firmware.core.usage import Entry, Use
@@ -36,6 +38,7 @@ def sharebox(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
     """Runs it; exit code, standard output, standard error."""
 
     def run(*tokens: str) -> tuple[int, str, str]:
+        capsys.readouterr()  # what came before is not the command's
         with pytest.raises(SystemExit) as ended:
             command.main(tokens)
         assert isinstance(ended.value.code, int)
@@ -191,6 +194,22 @@ def test_a_recording_that_comes_out_the_same_is_exit_code_0(sharebox: Sharebox, 
     code, out, _ = sharebox("replay", str(path), "--json", "--until", "50")
     assert code == 0
     assert json.loads(out)["state"]["durable.counters.boot"] == 1
+
+
+def test_the_log_never_comes_onto_standard_output(
+    sharebox: Sharebox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = replaying.play
+
+    def noticed(*given: Any) -> replaying.Outcome:
+        structlog.get_logger("sharebox").warning("noticed")
+        return play(*given)
+
+    monkeypatch.setattr(replaying, "play", noticed)
+    code, out, err = sharebox("replay", str(stored(tmp_path, lines_of(a_life()))), "--json")
+    assert code == 0
+    assert json.loads(out)["same"] is True
+    assert "noticed" in err
 
 
 @pytest.mark.req("BEN-4")
