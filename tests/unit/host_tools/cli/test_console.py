@@ -155,6 +155,7 @@ class Terminal:
 
     async def __aenter__(self) -> "Terminal":
         self.ours, theirs = os.openpty()
+        self.before = termios.tcgetattr(self.ours)
         command = (sys.executable, "-m", "host_tools.cli", "console", *self._tokens)
         self._process = await asyncio.create_subprocess_exec(
             *command,
@@ -230,12 +231,11 @@ async def test_a_console_that_has_greeted_is_not_asked_for_its_prompt(peer: Seri
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_who_is_told_to_go_leaves_the_terminal_as_it_was(peer: SerialPeer, number: signal.Signals) -> None:
     async with Terminal("--link", peer.path) as terminal:
-        before = termios.tcgetattr(terminal.ours)
         await peer.until(lambda: bytes(peer.text) == b"\x02\r")
-        assert termios.tcgetattr(terminal.ours) != before
+        assert termios.tcgetattr(terminal.ours) != terminal.before
         terminal.send(number)
         assert await terminal.ended() == Exit.INTERRUPTED
-        assert termios.tcgetattr(terminal.ours) == before
+        assert termios.tcgetattr(terminal.ours) == terminal.before
         await terminal.shows(b"interrupted by SIG")
 
 
