@@ -36,7 +36,11 @@ async def test_what_is_on_the_air_is_kept_with_the_keys_when_asked_for(tmp_path:
     kept = sorted(path.name for path in (tmp_path / "air").iterdir())
     assert kept == ["test_a_1_2__car.keys", "test_a_1_2__car.pcapng"]
     assert (tmp_path / "air" / kept[0]).read_text().startswith("SHAREBOX_SESSION ")
-    assert (tmp_path / "air" / kept[1]).stat().st_size > 1000
+    size = (tmp_path / "air" / kept[1]).stat().st_size
+    assert size > 1000
+    async with opened(Options(test="test_a[1/2]", capture=tmp_path / "air")) as garage:
+        await garage()
+    assert (tmp_path / "air" / kept[1]).stat().st_size < size, "the same test again: its capture begins anew"
 
 
 async def test_a_test_has_so_many_modules_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
