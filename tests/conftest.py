@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mappin
 
 import hypothesis
 import pytest
+import structlog
 from pytest_asyncio.plugin import is_async_test
 
 from host_tools.virtual_time import VirtualTimeLoop
@@ -100,6 +101,7 @@ def _leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     if is_async_test(request.node):
         request.getfixturevalue("_ends_its_tasks")
     yield
+    structlog.reset_defaults()  # some mute the log for themselves; the next test has its own
     unlike = interface.watch.take_faults()
     if unlike:
         pytest.fail(f"not as {asyncapi.DOCUMENT} has it: {'; '.join(unlike)}", pytrace=False)
