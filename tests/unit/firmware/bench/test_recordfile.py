@@ -62,13 +62,14 @@ def test_a_disk_that_refuses_ends_the_recording(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
     try:
-        while file.put(bytes(500)):
-            pass
+        for _ in range(3):
+            file.put(bytes(500))
+        file.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert file.failed == "File too large"
-    file.close()
+    assert not file.put(b"x")
 
 
 def test_a_recording_leaves_room_for_the_module(tmp_path: Path) -> None:
