@@ -22,6 +22,7 @@ from bleak import BleakClient
 from bleak.exc import BleakError
 
 from firmware.demo.rig import Holder, Rig
+from firmware.simulated.vehicle import SAMPLE_PERIOD_S
 from host_tools import virtual_time
 from host_tools.phone.ble import BleakLink, Found, find_module
 from host_tools.phone.client import Phone
@@ -32,6 +33,9 @@ from tests.shell.air import held
 
 WARM_UP: Final = 60
 """Cycles after which caches are full; growth is counted from there."""
+TELL_EVERY: Final = 50_000
+BOOKED_S: Final = 30 * 86_400
+"""A million cycles take three days of virtual time."""
 REST_S: Final = 30
 """Until every timer of the last links has run out."""
 MOST_OBJECTS: Final = 1_500
@@ -81,6 +85,13 @@ def count(rig: Rig) -> Count:
     waiting = sum(not timer.cancelled() for timer in timers)
     files = sum(1 for _ in Path("/proc/self/fd").iterdir())
     return Count(len(asyncio.all_tasks()), waiting, files, held(rig), len(gc.get_objects()))
+
+
+async def rest() -> None:
+    """Until nothing of the last links waits any more, and always between two looks at the car, which have a timer."""
+    loop = asyncio.get_running_loop()
+    at_s = loop.time() + REST_S
+    await asyncio.sleep(REST_S + 1.5 * SAMPLE_PERIOD_S - at_s % SAMPLE_PERIOD_S)
 
 
 class Cycles:
@@ -159,17 +170,21 @@ async def run(cycles: int) -> Report:
     begun = time.process_time()
     async with Rig("cycles") as rig:
         holder = rig.holder("Anna")
-        _, file = rig.book(holder, lasts_s=30 * 86_400)
+        _, file = rig.book(holder, lasts_s=BOOKED_S)
         central = await rig._central("Anna")
         with bleak_backend.using(central, preferred_mtu=rig.att_mtu):
             work = Cycles(rig, holder, file)
             for number in range(WARM_UP):
                 await work.one(number)
-            await asyncio.sleep(REST_S)
+            await rest()
             before, warm = count(rig), work.sessions
             for number in range(cycles):
                 await work.one(number)
-            await asyncio.sleep(REST_S)
+                if (number + 1) % TELL_EVERY == 0:
+                    objects = count(rig).objects - before.objects
+                    spent_s = time.process_time() - begun
+                    print(f"  {number + 1:,} cycles, {spent_s:.0f} CPU s, {objects:+,} objects", flush=True)
+            await rest()
             after = count(rig)
         return Report(cycles, work.sessions - warm, before, after, time.process_time() - begun)
 
