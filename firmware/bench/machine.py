@@ -34,8 +34,8 @@ INTERRUPT: Final = 0x03
 _ENDS: Final = b"\r\n"
 
 
-class Request(msgspec.Struct, frozen=True):
-    """One line to the module. `id` comes back with the answer."""
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line to the module. `id` comes back with the answer. A field that is misspelt is told, not passed over."""
 
     do: str
     id: int | str | None = None
