@@ -172,6 +172,10 @@ async def run(
     new file for all that it is told and does, or a directory for such files; `record_keys`: with its private keys.
     Raises ConfigError, RecordingFailed, StoreFailed, RadioUnavailable; each says what, why and what to do."""
     provisioning = read_provisioning(config)
+    if record_keys and not config.bench.enabled:
+        raise ConfigError(
+            "private keys are recorded on a bench alone (SEC-2): leave --record-keys out, or set [bench] enabled = true"
+        )
     async with AsyncExitStack() as stack:
         state_dir = _state_dir(config)
         clock, time = _clocks(config)

@@ -78,6 +78,7 @@ class Machine:
         for place, byte in enumerate(data):
             if byte == LEAVE:
                 self._held.clear()
+                self._too_long = False
                 self._left = True
                 self._woken.set()
                 return data[place + 1 :]
@@ -103,6 +104,7 @@ class Machine:
                 self._put(_Line(line))
         elif byte == AGAIN:
             self._held.clear()
+            self._too_long = False
             self._put(_Hello())
         elif byte == INTERRUPT:
             self.interrupt()

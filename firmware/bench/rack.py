@@ -60,7 +60,9 @@ class Rack:
         self.pump: Pump | None = None
         self._working: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
-        self._restarting: set[asyncio.Task[None]] = set()
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._switches: set[asyncio.Task[None]] = set()
+        """Nobody else may hold what ends the power once whoever asked has stopped waiting."""
         self._closing = False
         self._trouble: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
 
@@ -176,6 +178,8 @@ class Rack:
         """As Stand. A cut leaves on the disk what a commit that had begun leaves there, and nothing of what had not;
         no link hears a farewell. Whoever is cancelled here has only stopped waiting."""
         ending = asyncio.create_task(self._off(cut), name="power off")
+        self._switches.add(ending)
+        ending.add_done_callback(self._switches.discard)
         await asyncio.shield(ending)
 
     async def _off(self, cut: bool) -> None:
@@ -202,8 +206,8 @@ class Rack:
     async def restart(self, *, rtc_offset_s: float | None = 0.0, contents: Contents | None = None) -> None:
         """As Stand. Whoever is cancelled here has only stopped waiting: the module is not left without power."""
         restarting = asyncio.create_task(self._again(rtc_offset_s, contents), name="restart")
-        self._restarting.add(restarting)
-        restarting.add_done_callback(self._restarting.discard)
+        self._restarts.add(restarting)
+        restarting.add_done_callback(self._restarts.discard)
         await asyncio.shield(restarting)
 
     async def _again(self, rtc_offset_s: float | None, contents: Contents | None) -> None:
@@ -235,7 +239,7 @@ class Rack:
     async def close(self) -> None:
         """The end of the bench: power off in good order, also in the middle of a restart."""
         self._closing = True
-        for restarting in tuple(self._restarting):
+        for restarting in tuple(self._restarts):
             restarting.cancel()
             await asyncio.wait({restarting})
         await self.power_off(cut=False)

@@ -189,10 +189,10 @@ class OwnersView:
         signal = self._signal
         ignition = signal(signals.IGNITION)
         locked, drive = signal(signals.LOCKED), signal(signals.DRIVE_ENABLED)
-        is_open = [name for name, of in (("door", signals.DOORS_OPEN), ("boot", signals.BOOT_OPEN)) if signal(of)]
+        door, boot = signal(signals.DOORS_OPEN), signal(signals.BOOT_OPEN)
         facts = [
             ("Doors", _choice(locked, "locked", "unlocked"), "warn" if locked is False and not self._driven else ""),
-            ("Open", " and ".join(is_open) or "nothing", "warn" if is_open else ""),
+            ("Open", picture.what_is_open(door, boot), "warn" if door or boot else ""),
             ("Ignition", str(ignition or "unknown").lower(), ""),
             ("Driving enabled", _choice(drive, "yes", "no"), ""),
             ("Fuel", _fuel(signal(signals.FUEL), signal(signals.RANGE)), ""),

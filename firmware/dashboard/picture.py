@@ -32,6 +32,12 @@ def time(utc_ms: int, rate: float, *, moving: bool, under_way: bool, next_: "tup
     }
 
 
+def what_is_open(door: object, boot: object) -> str:
+    """What somebody is told to be open; None is not known, and then nobody says that nothing is."""
+    is_open = [name for name, yes in (("door", door), ("boot", boot)) if yes]
+    return " and ".join(is_open) or ("unknown" if door is None or boot is None else "nothing")
+
+
 def next_deadline(end_at_ms: int | None, now_ms: int) -> tuple[str, int] | None:
     """What a running booking comes to next, and in how many ms. `end_at_ms`: its end on the monotonic clock."""
     if end_at_ms is None:

@@ -6,6 +6,7 @@ Pure. Decides wording; whether access is granted, and why not, comes from the mo
 from typing import Any, Final
 
 from firmware.dashboard.handset import Seen
+from firmware.dashboard.picture import what_is_open
 from protocol.explain import describe, distance, duration, explain
 from protocol.messages import Access, Phase, VehicleState
 from protocol.tokens import GRACE_S, Booking
@@ -119,11 +120,10 @@ def _ended(seen: Seen) -> str:
 
 
 def _facts(car: VehicleState) -> list[tuple[str, str, str]]:
-    is_open = [name for name, yes in (("door", car.doors_open), ("boot", car.boot_open)) if yes]
     away = car.home_distance_m
     return [
         ("Doors", "unknown" if car.locked is None else "locked" if car.locked else "unlocked", ""),
-        ("Open", " and ".join(is_open) or "nothing", "warn" if is_open else ""),
+        ("Open", what_is_open(car.doors_open, car.boot_open), "warn" if car.doors_open or car.boot_open else ""),
         ("Ignition", "unknown" if car.ignition_on is None else "on" if car.ignition_on else "off", ""),
         ("Driving enabled", "yes" if car.drive_enabled else "no", "good" if car.drive_enabled else ""),
         ("Fuel", "unknown" if car.fuel_pct is None else f"{car.fuel_pct} %", ""),

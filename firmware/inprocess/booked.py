@@ -1,28 +1,27 @@
 """A booking as a test holds it: what a phone is given, and the private key that it belongs to."""
 
-import re
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
+from firmware.bench.kinds import duration_s
 from firmware.demo.rig import Holder
 from host_tools.phone.keyring import write_key, write_new
 from protocol import keys
 from protocol.messages import Push
 from protocol.provisioning import BookingFile, encode_booking_file
 
-_UNITS_S: Final = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_PART: Final = r"(\d+(?:\.\d+)?)([dhms])"
-
 
 def seconds(duration: str | float) -> float:
     """Seconds of "2h", "1h30m", "90s" or of a number. Raises ValueError."""
     if not isinstance(duration, str):
         return float(duration)
-    if not re.fullmatch(f"(?:{_PART})+", duration):
-        raise ValueError(f"{duration!r} is no duration; write it like 90s, 45m, 1h30m or 2d")
-    return sum(float(count) * _UNITS_S[unit] for count, unit in re.findall(_PART, duration))
+    try:
+        return duration_s(duration)
+    except ValueError:
+        raise ValueError(
+            f"{duration!r} is no duration of at most a year; write it like 90s, 45m, 1h30m or 2d"
+        ) from None
 
 
 class Booked(msgspec.Struct, frozen=True):

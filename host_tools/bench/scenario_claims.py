@@ -239,7 +239,9 @@ def _parking(now: OwnerView, _before: OwnerView, _said: Said) -> Verdict:
 
 
 def _no_position(now: OwnerView, _before: OwnerView, _said: Said) -> Verdict:
-    return "there is one" if now.position else ""
+    if now.position:
+        return "there is one"
+    return "the track has told one while a driver had the car" if now.followed else ""
 
 
 def _reported(now: OwnerView, before: OwnerView, said: Said) -> Verdict:

@@ -27,6 +27,8 @@ SURELY_NOT_S: Final = 1.0
 """What has not come so long after is taken not to come."""
 PATIENCE_S: Final = 5.0
 _ABSENCES: Final = frozenset({"heard_nothing", "not_reported", "not_answered"})
+_LASTING: Final = frozenset({"no_position"})
+"""What has to come, and then to stay: it may hold for a moment before the step takes effect."""
 
 
 async def play(
@@ -128,4 +130,9 @@ class _Player:
                 self._transcript.fails(said.text, instead)
                 return
             await asyncio.sleep(LOOK_AGAIN_S)
+        if said.name in _LASTING:
+            await asyncio.sleep(SURELY_NOT_S)
+            if instead := await check(self._world, said, before):
+                self._transcript.fails(said.text, instead)
+                return
         self._transcript.holds(said.text)

@@ -250,7 +250,11 @@ CLAIMS: Final = (
     Phrase("booking is {phase}", "booking", "the life of the booking in the module"),
     Phrase("owner sees the position", "position", "the broker holds a position of the car"),
     Phrase("owner sees the parking position", "parking", "the broker holds one where a driver's booking ended"),
-    Phrase("owner sees no position", "no_position", "the broker holds none"),
+    Phrase(
+        "owner sees no position",
+        "no_position",
+        "the broker holds none, and the track told none while a driver had the car",
+    ),
     Phrase("owner is told {kind}", "reported", "an event or alert of this kind arrived in this step"),
     Phrase("owner is not told {kind}", "not_reported", "none of this kind arrived in this step"),
     Phrase("backend is answered {code}", "answered", "the module answered the last order so"),

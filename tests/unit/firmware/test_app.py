@@ -66,6 +66,15 @@ def test_the_car_stands_where_the_file_says(tmp_path: Path) -> None:
     assert stands.route.loop
 
 
+@pytest.mark.req("SEC-2")
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_private_keys_are_recorded_on_a_bench_alone(tmp_path: Path) -> None:
+    path = tmp_path / "it.jsonl"
+    with pytest.raises(ConfigError, match="on a bench alone"):
+        await app.run(config(tmp_path), record=path, record_keys=True)
+    assert not path.exists()
+
+
 @pytest.mark.req("BEN-4")
 def test_a_trace_takes_the_cars_place_if_the_file_says_so(tmp_path: Path) -> None:
     assert app.make_vehicle(config(tmp_path), SystemClock()).player is None

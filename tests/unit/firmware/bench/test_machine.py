@@ -63,6 +63,11 @@ async def test_it_says_hello_on_a_line_of_its_own(program: Program) -> None:
     assert again["type"] == "hello"
 
 
+async def test_a_line_that_was_too_long_is_forgotten_with_what_is_held(program: Program) -> None:
+    hello, answer = await program.says(b"x" * 5000 + b'\x01{"id": 1, "do": "state"}\n')
+    assert (hello["type"], answer["type"], answer["id"]) == ("hello", "result", 1)
+
+
 async def test_a_request_is_answered_with_its_id_and_without_echo(program: Program) -> None:
     assert await program.does("state") == {
         "type": "result",

@@ -1,5 +1,7 @@
 """Time and car as texts."""
 
+import pytest
+
 from firmware.core.trip import GRACE_MS
 from firmware.dashboard import picture
 from firmware.simulated.vehicle import SimulatedVehicle
@@ -46,3 +48,18 @@ def test_the_car_is_what_somebody_beside_it_sees() -> None:
     opened = picture.car(vehicle.snapshot(), 2, None)
     assert (opened["doors"], opened["ignition"], opened["flashes"]) == ([True, False, False, False], True, 2)
     assert ("Doors", "unlocked", "") in opened["facts"]
+
+
+@pytest.mark.parametrize(
+    ("door", "boot", "said"),
+    [
+        (False, False, "nothing"),
+        (True, False, "door"),
+        (True, True, "door and boot"),
+        (None, False, "unknown"),
+        (None, None, "unknown"),
+        (None, True, "boot"),
+    ],
+)
+def test_what_nobody_knows_to_be_closed_is_not_said_to_be(door: bool | None, boot: bool | None, said: str) -> None:
+    assert picture.what_is_open(door, boot) == said

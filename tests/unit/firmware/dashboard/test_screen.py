@@ -109,7 +109,7 @@ def test_what_the_car_is_like_is_shown_as_far_as_it_is_known() -> None:
         "From home": "299 m",
     }
     unknown = {value for _, value, _ in show(Seen(vehicle=VehicleState()))["facts"]}
-    assert unknown == {"unknown", "nothing", "no"}
+    assert unknown == {"unknown", "no"}
 
 
 def test_the_place_is_what_locate_said_and_an_old_fix_is_called_old() -> None:
