@@ -14,12 +14,14 @@ import msgspec
 
 @unique
 class Role(IntEnum):
-    """Who holds a booking (claim `role`, wire.cddl)."""
+    """Who holds a booking or a key (claim `role`, wire.cddl)."""
 
     OWNER = 0
     VIP = 1
     DRIVER = 2
     GUEST = 3
+    SERVICE = 4
+    """A dealer: may test a module, and moves nothing else."""
 
 
 @unique
@@ -68,6 +70,32 @@ class Code(IntEnum):
     SUBSCRIPTION_EXPIRED = 39
     REMOTE_INACTIVE = 40
     SUBSCRIPTION_OUTDATED = 41
+    ACTIVATION_REQUIRED = 42
+    CODE_WRONG = 43
+    CODE_EXPIRED = 44
+    CODE_DEAD = 45
+    CODE_PAUSED = 46
+    CODE_UNEXPECTED = 47
+    KEY_DEACTIVATED = 48
+    KEY_DELETED = 49
+    KEY_LIST_FULL = 50
+    SHARE_INVALID = 51
+    OUTSIDE_HOURS = 52
+    KEYS_UNAVAILABLE = 53
+    NOT_COUPLED = 54
+    NOT_PREPARED = 55
+    NO_MODULE = 56
+    ALREADY_OWNED = 57
+    VIN_INVALID = 58
+    KEYS_MISSING = 59
+    NOT_CONNECTED = 60
+    TAKEOVER_INTERRUPTED = 61
+    DRIVER_LIST_FULL = 62
+    SERVICE_INACTIVE = 63
+    SIM_BLOCKED = 64
+    OUT_OF_TERRITORY = 65
+    ROLE_REQUIRED = 66
+    ORDER_OUTDATED = 67
     OVERDUE = 128
     OUTSIDE_HOME_AREA = 129
 
@@ -111,6 +139,7 @@ class _Entry(NamedTuple):
 
 
 _NEW_BOOKING: Final = "Ask for a new booking."
+_SHARE_ANEW: Final = "Ask the main user to share the key anew."
 _FETCH_ANEW: Final = "Fetch the booking anew in the app while you have a connection."
 
 CATALOGUE: Final = MappingProxyType(
@@ -170,6 +199,42 @@ CATALOGUE: Final = MappingProxyType(
         Code.SUBSCRIPTION_EXPIRED: _Entry("SUB-2", False, "Ask the owner to renew or resume sharing."),
         Code.REMOTE_INACTIVE: _Entry("SVC-3", False, "Ask the owner to renew the remote services."),
         Code.SUBSCRIPTION_OUTDATED: _Entry("SUB-1", False, "Fetch the newest subscription."),
+        Code.ACTIVATION_REQUIRED: _Entry(
+            "KEY-3", True, "Enter the activation code in the vehicle: menu, Key, Activate; the main user has it."
+        ),
+        Code.CODE_WRONG: _Entry("KEY-4", True, "Check the code with the main user and enter it again."),
+        Code.CODE_EXPIRED: _Entry("KEY-4", False, _SHARE_ANEW),
+        Code.CODE_DEAD: _Entry("KEY-4", False, _SHARE_ANEW),
+        Code.CODE_PAUSED: _Entry("KEY-4", True, "Wait until the pause is over, then enter the code."),
+        Code.CODE_UNEXPECTED: _Entry(
+            "KEY-4", True, "No shared key waits for a code: let its phone connect to the car first, then enter it."
+        ),
+        Code.KEY_DEACTIVATED: _Entry(
+            "KEY-6", False, "It was deactivated in the vehicle: ask the main user for a new key."
+        ),
+        Code.KEY_DELETED: _Entry("KEY-6", False, "The main user deleted it: ask for a new key."),
+        Code.KEY_LIST_FULL: _Entry("KEY-1", True, "Deactivate a shared key in the vehicle, then connect again."),
+        Code.SHARE_INVALID: _Entry("KEY-1", False, _SHARE_ANEW),
+        Code.OUTSIDE_HOURS: _Entry("KEY-2", True, "Come back at an hour at which this key is good."),
+        Code.KEYS_UNAVAILABLE: _Entry("KEY-9", False, "Use a booking: this vehicle takes no digital keys."),
+        Code.NOT_COUPLED: _Entry("OWN-3", False, "Let the owner add the car to an account first."),
+        Code.NOT_PREPARED: _Entry("OWN-2", False, "Only a vehicle with the option 5GE can be coupled: ask the dealer."),
+        Code.NO_MODULE: _Entry("OWN-2", False, "Let the dealer install the sharing module, then add the car."),
+        Code.ALREADY_OWNED: _Entry(
+            "OWN-3", False, "Ask the previous owner to remove the car, or take it over with both vehicle keys."
+        ),
+        Code.VIN_INVALID: _Entry("OWN-6", False, "Copy the VIN from the registration document again."),
+        Code.KEYS_MISSING: _Entry("OWN-4", True, "Bring both vehicle keys into the car and begin again."),
+        Code.NOT_CONNECTED: _Entry("OWN-4", True, "Park where there is a good connection and begin again."),
+        Code.TAKEOVER_INTERRUPTED: _Entry("OWN-4", True, "Nothing has changed: begin the takeover again."),
+        Code.DRIVER_LIST_FULL: _Entry("SUB-3", False, "Let the owner remove a driver first: ten share a car at most."),
+        Code.SERVICE_INACTIVE: _Entry("SVC-2", False, "Renew the service, or have the base services reactivated."),
+        Code.SIM_BLOCKED: _Entry("SVC-4", False, "Have the base services reactivated by a dealer."),
+        Code.OUT_OF_TERRITORY: _Entry(
+            "SVC-7", True, "This service does not work in this country; access by phone does."
+        ),
+        Code.ROLE_REQUIRED: _Entry("OWN-1", False, "Ask whoever has that role: this credential does not."),
+        Code.ORDER_OUTDATED: _Entry("OWN-3", False, "Fetch the newest order."),
     }
 )
 

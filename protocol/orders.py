@@ -29,6 +29,13 @@ class OrderKind(IntEnum):
     LOCK = 4
     FLASH = 5
     SUBSCRIPTION = 6
+    COUPLE = 7
+    REMOVE_OWNER = 8
+    TAKE_OVER = 9
+    SERVICES = 10
+    REMOVE_DRIVER = 11
+    HOME = 12
+    SEND_TO_CAR = 13
 
 
 REMOTE: Final = frozenset({OrderKind.UNLOCK, OrderKind.LOCK, OrderKind.FLASH})
@@ -52,6 +59,56 @@ class Subscription(msgspec.Struct, frozen=True, gc=False):
     paused: bool = False
 
 
+class Coupling(msgspec.Struct, frozen=True, gc=False):
+    """Who becomes the owner (OWN-3, OWN-4). `number` only rises, over all orders about ownership of this module.
+    `owner` is the account, `person` whoever has it: two pseudonyms of 8 bytes. `subscription`: the number of the
+    subscription of one year that begins with it (SUB-1)."""
+
+    number: int
+    owner: bytes
+    person: bytes
+    vin: str
+    subscription: int
+
+
+class Removal(msgspec.Struct, frozen=True, gc=False):
+    """The owner gives the car up (OWN-5)."""
+
+    number: int
+    owner: bytes
+
+
+class ServicePlan(msgspec.Struct, frozen=True, gc=False):
+    """The connected services that were bought (SVC-1 to SVC-6). `number` only rises. `first_registration`: year, month,
+    day. `packs`: their codes in `market`'s table of that `revision`; `renewals`: (service, months) in the order in
+    which they were bought; `base_active`: the base services were not deactivated."""
+
+    number: int
+    market: str
+    revision: str
+    first_registration: tuple[int, int, int]
+    packs: tuple[str, ...]
+    renewals: tuple[tuple[str, int], ...] = ()
+    base_active: bool = True
+
+
+class DriverRemoval(msgspec.Struct, frozen=True, gc=False):
+    """A driver leaves the list of those who share the car (SUB-3)."""
+
+    user: bytes
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """A home (HOME) or a destination (SEND_TO_CAR): degrees times 10^7, WGS 84; `name` at most 64 characters."""
+
+    latitude_e7: int
+    longitude_e7: int
+    name: str = ""
+
+
+Details = Ending | Subscription | Coupling | Removal | ServicePlan | DriverRemoval | Place
+
+
 class Order(msgspec.Struct, frozen=True, gc=False):
     """A signed order. `expires_s` ends its time to live; `details` belong to `kind`, None where there are none."""
 
@@ -60,7 +117,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     module_id: bytes
     issued_s: int
     expires_s: int
-    details: Ending | Subscription | None = None
+    details: Details | None = None
     issuer: bytes = b""
 
 

@@ -24,13 +24,16 @@ _MODE_AT_ONCE: Final = 0
 
 @unique
 class Typ(IntEnum):
-    """Header `typ` (RFC 9596): which kind of statement a container is. 65002 is reserved for shared keys."""
+    """Header `typ` (RFC 9596): which kind of statement a container is."""
 
     BOOKING = 65001
+    SHARE = 65002
     REVOCATION_LIST = 65003
     TIME_ATTESTATION = 65004
     ORDER = 65005
     END_RECEIPT = 65006
+    KEY = 65007
+    SELF_TEST = 65008
 
 
 class Booking(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +62,8 @@ class Booking(msgspec.Struct, frozen=True, gc=False):
 
 
 class RevocationList(msgspec.Struct, frozen=True, gc=False):
-    """List `number` of withdrawn tokens, each with the token's exp, after which it may be forgotten."""
+    """List `number` of withdrawn tokens, each with the token's exp, after which it may be forgotten. `revoked`: at
+    once. `fading`: (token id, `sharing.Deletion`, exp) of shared keys that go on for a while (KEY-6)."""
 
     module_id: bytes
     number: int
@@ -67,6 +71,7 @@ class RevocationList(msgspec.Struct, frozen=True, gc=False):
     min_key_epoch: int
     revoked: tuple[tuple[bytes, int], ...]
     issuer: bytes = b""
+    fading: tuple[tuple[bytes, int, int], ...] = ()
 
 
 class TimeAttestation(msgspec.Struct, frozen=True, gc=False):

@@ -26,7 +26,7 @@ class MessageType(IntEnum):
 
 @unique
 class Operation(IntEnum):
-    """What a phone can ask for. 8 and 10 are reserved for shared keys."""
+    """What a phone can ask for. 10 is reserved: a key is deactivated in the vehicle."""
 
     UNLOCK = 1
     LOCK = 2
@@ -36,24 +36,37 @@ class Operation(IntEnum):
     STATUS = 6
     PUT = 7
     """Hand over a signed order, revocation list or time attestation; its header says which."""
+    KEYS = 8
+    """List the shared keys: for the main user."""
     GET_NONCE = 9
     LOCATE = 11
     OUTCOME = 12
+    OPEN_BOOT = 13
+    SELF_TEST = 14
+    """Test radio, broker, GNSS, doors, immobiliser and clock: for a dealer."""
 
 
 COMMANDS: Final = frozenset(
-    {Operation.UNLOCK, Operation.LOCK, Operation.ENABLE_DRIVE, Operation.DISABLE_DRIVE, Operation.END_BOOKING}
+    {
+        Operation.UNLOCK,
+        Operation.LOCK,
+        Operation.ENABLE_DRIVE,
+        Operation.DISABLE_DRIVE,
+        Operation.END_BOOKING,
+        Operation.OPEN_BOOT,
+    }
 )
 """Operations that move something: they carry a command identifier (ACC-7)."""
 
 
 class Permission(IntFlag):
-    """Permission bits of a booking (claim `permissions`)."""
+    """Permission bits of a booking or key (claim `permissions`)."""
 
     UNLOCK = 1
     DRIVE = 2
     LOCK = 4
     LOCATE = 8
+    BOOT = 16
 
 
 @unique
@@ -80,12 +93,14 @@ class PushKind(IntEnum):
 
 @unique
 class NoticeKind(IntEnum):
-    """What a `Notice` tells the driver."""
+    """What a `Notice` tells the driver, or (5 and 6) the main user."""
 
     OVERDUE = 1
     CUTOFF_SOON = 2
     CUT_OFF = 3
     ENDED_BY_ORDER = 4
+    KEY_ACCEPTED = 5
+    KEY_ACTIVATED = 6
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -175,6 +190,32 @@ class Outcome(msgspec.Struct, frozen=True):
     may_have_succeeded: bool = False
 
 
+class KeyEntry(msgspec.Struct, frozen=True):
+    """One shared key as the vehicle's menu and the main user see it. `number` stays the same as long as the key is
+    listed. `expires_at_ms` UTC."""
+
+    number: int
+    token_id: bytes
+    name: str
+    permissions: int
+    expires_at_ms: int
+    activated: bool
+    deleted: bool = False
+    """The main user deleted it, and it goes on working until its time has come (KEY-6)."""
+
+
+class KeyList(msgspec.Struct, frozen=True):
+    """Answer to KEYS."""
+
+    keys: tuple[KeyEntry, ...] = ()
+
+
+class SelfTested(msgspec.Struct, frozen=True):
+    """Answer to SELF_TEST. `report`: signed by the module, COSE_Sign1; its claims: `protocol.selftest`."""
+
+    report: bytes
+
+
 class Notice(msgspec.Struct, frozen=True):
     """A message to the driver; `left_ms`: time until the cutoff, 0 when it is past."""
 
@@ -182,7 +223,7 @@ class Notice(msgspec.Struct, frozen=True):
     left_ms: int = 0
 
 
-Body = Done | Ended | Status | Nonce | Position | Accepted | Outcome | Refusal
+Body = Done | Ended | Status | Nonce | Position | Accepted | Outcome | KeyList | SelfTested | Refusal
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -90,3 +90,17 @@ class Log(Effect, frozen=True, gc=False):
     """Append an entry to the usage log (BKG-7)."""
 
     entry: Chained
+
+
+class TryCode(Effect, frozen=True, gc=False):
+    """Now that the try is durable, say `CodeTried` with the same print and ticket."""
+
+    code: bytes
+    ticket: int
+
+
+class AnswerMenu(Effect, frozen=True, gc=False):
+    """Tell whoever stands at the vehicle's menu: done (None), or why not."""
+
+    ticket: int
+    refusal: Refusal | None = None

@@ -10,6 +10,7 @@ import msgspec
 from protocol.errors import Code
 from protocol.messages import Request
 from protocol.orders import Order
+from protocol.sharing import Key
 from protocol.telemetry import Channel
 from protocol.tokens import Booking, RevocationList, TimeAttestation
 
@@ -41,6 +42,22 @@ class VehicleSampled(Event, frozen=True, gc=False):
     battery_mv: int | None = None
     fix: Fix | None = None
     range_m: int | None = None
+    keys_present: int | None = None
+    """Vehicle keys in the car."""
+
+
+@unique
+class KeyButton(Enum):
+    """What the vehicle key can do from outside."""
+
+    UNLOCK = "unlock"
+    LOCK = "lock"
+
+
+class VehicleKeyUsed(Event, frozen=True, gc=False):
+    """Somebody unlocked or locked the car with a vehicle key (KEY-6)."""
+
+    button: KeyButton
 
 
 class Ticked(Event, frozen=True, gc=False):
@@ -76,6 +93,37 @@ class TokenPresented(Event, frozen=True, gc=False):
 
     link: int
     booking: Booking
+
+
+class KeyPresented(Event, frozen=True, gc=False):
+    """A handshake succeeded: the peer holds this key, whose chain was verified. `code`: the print of its activation
+    code, empty when it needs none."""
+
+    link: int
+    key: Key
+    code: bytes = b""
+
+
+class CodeEntered(Event, frozen=True, gc=False):
+    """Somebody entered an activation code in the vehicle's menu: its print, never the code. `ticket` goes back with
+    the answer."""
+
+    code: bytes
+    ticket: int = 0
+
+
+class CodeTried(Event, frozen=True, gc=False):
+    """The try was counted and is durable: now the code may be compared (KEY-4)."""
+
+    code: bytes
+    ticket: int = 0
+
+
+class KeyDeactivated(Event, frozen=True, gc=False):
+    """Somebody deactivated a shared key in the vehicle's menu (KEY-6)."""
+
+    token_id: bytes
+    ticket: int = 0
 
 
 class RequestReceived(Event, frozen=True, gc=False):
@@ -116,6 +164,7 @@ class Action(Enum):
     RELEASE_IMMOBILISER = "release immobiliser"
     ARM_IMMOBILISER = "arm immobiliser"
     FLASH = "flash"
+    OPEN_BOOT = "open boot"
 
 
 class ActuationFinished(Event, frozen=True, gc=False):

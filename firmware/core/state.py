@@ -14,7 +14,8 @@ from firmware.core.reports import Point
 from firmware.core.usage import Head
 from protocol.errors import Code, Refusal
 from protocol.messages import Operation, Phase
-from protocol.orders import Subscription
+from protocol.orders import ServicePlan, Subscription
+from protocol.sharing import Key
 from protocol.tokens import Booking
 
 OUTCOMES_KEPT: Final = 64
@@ -29,13 +30,35 @@ USERS_KEPT: Final = 64
 RUNNING: Final = frozenset({Phase.ACTIVE, Phase.OVERDUE, Phase.CUTOFF_PENDING})
 
 
+KEYS_KEPT: Final = 16
+"""Shared keys that are good or wait for their code."""
+DEAD_KEYS_KEPT: Final = 128
+"""Keys that were deactivated or deleted, by name; older ones are covered by `Durable.keys_before_s`."""
+DRIVERS_KEPT: Final = 10
+"""SUB-3."""
+
+
+class Vehicle(msgspec.Struct, frozen=True):
+    """What the dealer wrote down about the vehicle (OWN-2, KEY-9). `prepared`: it has the option 5GE; `digital_keys`:
+    country, model and equipment allow them; `legal_ecall`: it has the mandatory EU eCall. `vin` empty: not known."""
+
+    vin: str = ""
+    market: str = ""
+    prepared: bool = True
+    digital_keys: bool = True
+    legal_ecall: bool = False
+
+
 class Profile(msgspec.Struct, frozen=True):
-    """What provisioning fixed. `home`: degrees times 10^7. `floor_ms`: the time it was provisioned, UTC."""
+    """What provisioning fixed. `home`: degrees times 10^7. `floor_ms`: the time it was provisioned, UTC. `coupled`: an
+    owner is taken for granted, as on a bench; otherwise nothing moves before one is coupled (OWN-1)."""
 
     module_id: bytes
     key_epoch: int = 0
     home: tuple[int, int] | None = None
     floor_ms: int = 0
+    vehicle: Vehicle = Vehicle()
+    coupled: bool = True
 
 
 @unique
@@ -93,6 +116,45 @@ class Trip(msgspec.Struct, frozen=True, gc=False):
         return self.phase in RUNNING
 
 
+class KnownKey(msgspec.Struct, frozen=True, gc=False):
+    """A shared key that has been here. `number` is its place in the menu; `code`: the print of its activation code;
+    `tries`: wrong codes that were entered while it waited; `activated`: it needs no code, or no more. `deleted`:
+    policy of the main user's deletion, None when it is not deleted; `deleted_at_ms` UTC; `unlocked`: of unlock-then-
+    lock with a vehicle key the first half has happened since."""
+
+    number: int
+    key: Key
+    seen_ms: int
+    code: bytes = b""
+    tries: int = 0
+    activated: bool = False
+    deleted: int | None = None
+    deleted_at_ms: int = 0
+    unlocked: bool = False
+
+
+class DeadKey(msgspec.Struct, frozen=True, gc=False):
+    """A key that never opens the car again, and the code that its holder is told."""
+
+    token_id: bytes
+    code: Code
+    expires_s: int
+    issued_s: int
+
+
+class Ownership(msgspec.Struct, frozen=True, gc=False):
+    """Whose car it is (OWN-3). `owner` and `person` are empty on a bench where nobody was named; `number`: of the last
+    order about ownership; `home` replaces that of the profile once there was an owner by order."""
+
+    coupled: bool = True
+    owner: bytes = b""
+    person: bytes = b""
+    since_ms: int = 0
+    number: int = 0
+    home: tuple[int, int] | None = None
+    home_told: bool = False
+
+
 class Executed(msgspec.Struct, frozen=True, gc=False):
     """A command and its outcome (ACC-7). `code` None: begun, and nobody knows yet how it ended."""
 
@@ -136,7 +198,10 @@ class Counters(msgspec.Struct, frozen=True, gc=False):
 class Durable(msgspec.Struct, frozen=True, gc=False):
     """What one transaction writes. `floor_ms`: no time before this one is ever believed (CLK-1). `forgetful`: all of
     this was lost, and no clock has spoken since. `module_id`: whose state it is; empty in one of an older module. What
-    is in here and must never be forgotten: `vital`."""
+    is in here and must never be forgotten: `vital`. `deletions`: (token, policy, expiry) of the newest revocation list,
+    of keys that go on for a while; `code_step`: how far the pause between wrong codes has grown; `driver_key`: the key
+    that has made driving possible; `erased_before`: records with lower numbers that reveal a position are another
+    owner's, and never leave."""
 
     floor_ms: int
     key_epoch: int
@@ -157,6 +222,16 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     orders: tuple[Ordered, ...] = ()
     orders_before_s: int = 0
     subscription: Subscription | None = None
+    keys: tuple[KnownKey, ...] = ()
+    dead_keys: tuple[DeadKey, ...] = ()
+    keys_before_s: int = 0
+    deletions: tuple[tuple[bytes, int, int], ...] = ()
+    code_step: int = 0
+    driver_key: Key | None = None
+    ownership: Ownership = Ownership()
+    drivers: tuple[bytes, ...] = ()
+    erased_before: int = 0
+    services: ServicePlan | None = None
 
 
 Gist = tuple[bool, Phase, Code | None]
@@ -164,8 +239,8 @@ Gist = tuple[bool, Phase, Code | None]
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """A central. `booking`: what its session authenticated with. `denied`: why it was not made durable, if so.
-    `told`: the gist of its access state, as the phone knows it. `failed`: its last handshake did."""
+    """A central. `booking` or `key`: what its session authenticated with, never both. `denied`: why it was not made
+    durable, if so. `told`: the gist of its access state, as the phone knows it. `failed`: its last handshake did."""
 
     id: int
     opened_at_ms: int
@@ -174,6 +249,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     denied: Refusal | None = None
     told: Gist | None = None
     failed: bool = False
+    key: Key | None = None
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
@@ -235,6 +311,9 @@ class State(msgspec.Struct, frozen=True, gc=False):
     said_ms: tuple[int, ...] = ()
     said: int = 0
     unsaid: int = 0
+
+    code_paused_until_ms: int = 0
+    """Monotonic: no activation code is taken before (KEY-4)."""
 
     @property
     def busy(self) -> bool:

@@ -67,12 +67,13 @@ IMPURE_METHODS = frozenset({"generate_private_key", "urandom", "getrandbits"})
 WALL_CLOCK = frozenset(f"{kind}.{call}" for kind in ("datetime", "date") for call in ("now", "utcnow", "today"))
 
 LIBRARIES = {
-    "protocol": frozenset({"cbor2", "cryptography", "msgspec"}),
+    "protocol": frozenset({"asn1tools", "cbor2", "cryptography", "dateutil", "msgspec"}),
     "firmware.core": frozenset({"msgspec"}),
 }
 """Third-party packages that the pure parts may import."""
 
 WALLS = {
+    "asn1tools": ("protocol.msd",),
     "bumble": ("firmware.adapters.ble", "host_tools.radio", "hil"),
     "aiomqtt": ("firmware.adapters.mqtt", "firmware.demo", "host_tools", "hil"),
     "bleak": ("firmware.demo", "firmware.inprocess", "host_tools", "hil"),
