@@ -9,7 +9,16 @@ from typing import Protocol
 
 import msgspec
 
-from firmware.core.events import Action, Trouble, VehicleSampled
+from firmware.core.events import (
+    Action,
+    CrashDetected,
+    EmergencyCancelled,
+    EmergencyPressed,
+    NetworkServing,
+    Trouble,
+    VehicleKeyUsed,
+    VehicleSampled,
+)
 from firmware.core.usage import Chained
 from protocol.telemetry import StoreCondition
 
@@ -55,11 +64,16 @@ class RadioUnavailable(Exception):
     """The adapter could not be opened: one line with what, why and what to do."""
 
 
+VehicleFact = VehicleSampled | VehicleKeyUsed | NetworkServing | CrashDetected | EmergencyPressed | EmergencyCancelled
+"""What the car tells by itself."""
+
+
 class VehiclePort(Protocol):
     """The car: the simulated one, or GPIO, CAN and GNSS."""
 
-    async def run(self, sampled: Callable[[VehicleSampled], None]) -> None:
-        """Deliver a sample at least every second until cancelled."""
+    async def run(self, told: Callable[[VehicleFact], None]) -> None:
+        """Deliver a sample at least every second, the other facts as they happen and once each, until cancelled. What
+        happens while nobody runs this is not made up for, save the network that serves the car."""
 
     async def actuate(self, action: Action) -> bool:
         """Carry `action` out; True when the car confirmed it. Bounded: answers within 2 s. Never raises for

@@ -13,12 +13,13 @@ import structlog
 from firmware import VERSION
 from firmware.answers import Spoken, acknowledges, spoken, unacknowledged
 from firmware.core import module
-from firmware.core.effects import Actuate, Effect, HangUp, Persist, Say
+from firmware.core.effects import Actuate, Effect, HangUp, Persist, Say, TryCode
 from firmware.core.events import (
     Action,
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
+    CodeTried,
     Event,
     LinkLost,
     LinkOpened,
@@ -31,7 +32,7 @@ from firmware.gateway import Gateway, Heard
 from firmware.keeper import Keeper
 from firmware.outbox import Courier
 from firmware.patience import Patience
-from firmware.ports import BrokerPort, LinkId, RadioPort, StorePort, VehiclePort
+from firmware.ports import BrokerPort, LinkId, RadioPort, StorePort, VehicleFact, VehiclePort
 from firmware.switchboard import Switchboard
 from firmware.witness import Witness
 
@@ -111,7 +112,7 @@ class Pump:
         async with asyncio.TaskGroup() as group:
             for actions in (self._doors, self._immobiliser):
                 group.create_task(self._actuate(actions))
-            group.create_task(self._vehicle.run(self._sampled))
+            group.create_task(self._vehicle.run(self._vehicle_told))
             if self._broker is not None:
                 group.create_task(self._broker.run(self._broker_connected, self._broker_lost, self._broker_said))
                 group.create_task(self._courier.run())
@@ -199,6 +200,8 @@ class Pump:
                 (self._immobiliser if immobiliser else self._doors).put_nowait(effect)
             case HangUp(link):
                 self._switchboard.hang_up(link)
+            case TryCode(code, ticket):
+                self.post(CodeTried(code, ticket))
             case Say(record):
                 self._courier.say(record)
             case _ if isinstance(effect, Spoken):
@@ -211,10 +214,10 @@ class Pump:
             self._heard(effect.link, heard, flooded)
 
     # ------------------------------------------------------------ the car
-    def _sampled(self, sample: VehicleSampled) -> None:
-        """One that finds no room is dropped: the next one says more."""
-        if not self._crowded():
-            self.post(sample)
+    def _vehicle_told(self, fact: VehicleFact) -> None:
+        """A sample that finds no room is dropped: the next one says more. Nobody repeats the other facts."""
+        if not (isinstance(fact, VehicleSampled) and self._crowded()):
+            self.post(fact)
 
     async def _actuate(self, actions: asyncio.Queue[Actuate]) -> None:
         """One action at a time, each answered within a bound. Doors that are stuck do not delay arming (CUT-4)."""

@@ -70,13 +70,35 @@ class EventKind(StrEnum):
     LOCK_FAILED = "alert.lock_failed"
     RECORDS_DROPPED = "telemetry.records_dropped"
     STORE_TROUBLE = "module.store_trouble"
+    KEY_ACCEPTED = "key.accepted"
+    KEY_ACTIVATED = "key.activated"
+    KEY_DEACTIVATED = "key.deactivated"
+    KEY_DELETED = "key.deleted"
+    CODE_WRONG = "key.code_wrong"
+    CODE_DEAD = "alert.code_dead"
+    """An activation code was guessed at until it died (KEY-4)."""
+    OWNER_COUPLED = "owner.coupled"
+    OWNER_REMOVED = "owner.removed"
+    TAKEOVER_PROGRESS = "owner.takeover_progress"
+    TAKEOVER_FAILED = "owner.takeover_failed"
+    OWNER_CHANGED = "alert.owner_changed"
+    """Without the previous owner (OWN-4)."""
+    SIM_CHANGED = "services.sim_changed"
+    TELESERVICE = "services.teleservice"
+    ECALL_RAISED = "alert.ecall_raised"
+    ECALL_CANCELLED = "ecall.cancelled"
+    ECALL_ACKNOWLEDGED = "ecall.acknowledged"
+    ECALL_STALE = "alert.ecall_stale"
+    """It was never answered, and is too old to be sent as if it had just happened (SVC-8)."""
+    ECALL_IMPOSSIBLE = "alert.ecall_impossible"
+    """No emergency service is active: nobody was called."""
 
 
 RECORD_CHANNELS: Final = frozenset({Channel.STATE, Channel.TRACK, Channel.EVENT, Channel.ALERT, Channel.ORDER_RESULT})
 """Channels whose messages are records: kept until acknowledged, counted, and allowed in a backlog."""
 
 _ALERTS: Final = frozenset(
-    {EventKind.LEFT_UNLOCKED, EventKind.LEFT_OPEN, EventKind.LOCK_FAILED, EventKind.STORE_TROUBLE}
+    {kind for kind in EventKind if kind.startswith("alert.")} | {EventKind.STORE_TROUBLE, EventKind.TAKEOVER_FAILED}
 )
 
 

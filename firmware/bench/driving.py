@@ -8,9 +8,10 @@ from firmware.bench.levels import Level
 from firmware.bench.looking import vehicle as looked_at
 from firmware.bench.results import DeskCode, DeskError, Result
 from firmware.bench.room import Room
+from firmware.core.events import KeyButton
 from firmware.simulated.car import Door
 from firmware.simulated.route import Waypoint
-from firmware.simulated.vehicle import DEFAULT_SPEED_KMH, KeyButton
+from firmware.simulated.vehicle import DEFAULT_SPEED_KMH
 
 DOORS: Final = {door.name.lower().replace("_", "-"): door for door in Door}
 _FIRST_DOOR: Final = "front-left"

@@ -60,6 +60,31 @@ class VehicleKeyUsed(Event, frozen=True, gc=False):
     button: KeyButton
 
 
+class NetworkServing(Event, frozen=True, gc=False):
+    """The mobile network that serves the car: its country by the code that it sends (ITU-T E.212); None: there is no
+    network."""
+
+    mcc: int | None
+
+
+class CrashDetected(Event, frozen=True, gc=False):
+    """The crash sensors have spoken (SVC-8)."""
+
+
+class EmergencyPressed(Event, frozen=True, gc=False):
+    """Somebody pressed the emergency button."""
+
+
+class EmergencyCancelled(Event, frozen=True, gc=False):
+    """Somebody took it back."""
+
+
+class EmergencyAcknowledged(Event, frozen=True, gc=False):
+    """The emergency centre has the call `call`: nobody need repeat it."""
+
+    call: int
+
+
 class Ticked(Event, frozen=True, gc=False):
     """A deadline of `next_deadline` was reached, or time simply passed."""
 

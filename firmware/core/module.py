@@ -17,12 +17,17 @@ from firmware.core.events import (
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
+    CrashDetected,
+    EmergencyAcknowledged,
+    EmergencyCancelled,
+    EmergencyPressed,
     Event,
     HandshakeBegun,
     HandshakeFailed,
     LinkActive,
     LinkLost,
     LinkOpened,
+    NetworkServing,
     OrderReceived,
     OrderUnreadable,
     PositionSlotAcknowledged,
@@ -34,6 +39,7 @@ from firmware.core.events import (
     TimeSource,
     TokenPresented,
     Trouble,
+    VehicleKeyUsed,
     VehicleSampled,
 )
 from firmware.core.state import Durable, Link, Profile, Slot, State, Trip
@@ -135,7 +141,9 @@ def _happened(draft: Draft, event: Event) -> None:
             draft.state = replace(draft.state, vehicle=vehicle.sampled(draft.state.vehicle, event, draft.now))
             _satellites(draft)
             _rearm(draft)
-        case Ticked():
+        case Ticked() | VehicleKeyUsed() | NetworkServing():
+            pass
+        case CrashDetected() | EmergencyPressed() | EmergencyCancelled() | EmergencyAcknowledged():
             pass
         case LinkOpened(link):
             links.opened(draft, link)

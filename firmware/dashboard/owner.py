@@ -24,6 +24,7 @@ from protocol.telemetry import (
     OrderResult,
     PositionReport,
     StateReport,
+    channel_of,
 )
 
 MOST_REPORTS: Final = 40
@@ -43,6 +44,24 @@ EVENTS: Final[dict[EventKind, str]] = {
     EventKind.LOCK_FAILED: "The car did not lock",
     EventKind.RECORDS_DROPPED: "The module had to give reports up",
     EventKind.STORE_TROUBLE: "The memory of the module fails",
+    EventKind.KEY_ACCEPTED: "A shared key was accepted",
+    EventKind.KEY_ACTIVATED: "A shared key was activated",
+    EventKind.KEY_DEACTIVATED: "A shared key was deactivated in the vehicle",
+    EventKind.KEY_DELETED: "A shared key was deleted",
+    EventKind.CODE_WRONG: "A wrong activation code was entered in the vehicle",
+    EventKind.CODE_DEAD: "An activation code died of wrong tries",
+    EventKind.OWNER_COUPLED: "The car has an owner",
+    EventKind.OWNER_REMOVED: "The owner has removed the car",
+    EventKind.TAKEOVER_PROGRESS: "Somebody takes the car over",
+    EventKind.TAKEOVER_FAILED: "A takeover failed; nothing has changed",
+    EventKind.OWNER_CHANGED: "The car was taken over",
+    EventKind.SIM_CHANGED: "What the mobile connection may be used for has changed",
+    EventKind.TELESERVICE: "The car asks for service",
+    EventKind.ECALL_RAISED: "An emergency call was made",
+    EventKind.ECALL_CANCELLED: "An emergency call was taken back",
+    EventKind.ECALL_ACKNOWLEDGED: "The emergency centre has the call",
+    EventKind.ECALL_STALE: "An emergency call was never answered, and is too old to be sent",
+    EventKind.ECALL_IMPOSSIBLE: "There was no service to make an emergency call with",
 }
 _WHO: Final = {"owner": "the owner", "vip": "a VIP driver", "driver": "a driver"}
 _HEADLINES: Final = {
@@ -132,7 +151,7 @@ class OwnersView:
         if event.kind is EventKind.BOOKING_STARTED:
             self._role, self.booking = event.role, event.booking
         words = EVENTS[event.kind].format(who=_WHO.get(event.role or self._role, "somebody"))
-        alert = event.kind.startswith("alert.") or event.kind is EventKind.STORE_TROUBLE
+        alert = channel_of(event.kind) is Channel.ALERT
         return Said(words[0].upper() + words[1:], "alert" if alert else "news")
 
     # ------------------------------------------------------------ showing

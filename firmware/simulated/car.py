@@ -51,7 +51,7 @@ class Car(msgspec.Struct, frozen=True):
     """Everything about the car at one instant. `travelled_m` counts along `route`, `odometer_m` for ever.
 
     `immobilised`: a start without the key is refused. `parking`: the driver switches off at standstill. `flashes`: how
-    often the indicators have flashed for whoever looks for the car.
+    often the indicators have flashed for whoever looks for the car. `keys`: vehicle keys that lie in it.
     """
 
     locked: bool = True
@@ -68,6 +68,7 @@ class Car(msgspec.Struct, frozen=True):
     fuel_l: float = 40.0
     battery_mv: float = float(RESTING_MV)
     flashes: int = 0
+    keys: int = 0
 
     @property
     def position(self) -> Waypoint:
@@ -182,6 +183,11 @@ def open_boot(car: Car) -> Car | None:
     return None if car.locked else msgspec.structs.replace(car, boot_open=True)
 
 
+def release_boot(car: Car) -> Car:
+    """By the module: its latch has a motor of its own, and the doors stay locked."""
+    return msgspec.structs.replace(car, boot_open=True)
+
+
 def close_boot(car: Car) -> Car:
     """Closing a closed boot changes nothing."""
     return msgspec.structs.replace(car, boot_open=False)
@@ -221,3 +227,13 @@ def stop(car: Car, *, then_park: bool = False) -> Car:
         parking=then_park and not stands and car.ignition_on,
         ignition_on=car.ignition_on and not (then_park and stands),
     )
+
+
+def put_keys(car: Car, keys: int) -> Car:
+    """So many vehicle keys lie in the car from now on."""
+    return msgspec.structs.replace(car, keys=keys)
+
+
+def crash(car: Car) -> Car:
+    """It stands at once, and the body controller opens the doors for whoever comes to help. The ignition stays on."""
+    return msgspec.structs.replace(car, speed_kmh=0.0, target_kmh=0.0, parking=False, locked=False)

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from firmware.core.events import Action, Fix, VehicleSampled
+from firmware.core.events import (
+    Action,
+    CrashDetected,
+    EmergencyCancelled,
+    EmergencyPressed,
+    Fix,
+    KeyButton,
+    NetworkServing,
+    VehicleKeyUsed,
+    VehicleSampled,
+)
+from firmware.ports import VehicleFact
 from firmware.simulated import car as model
 from firmware.simulated.car import Car, Door
 from firmware.simulated.gnss import Receiver
@@ -40,15 +51,8 @@ _ACTUATORS: Final[dict[Action, Callable[[Car], Car]]] = {
     Action.RELEASE_IMMOBILISER: model.release,
     Action.ARM_IMMOBILISER: model.arm,
     Action.FLASH: model.flash,
+    Action.OPEN_BOOT: model.release_boot,
 }
-
-
-@unique
-class KeyButton(Enum):
-    """What the vehicle key can do from outside."""
-
-    UNLOCK = "unlock"
-    LOCK = "lock"
 
 
 @unique
@@ -74,6 +78,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     latitude: float
     longitude: float
     has_fix: bool
+    keys: int
 
 
 class SimulatedVehicle:
@@ -92,10 +97,21 @@ class SimulatedVehicle:
         self._bus_silent = False
         self._boot_ajar = False
         self._player: Player | None = None
+        self._tell: Callable[[VehicleFact], None] | None = None
+        self._serving: NetworkServing | None = None
 
     # ------------------------------------------------------------ the module's side
-    async def run(self, sampled: Callable[[VehicleSampled], None]) -> None:
+    async def run(self, told: Callable[[VehicleFact], None]) -> None:
         """As VehiclePort: a sample every SAMPLE_PERIOD_S, and at once after each change by hand or actuator."""
+        self._tell = told
+        try:
+            if self._serving is not None:
+                told(self._serving)
+            await self._sampling(told)
+        finally:
+            self._tell = None
+
+    async def _sampling(self, sampled: Callable[[VehicleSampled], None]) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + SAMPLE_PERIOD_S
         while True:
@@ -136,6 +152,7 @@ class SimulatedVehicle:
             battery_mv=_battery_mv(car),
             fix=self._look(car),
             range_m=int(car.fuel_l / model.CONSUMPTION_L_PER_KM) * 1000,
+            keys_present=car.keys,
         )
         return self._falsified(seen)
 
@@ -160,6 +177,31 @@ class SimulatedVehicle:
         """The vehicle key. Works in every state of the module, the actuators' faults included (ACC-9)."""
         by_key = model.unlock if button is KeyButton.UNLOCK else model.lock
         self._change(by_key(self._now()))
+        if not self._bus_silent:
+            self._happened(VehicleKeyUsed(button))
+
+    def put_keys(self, keys: int) -> None:
+        """So many vehicle keys lie in the car from now on."""
+        self._change(model.put_keys(self._now(), keys))
+
+    # ------------------------------------------------------------ network and emergency
+    def serve(self, mcc: int | None) -> None:
+        """From now on a mobile network of this country serves the car; None: none does."""
+        self._serving = NetworkServing(mcc)
+        self._happened(self._serving)
+
+    def crash(self) -> None:
+        """The car stands at once, and its crash sensors speak, on a wire of their own."""
+        self._change(model.crash(self._now()))
+        self._happened(CrashDetected())
+
+    def press_emergency(self) -> None:
+        """The emergency button."""
+        self._happened(EmergencyPressed())
+
+    def cancel_emergency(self) -> None:
+        """The emergency button, once more."""
+        self._happened(EmergencyCancelled())
 
     # ------------------------------------------------------------ driving
     def turn_ignition(self, on: bool, *, with_key: bool = False) -> bool:
@@ -274,6 +316,7 @@ class SimulatedVehicle:
             latitude=car.position.latitude,
             longitude=car.position.longitude,
             has_fix=self._receiver.sees_sky,
+            keys=car.keys,
         )
 
     # ------------------------------------------------------------ inside
@@ -298,6 +341,10 @@ class SimulatedVehicle:
 
     def _look(self, car: Car) -> Fix | None:
         return self._receiver.look(car.position, utc_ms=self._utc_ms(), mono_ms=self._mono_ms())
+
+    def _happened(self, fact: VehicleFact) -> None:
+        if self._tell is not None:
+            self._tell(fact)
 
     def _try(self, changed: Car | None) -> bool:
         if changed is None:

@@ -26,6 +26,7 @@ from firmware.ports import (
     RadioUnavailable,
     StoredRecord,
     StoreFailed,
+    VehicleFact,
     VoidFrom,
 )
 from firmware.pump import Pump
@@ -94,15 +95,17 @@ class MemoryVehicle:
         self.stuck = False
         self.stuck_doors = False
         self.done: list[Action] = []
+        self.tell: Callable[[VehicleFact], None]
 
     def set(self, **changes: object) -> None:
         """What the next sample says."""
         self.sample = msgspec.structs.replace(self.sample, **changes)
 
-    async def run(self, sampled: Callable[[VehicleSampled], None]) -> None:
+    async def run(self, told: Callable[[VehicleFact], None]) -> None:
+        self.tell = told
         while True:
             if not self.silent:
-                sampled(self.sample)
+                told(self.sample)
             await asyncio.sleep(1)
 
     async def actuate(self, action: Action) -> bool:

@@ -11,9 +11,11 @@ from firmware.core.events import (
     Action,
     ActuationFinished,
     BrokerLost,
+    KeyButton,
     LinkActive,
     OrderReceived,
     Ticked,
+    VehicleKeyUsed,
 )
 from firmware.ports import RadioUnavailable
 from protocol import tokens
@@ -304,6 +306,21 @@ async def test_a_link_that_floods_is_hung_up() -> None:
         phone.write(phone.phone.request(STATUS))
         await forced_off(phone)
         assert quiet.link not in bench.radio.hung_up
+
+
+@pytest.mark.req("SEC-1", "KEY-6")
+async def test_when_it_is_crowded_a_sample_is_given_up_and_a_vehicle_key_is_not() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work() as pump:
+        await asyncio.sleep(0.5)
+        bench.seen.clear()
+        for number in range(256):
+            pump.post(LinkActive(number))
+        bench.vehicle.tell(bench.vehicle.sample)
+        bench.vehicle.tell(VehicleKeyUsed(KeyButton.LOCK))
+        await asyncio.sleep(0.1)
+        told = [event for event, _ in bench.seen if not isinstance(event, LinkActive)]
+        assert told == [VehicleKeyUsed(KeyButton.LOCK)]
 
 
 @pytest.mark.req("BLE-2")

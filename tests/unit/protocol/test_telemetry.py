@@ -84,7 +84,8 @@ def test_an_answer_that_is_no_record_has_no_stamp() -> None:
 
 def test_alerts_have_a_channel_of_their_own() -> None:
     alerts = {kind for kind in EventKind if telemetry.channel_of(kind) is Channel.ALERT}
-    assert alerts == {kind for kind in EventKind if kind.startswith("alert.")} | {EventKind.STORE_TROUBLE}
+    named = {kind for kind in EventKind if kind.startswith("alert.")}
+    assert alerts == named | {EventKind.STORE_TROUBLE, EventKind.TAKEOVER_FAILED}
     assert {telemetry.channel_of(kind) for kind in set(EventKind) - alerts} == {Channel.EVENT}
 
 

@@ -7,12 +7,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from firmware.core.events import Action, VehicleSampled
-from firmware.ports import VehiclePort
+from firmware.core.events import (
+    Action,
+    CrashDetected,
+    EmergencyCancelled,
+    EmergencyPressed,
+    KeyButton,
+    NetworkServing,
+    VehicleKeyUsed,
+    VehicleSampled,
+)
+from firmware.ports import VehicleFact, VehiclePort
 from firmware.simulated.car import Door
 from firmware.simulated.player import Player
 from firmware.simulated.route import Waypoint, distance_m
-from firmware.simulated.vehicle import SIGNALS, ActuatorFault, KeyButton, SimulatedVehicle
+from firmware.simulated.vehicle import SIGNALS, ActuatorFault, SimulatedVehicle
 
 UTC_START_MS = 1_780_000_000_000
 VECTORS = Path(__file__).resolve().parents[3] / "vectors"
@@ -25,12 +34,17 @@ class Bench:
         self.loop = asyncio.get_running_loop()
         self.vehicle = SimulatedVehicle(lambda: UTC_START_MS + self.mono_ms(), self.mono_ms)
         self.samples: list[tuple[float, VehicleSampled]] = []
+        self.facts: list[VehicleFact] = []
+        """All but the samples."""
 
     def mono_ms(self) -> int:
         return round(self.loop.time() * 1000)
 
-    def sampled(self, sample: VehicleSampled) -> None:
-        self.samples.append((self.loop.time(), sample))
+    def told(self, fact: VehicleFact) -> None:
+        if isinstance(fact, VehicleSampled):
+            self.samples.append((self.loop.time(), fact))
+        else:
+            self.facts.append(fact)
 
     @property
     def latest(self) -> VehicleSampled:
@@ -40,7 +54,7 @@ class Bench:
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     bench = Bench()
-    running = asyncio.create_task(bench.vehicle.run(bench.sampled))
+    running = asyncio.create_task(bench.vehicle.run(bench.told))
     await asyncio.sleep(0)
     yield bench
     running.cancel()
@@ -96,6 +110,39 @@ async def test_a_change_by_hand_is_told_at_once(bench: Bench) -> None:
     assert sample.locked is False
 
 
+async def test_what_happens_at_the_car_is_told_once_and_in_order(bench: Bench) -> None:
+    bench.vehicle.use_key(KeyButton.UNLOCK)
+    bench.vehicle.press_emergency()
+    bench.vehicle.cancel_emergency()
+    bench.vehicle.crash()
+    bench.vehicle.serve(262)
+    await asyncio.sleep(5)
+    expected = [VehicleKeyUsed(KeyButton.UNLOCK), EmergencyPressed(), EmergencyCancelled(), CrashDetected()]
+    assert bench.facts == [*expected, NetworkServing(262)]
+
+
+async def test_a_silent_bus_says_nothing_of_the_key_and_the_crash_sensors_have_a_wire_of_their_own(
+    bench: Bench,
+) -> None:
+    bench.vehicle.silence_bus()
+    bench.vehicle.use_key(KeyButton.UNLOCK)
+    bench.vehicle.crash()
+    await asyncio.sleep(1)
+    assert bench.facts == [CrashDetected()]
+    assert bench.vehicle.snapshot().locked is False
+
+
+async def test_of_what_happened_before_anybody_listened_only_the_network_is_told() -> None:
+    bench = Bench()
+    bench.vehicle.use_key(KeyButton.UNLOCK)
+    bench.vehicle.crash()
+    bench.vehicle.serve(206)
+    running = asyncio.create_task(bench.vehicle.run(bench.told))
+    await asyncio.sleep(1)
+    running.cancel()
+    assert bench.facts == [NetworkServing(206)]
+
+
 async def test_a_parked_locked_car_says_so(bench: Bench) -> None:
     first = bench.samples[0][1]
     assert msgspec.structs.replace(first, fix=None) == VehicleSampled(
@@ -109,6 +156,7 @@ async def test_a_parked_locked_car_says_so(bench: Bench) -> None:
         odometer_m=12_345_678,
         battery_mv=12_600,
         range_m=615_000,
+        keys_present=0,
     )
 
 
@@ -302,7 +350,7 @@ async def test_the_same_program_gives_the_same_samples_again() -> None:
         bench.vehicle = SimulatedVehicle(
             lambda: round((bench.loop.time() - start) * 1000), lambda: round((bench.loop.time() - start) * 1000)
         )
-        running = asyncio.create_task(bench.vehicle.run(bench.sampled))
+        running = asyncio.create_task(bench.vehicle.run(bench.told))
         await start_and_drive(bench)
         await asyncio.sleep(100)
         bench.vehicle.park()
@@ -338,3 +386,27 @@ async def test_one_actuator_is_repaired_alone(bench: Bench) -> None:
     bench.vehicle.repair_actuator(Action.LOCK)
     assert await bench.vehicle.actuate(Action.LOCK)
     assert not await bench.vehicle.actuate(Action.UNLOCK)
+
+
+@pytest.mark.req("OWN-4")
+async def test_the_bus_tells_how_many_vehicle_keys_lie_in_the_car(bench: Bench) -> None:
+    bench.vehicle.put_keys(2)
+    await asyncio.sleep(0.01)
+    assert bench.latest.keys_present == 2
+    assert bench.vehicle.snapshot().keys == 2
+
+
+@pytest.mark.req("KEY-2")
+async def test_the_module_opens_the_boot_of_a_locked_car(bench: Bench) -> None:
+    assert await bench.vehicle.actuate(Action.OPEN_BOOT)
+    seen = bench.vehicle.snapshot()
+    assert (seen.boot_open, seen.locked) == (True, True)
+
+
+@pytest.mark.req("SVC-8")
+async def test_a_crashed_car_stands_at_once(bench: Bench) -> None:
+    await start_and_drive(bench)
+    await asyncio.sleep(30)
+    bench.vehicle.crash()
+    await asyncio.sleep(0.01)
+    assert (bench.latest.speed_kmh, bench.latest.ignition_on, bench.latest.locked) == (0.0, True, False)
