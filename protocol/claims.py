@@ -49,6 +49,13 @@ def bstr(value: cbor.Value, size: int) -> bytes:
     return value
 
 
+def text(value: cbor.Value, most: int, least: int = 0) -> str:
+    """Text of `least` to `most` characters, each of which can be shown."""
+    if type(value) is not str or not least <= len(value) <= most or not value.isprintable():
+        raise bad(f"a claim is not a text of {least} to {most} characters")
+    return value
+
+
 def flag(value: cbor.Value) -> bool:
     """True or false."""
     if type(value) is not bool:

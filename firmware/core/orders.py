@@ -15,12 +15,14 @@ from firmware.core.draft import Draft
 from firmware.core.state import Ordered, State
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Accepted, Request
-from protocol.orders import Ending, Order, OrderKind, Subscription
+from protocol.orders import REMOTE, Ending, Order, OrderKind, Subscription
 from protocol.telemetry import EventKind
 from protocol.tokens import RevocationList, TimeAttestation
 
 CARRIED: Final = frozenset({OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION})
 """What any phone may carry. The rest is for the broker: it is about a car that one does not stand beside."""
+AFAR: Final = REMOTE | {OrderKind.REQUEST_STATE}
+"""For `remote`."""
 
 replace = msgspec.structs.replace
 
@@ -58,7 +60,9 @@ def received(draft: Draft, signed: Order | RevocationList, correlation: bytes) -
         _answer(draft, signed.order_id, body, correlation, for_certain=new)
         return
     issued(draft, signed.issued_s)
-    if new:
+    if signed.kind not in AFAR:
+        results.say(draft, signed.order_id, Code.ORDER_UNSUPPORTED, correlation)
+    elif new:
         remote.received(draft, signed, correlation)
     elif known is None:
         results.say(draft, signed.order_id, Code.ORDER_LATE, correlation)

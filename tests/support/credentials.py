@@ -7,7 +7,18 @@ import msgspec
 
 from protocol import keys, tokens
 from protocol.errors import Role
-from protocol.orders import REMOTE, Ending, Order, OrderKind, Subscription
+from protocol.orders import (
+    REMOTE,
+    Coupling,
+    DriverRemoval,
+    Ending,
+    Order,
+    OrderKind,
+    Place,
+    Removal,
+    ServicePlan,
+    Subscription,
+)
 
 
 def key(name: str) -> keys.PrivateKey:
@@ -62,7 +73,31 @@ REMOTES: Final = tuple(
     for kind in sorted(REMOTE)
 )
 """Unlock, lock, flash."""
-ORDERS: Final = (ORDER, SUBSCRIBED, REQUESTED, *REMOTES)
+COUPLING: Final = Coupling(number=1, owner=b"an owner", person=b"a person", vin="WMWXU71090TU12345", subscription=1)
+SERVICES: Final = ServicePlan(
+    number=2,
+    market="BE",
+    revision="2021-05-10",
+    first_registration=(2020, 2, 29),
+    packs=("6AC", "6UM"),
+    renewals=(("remote services", 12), ("remote services", 36)),
+    base_active=True,
+)
+BRANDENBURG_GATE: Final = Place(525_162_746, 133_777_041, "Brandenburger Tor")
+ABOUT_THE_CAR: Final = tuple(
+    msgspec.structs.replace(ORDER, order_id=bytes([128 + kind]) * 16, kind=kind, details=details)
+    for kind, details in (
+        (OrderKind.COUPLE, COUPLING),
+        (OrderKind.REMOVE_OWNER, Removal(2, COUPLING.owner)),
+        (OrderKind.TAKE_OVER, msgspec.structs.replace(COUPLING, number=3, owner=b"another1")),
+        (OrderKind.SERVICES, SERVICES),
+        (OrderKind.REMOVE_DRIVER, DriverRemoval(BOOKING.user)),
+        (OrderKind.HOME, BRANDENBURG_GATE),
+        (OrderKind.SEND_TO_CAR, BRANDENBURG_GATE),
+    )
+)
+"""Whose car it is, who shares it, what was bought for it, and where to."""
+ORDERS: Final = (ORDER, SUBSCRIBED, REQUESTED, *REMOTES, *ABOUT_THE_CAR)
 REVOCATION_LIST: Final = tokens.RevocationList(
     module_id=MODULE_ID,
     number=7,

@@ -13,6 +13,8 @@ def test_what_is_right_comes_back() -> None:
     assert claims.exactly({1: 2, -70001: 3}, -70001, 1) == {1: 2, -70001: 3}
     assert claims.uint(5, 5, 5) == 5
     assert claims.bstr(b"ab", 2) == b"ab"
+    assert claims.text("Zoë", 3, 3) == "Zoë"
+    assert claims.text("", 3) == ""
     assert claims.flag(False) is False
     assert claims.array([1]) == [1]
 
@@ -30,6 +32,11 @@ def test_what_is_right_comes_back() -> None:
         lambda: claims.uint(0, 5, 1),
         lambda: claims.bstr("ab", 2),
         lambda: claims.bstr(b"abc", 2),
+        lambda: claims.text(b"ab", 2),
+        lambda: claims.text("abc", 2),
+        lambda: claims.text("", 2, 1),
+        lambda: claims.text("a\n", 2),
+        lambda: claims.text("a\u202e", 2),
         lambda: claims.flag(1),
         lambda: claims.array({}),
     ],

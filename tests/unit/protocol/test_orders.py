@@ -7,8 +7,19 @@ import pytest
 
 from protocol import cbor, orders
 from protocol.errors import Code, ProtocolError
-from protocol.orders import REMOTE, Ending, Order, OrderKind, Subscription
-from tests.support.credentials import MODULE_ID, ORDER, ORDERS, REMOTES, REQUESTED, SUBSCRIBED, SUBSCRIPTION
+from protocol.orders import REMOTE, SHORT_LIVED, Ending, Order, OrderKind, Place, Subscription
+from tests.support.credentials import (
+    ABOUT_THE_CAR,
+    COUPLING,
+    MODULE_ID,
+    ORDER,
+    ORDERS,
+    REMOTES,
+    REQUESTED,
+    SERVICES,
+    SUBSCRIBED,
+    SUBSCRIPTION,
+)
 
 replace = msgspec.structs.replace
 
@@ -63,7 +74,7 @@ def test_an_order_says_who_signed_it() -> None:
 
 
 def test_an_order_of_a_later_version_is_told_apart() -> None:
-    assert refusal(lambda: orders.read(with_details(7, {1: "anything"}), ISSUER_ID)) is Code.ORDER_UNSUPPORTED
+    assert refusal(lambda: orders.read(with_details(14, {1: "anything"}), ISSUER_ID)) is Code.ORDER_UNSUPPORTED
     assert refusal(lambda: orders.read(with_details(0, {}), ISSUER_ID)) is Code.ORDER_UNSUPPORTED
 
 
@@ -158,14 +169,14 @@ def test_an_order_may_expire_in_the_second_of_its_issue_and_no_sooner(order: Ord
 
 
 @pytest.mark.req("SVC-3", "SEC-2")
-@pytest.mark.parametrize("order", REMOTES)
-def test_what_moves_the_car_lives_ten_minutes_at_most(order: Order) -> None:
+@pytest.mark.parametrize("order", [order for order in ORDERS if order.kind in SHORT_LIVED])
+def test_what_moves_the_car_or_takes_it_over_lives_ten_minutes_at_most(order: Order) -> None:
     longest = replace(order, expires_s=order.issued_s + 600)
     assert again(longest) == longest
     assert refusal(lambda: again(replace(order, expires_s=order.issued_s + 601))) is Code.TOKEN_MALFORMED
 
 
-@pytest.mark.parametrize("order", [ORDER, SUBSCRIBED, REQUESTED])
+@pytest.mark.parametrize("order", [order for order in ORDERS if order.kind not in SHORT_LIVED])
 def test_anything_else_may_live_for_months(order: Order) -> None:
     long = replace(order, expires_s=order.issued_s + 20_000_000)
     assert again(long) == long
@@ -185,3 +196,110 @@ def test_no_own_claim_may_be_missing_and_none_may_be_added(missing: int) -> None
     for wrong in ({**ours, 4: 0}, {key: value for key, value in ours.items() if key != missing}):
         data = cbor.encode({4: 2, 6: 1, 7: bytes(16), -70001: wrong})
         assert refusal(lambda data=data: orders.read(data, ISSUER_ID)) is Code.TOKEN_MALFORMED  # type: ignore[misc]
+
+
+# ---------------------------------------------------------------- ownership, drivers, services, places
+BY_KIND = {order.kind: order for order in ABOUT_THE_CAR}
+VIN = COUPLING.vin
+
+
+def detail(kind: OrderKind, **changes: cbor.Value) -> cbor.Value:
+    """The details of the order of that kind, claim `cN` replaced."""
+    ours = orders.written(BY_KIND[kind])[-70001]
+    assert isinstance(ours, dict)
+    details = ours[3]
+    assert isinstance(details, dict)
+    return {**details, **{int(name[1:]): value for name, value in changes.items()}}
+
+
+@pytest.mark.req("OWN-3", "OWN-4", "OWN-5", "SUB-3", "SVC-1")
+def test_the_claims_of_orders_about_the_car_are_literal() -> None:
+    coupling = {1: 1, 2: b"an owner", 3: b"a person", 4: VIN, 5: 1}
+    place = {1: 525_162_746, 2: 133_777_041, 3: "Brandenburger Tor"}
+    renewals = [["remote services", 12], ["remote services", 36]]
+    bought = {1: 2, 2: "BE", 3: "2021-05-10", 4: [2020, 2, 29], 5: ["6AC", "6UM"], 6: renewals, 7: 1}
+    assert [orders.written(order)[-70001] for order in ABOUT_THE_CAR] == [
+        {1: MODULE_ID, 2: 7, 3: coupling},
+        {1: MODULE_ID, 2: 8, 3: {1: 2, 2: b"an owner"}},
+        {1: MODULE_ID, 2: 9, 3: {**coupling, 1: 3, 2: b"another1"}},
+        {1: MODULE_ID, 2: 10, 3: bought},
+        {1: MODULE_ID, 2: 11, 3: {1: b"a driver"}},
+        {1: MODULE_ID, 2: 12, 3: place},
+        {1: MODULE_ID, 2: 13, 3: place},
+    ]
+
+
+@pytest.mark.parametrize("order", ABOUT_THE_CAR)
+def test_no_detail_may_be_missing_and_none_may_be_added(order: Order) -> None:
+    whole = detail(order.kind)
+    assert isinstance(whole, dict)
+    assert orders.read(with_details(order.kind, whole), order.issuer).details == order.details
+    wrongs: list[cbor.Value] = [{key: whole[key] for key in whole if key != left_out} for left_out in whole]
+    for wrong in [*wrongs, {**whole, 8: 0}, {}, [], None]:
+        data = with_details(order.kind, wrong)
+        assert refusal(lambda data=data: orders.read(data, ISSUER_ID)) is Code.TOKEN_MALFORMED  # type: ignore[misc]
+
+
+def days(year: int, month: int, day: int) -> cbor.Value:
+    return [year, month, day]
+
+
+@pytest.mark.req("OWN-3", "SUB-3", "SVC-1", "SVC-5")
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (OrderKind.COUPLE, {"c1": 0}),
+        (OrderKind.COUPLE, {"c1": MOST + 1}),
+        (OrderKind.COUPLE, {"c2": bytes(7)}),
+        (OrderKind.COUPLE, {"c3": bytes(9)}),
+        (OrderKind.COUPLE, {"c4": VIN + "1"}),
+        (OrderKind.COUPLE, {"c4": "\x00" * 17}),
+        (OrderKind.COUPLE, {"c5": 0}),
+        (OrderKind.TAKE_OVER, {"c4": VIN.encode()}),
+        (OrderKind.REMOVE_OWNER, {"c1": 0}),
+        (OrderKind.REMOVE_OWNER, {"c2": b""}),
+        (OrderKind.SERVICES, {"c1": 0}),
+        (OrderKind.SERVICES, {"c2": ""}),
+        (OrderKind.SERVICES, {"c3": "x" * 33}),
+        (OrderKind.SERVICES, {"c4": days(2019, 2, 29)}),
+        (OrderKind.SERVICES, {"c4": days(2021, 4, 31)}),
+        (OrderKind.SERVICES, {"c4": days(0, 1, 1)}),
+        (OrderKind.SERVICES, {"c4": days(10_000, 1, 1)}),
+        (OrderKind.SERVICES, {"c4": [2020, 2]}),
+        (OrderKind.SERVICES, {"c5": ["6AC"] * 17}),
+        (OrderKind.SERVICES, {"c5": [""]}),
+        (OrderKind.SERVICES, {"c6": [["remote services"]]}),
+        (OrderKind.SERVICES, {"c6": [["remote services", 0]]}),
+        (OrderKind.SERVICES, {"c6": [["remote services", 121]]}),
+        (OrderKind.SERVICES, {"c6": [["", 12]]}),
+        (OrderKind.SERVICES, {"c6": [["remote services", 12]] * 33}),
+        (OrderKind.SERVICES, {"c7": 2}),
+        (OrderKind.SERVICES, {"c7": True}),
+        (OrderKind.REMOVE_DRIVER, {"c1": bytes(16)}),
+        (OrderKind.HOME, {"c1": 900_000_001}),
+        (OrderKind.HOME, {"c1": -900_000_001}),
+        (OrderKind.HOME, {"c2": 1_800_000_001}),
+        (OrderKind.SEND_TO_CAR, {"c2": -1_800_000_001}),
+        (OrderKind.SEND_TO_CAR, {"c3": "x" * 65}),
+        (OrderKind.SEND_TO_CAR, {"c3": "two\nlines"}),
+    ],
+)
+def test_each_detail_has_its_bounds(kind: OrderKind, wrong: dict[str, cbor.Value]) -> None:
+    assert refusal(lambda: orders.read(with_details(kind, detail(kind, **wrong)), ISSUER_ID)) is Code.TOKEN_MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("kind", "details"),
+    [
+        (OrderKind.COUPLE, replace(COUPLING, number=MOST, subscription=MOST, vin="")),
+        (OrderKind.COUPLE, replace(COUPLING, vin="I" * 17)),
+        (OrderKind.SERVICES, replace(SERVICES, first_registration=(2000, 2, 29), base_active=False)),
+        (OrderKind.SERVICES, replace(SERVICES, packs=(), renewals=())),
+        (OrderKind.SERVICES, replace(SERVICES, packs=("6AC",) * 16, renewals=(("remote services", 120),) * 32)),
+        (OrderKind.HOME, Place(-900_000_000, -1_800_000_000)),
+        (OrderKind.SEND_TO_CAR, Place(900_000_000, 1_800_000_000, "ß" * 64)),
+    ],
+)
+def test_what_is_within_the_bounds_comes_back(kind: OrderKind, details: orders.Details) -> None:
+    order = replace(BY_KIND[kind], details=details)
+    assert again(order) == order

@@ -237,7 +237,7 @@ def test_orders_and_lists_say_for_which_module_they_are_whoever_signed_them() ->
     many = tuple((number.to_bytes(16, "big"), 1_790_009_000) for number in range(160))
     long = tokens.mint_revocation_list(msgspec.structs.replace(REVOCATION_LIST, revoked=many), ISSUER)
     assert tokens.addressee(long) == credentials.MODULE_ID
-    unsupported = tokens.mint_order(msgspec.structs.replace(ORDER, kind=9), ISSUER)
+    unsupported = tokens.mint_order(msgspec.structs.replace(ORDER, kind=99), ISSUER)
     assert refusal(lambda: tokens.addressee(unsupported)) is Code.ORDER_UNSUPPORTED
     for none in (credentials.token(), tokens.mint_time_attestation(ATTESTATION, ISSUER), b"", bytes(4097)):
         assert refusal(lambda none=none: tokens.addressee(none)) is Code.TOKEN_MALFORMED  # type: ignore[misc]

@@ -435,3 +435,10 @@ def test_a_module_that_forgot_carries_out_nothing_that_was_ordered_before_its_fi
     step = draft(durably(blank, orders_before_s=BEGINS_S + 9))
     orders.anchor(step)
     assert step.durable.orders_before_s == BEGINS_S + 9
+
+
+@pytest.mark.parametrize("kind", [OrderKind.SERVICES, OrderKind.SEND_TO_CAR])
+def test_what_has_no_room_yet_is_refused_and_kept_nowhere(kind: OrderKind) -> None:
+    step = heard(a_state(), replace(FLASH, kind=kind))
+    assert only(step, Say).record.reason == "ORDER_UNSUPPORTED"
+    assert step.durable == a_state().durable
