@@ -208,3 +208,28 @@ def test_locking_with_an_open_door_leaves_it_open() -> None:
 def test_starting_a_running_engine_changes_nothing() -> None:
     car = started()
     assert model.ignition_on(model.arm(car), with_key=False) == model.arm(car)
+
+
+@pytest.mark.req("KEY-2")
+def test_the_boot_of_a_locked_car_is_released_alone() -> None:
+    released = model.release_boot(Car())
+    assert released.boot_open
+    assert released.locked
+    assert model.close_boot(released) == Car()
+
+
+@pytest.mark.req("OWN-4")
+def test_keys_lie_in_the_car_until_they_are_taken_out() -> None:
+    assert model.put_keys(Car(), 2).keys == 2
+    assert model.put_keys(model.put_keys(Car(), 2), 0) == Car()
+
+
+@pytest.mark.req("SVC-8")
+def test_a_crash_stops_the_car_at_once_and_opens_it_and_leaves_the_ignition_on() -> None:
+    driving = model.drive(model.lock(started()), 50.0)
+    assert driving is not None
+    crashed = model.crash(model.stop(model.advance(driving, 30.0), then_park=True))
+    assert (crashed.speed_kmh, crashed.locked, crashed.ignition_on) == (0.0, False, True)
+    later = model.advance(crashed, 60.0)
+    assert later.ignition_on
+    assert later.travelled_m == crashed.travelled_m
