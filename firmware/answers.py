@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 import msgspec
 
-from firmware.core.effects import Answer, AnswerEnded, ContinueHandshake, Effect, RefuseHandshake, Say, Tell
+from firmware.core.effects import Answer, AnswerEnded, AnswerMenu, ContinueHandshake, Effect, RefuseHandshake, Say, Tell
 from firmware.gateway import Gateway, Heard
 from protocol.errors import Code, refuse
 from protocol.messages import Accepted, Done, Outcome, Reply
@@ -32,19 +32,23 @@ def spoken(gateway: Gateway, effect: Spoken) -> Heard:
             return Heard([], gateway.refuse_handshake(link, refusal))
 
 
-def acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded | Say]:
-    """Whether this tells a phone or the backend that something has been done: only true once it is durable. What is
-    merely asked for is answered whatever the disk says (ACC-10)."""
+def acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded | AnswerMenu | Say]:
+    """Whether this tells a phone, the backend or somebody at the vehicle's menu that something has been done: only true
+    once it is durable. What is merely asked for is answered whatever the disk says (ACC-10)."""
     if isinstance(effect, Answer):
         return isinstance(effect.reply.body, Done | Accepted | Outcome)
     if isinstance(effect, Say):
         return effect.record.reason == Code.OK.name
+    if isinstance(effect, AnswerMenu):
+        return effect.refusal is None
     return isinstance(effect, AnswerEnded)
 
 
-def unacknowledged(effect: Answer | AnswerEnded | Say) -> Answer | Say:
+def unacknowledged(effect: Answer | AnswerEnded | AnswerMenu | Say) -> Answer | AnswerMenu | Say:
     """The same answer while the disk refuses: it may have been done, and may be forgotten by a power cut."""
     refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+    if isinstance(effect, AnswerMenu):
+        return AnswerMenu(effect.ticket, refusal)
     if isinstance(effect, Say):
         numbers = (("code", int(refusal.code)), ("pending", 0))
         return Say(msgspec.structs.replace(effect.record, reason=refusal.code.name, numbers=numbers))

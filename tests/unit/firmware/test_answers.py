@@ -3,7 +3,16 @@
 import pytest
 
 from firmware.answers import acknowledges, spoken, unacknowledged
-from firmware.core.effects import Actuate, Answer, AnswerEnded, ContinueHandshake, RefuseHandshake, Say, Tell
+from firmware.core.effects import (
+    Actuate,
+    Answer,
+    AnswerEnded,
+    AnswerMenu,
+    ContinueHandshake,
+    RefuseHandshake,
+    Say,
+    Tell,
+)
 from firmware.core.events import Action
 from firmware.core.reports import Record
 from firmware.gateway import Gateway, Heard
@@ -43,6 +52,15 @@ def test_what_has_been_done_is_said_to_be_unsure_while_nothing_is_durable(effect
     assert said.link == effect.link
     assert said.reply.code is Code.STORAGE_FAILED
     assert said.reply.body == refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+
+
+@pytest.mark.req("PWR-2", "KEY-6")
+def test_whoever_stands_at_the_menu_hears_of_nothing_done_while_nothing_is_durable() -> None:
+    done = AnswerMenu(3)
+    assert acknowledges(done)
+    said = unacknowledged(done)
+    assert said == AnswerMenu(3, refuse(Code.STORAGE_FAILED, may_have_succeeded=True))
+    assert not acknowledges(said)
 
 
 @pytest.mark.req("ACC-10")
