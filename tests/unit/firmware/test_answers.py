@@ -49,6 +49,7 @@ def test_what_has_been_done_is_said_to_be_unsure_while_nothing_is_durable(effect
         assert said.record.correlation == b"ask"
         return
     assert isinstance(effect, Answer | AnswerEnded)
+    assert isinstance(said, Answer)
     assert said.link == effect.link
     assert said.reply.code is Code.STORAGE_FAILED
     assert said.reply.body == refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
