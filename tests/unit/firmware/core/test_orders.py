@@ -440,5 +440,6 @@ def test_a_module_that_forgot_carries_out_nothing_that_was_ordered_before_its_fi
 @pytest.mark.parametrize("kind", [OrderKind.SERVICES, OrderKind.SEND_TO_CAR])
 def test_what_has_no_room_yet_is_refused_and_kept_nowhere(kind: OrderKind) -> None:
     step = heard(a_state(), replace(FLASH, kind=kind))
-    assert only(step, Say).record.reason == "ORDER_UNSUPPORTED"
+    (said,) = only(Say, step.effects)
+    assert said.record.reason == "ORDER_UNSUPPORTED"
     assert step.durable == a_state().durable
