@@ -5,23 +5,38 @@ from typing import Final, assert_never
 from protocol import cbor
 from protocol.errors import Code, ProtocolError, Refusal
 from protocol.values import (
+    MAX_KEYS,
     MAX_NUMBERS,
     MAX_TEXT_BYTES,
+    TOKEN_ID_BYTES,
     Accepted,
     Access,
     Body,
     Done,
     Ended,
+    KeyEntry,
+    KeyList,
     Nonce,
     Operation,
     Outcome,
     Phase,
     Position,
+    SelfTested,
     Status,
     VehicleState,
 )
 
-BODY_KINDS: Final[tuple[type[Body], ...]] = (Done, Ended, Status, Nonce, Position, Accepted, Outcome)
+BODY_KINDS: Final[tuple[type[Body], ...]] = (
+    Done,
+    Ended,
+    Status,
+    Nonce,
+    Position,
+    Accepted,
+    Outcome,
+    KeyList,
+    SelfTested,
+)
 
 
 # ---------------------------------------------------------------- small readers, one error for all
@@ -62,6 +77,12 @@ def read_text(value: object, what: str) -> str:
 def read_map(value: object, what: str) -> dict[object, object]:
     if type(value) is not dict:
         raise bad(f"{what} is not a map")
+    return value
+
+
+def read_array(value: object, what: str, most: int) -> list[object]:
+    if type(value) is not list or len(value) > most:
+        raise bad(f"{what} is not an array of at most {most} items")
     return value
 
 
@@ -177,6 +198,31 @@ def _vehicle_from_map(value: object) -> VehicleState:
     )
 
 
+def _key_to_map(key: KeyEntry) -> dict[cbor.Value, cbor.Value]:
+    return _sparse(
+        number=key.number,
+        token_id=key.token_id,
+        name=key.name,
+        permissions=key.permissions,
+        expires_at_ms=key.expires_at_ms,
+        activated=key.activated,
+        deleted=key.deleted,
+    )
+
+
+def _key_from_map(value: object) -> KeyEntry:
+    fields = read_map(value, "key")
+    return KeyEntry(
+        read_uint(fields.get(1), "number"),
+        read_bytes(fields.get(2), "token id", TOKEN_ID_BYTES),
+        read_text(fields.get(3), "name"),
+        read_uint(fields.get(4), "permissions", 0xFFFF),
+        read_uint(fields.get(5), "expires at"),
+        read_bool(fields.get(6), "activated"),
+        read_bool(fields.get(7), "deleted"),
+    )
+
+
 def body_to_map(body: Body) -> dict[cbor.Value, cbor.Value]:
     """The map of a reply's body; the keys are those of SPEC section 8."""
     match body:
@@ -202,6 +248,10 @@ def body_to_map(body: Body) -> dict[cbor.Value, cbor.Value]:
             return {1: body.pending}
         case Outcome():
             return {1: int(body.operation), 2: int(body.code), 3: body.may_have_succeeded}
+        case KeyList():
+            return {1: [_key_to_map(key) for key in body.keys]}
+        case SelfTested():
+            return {1: body.report}
         case _:
             assert_never(body)
 
@@ -236,6 +286,10 @@ def body_from_map(kind: int, value: object) -> Body:
             )
         case kind_ if kind_ is Accepted:
             return Accepted(read_bool(fields.get(1), "pending"))
+        case kind_ if kind_ is KeyList:
+            return KeyList(tuple(map(_key_from_map, read_array(fields.get(1), "keys", MAX_KEYS))))
+        case kind_ if kind_ is SelfTested:
+            return SelfTested(read_bytes(fields.get(1), "report"))
         case _:
             try:
                 operation = Operation(read_uint(fields.get(1), "operation"))

@@ -246,6 +246,7 @@ ROLE_REMEDY: Final = MappingProxyType(
         (code, role): _ASK_OWNER if role in (Role.DRIVER, Role.GUEST) else _SELF_HELP
         for code in (Code.BOOKING_CUT_OFF, Code.BOOKING_OVER, Code.BOOKING_SUPERSEDED)
         for role in Role
+        if role is not Role.SERVICE  # a dealer books nothing
     }
     | {(Code.SUBSCRIPTION_EXPIRED, Role.OWNER): "Renew or resume the subscription."}
 )

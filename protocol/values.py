@@ -12,6 +12,9 @@ COMMAND_ID_BYTES: Final = 8
 MAX_REQUEST_ID: Final = 0xFFFF
 MAX_NUMBERS: Final = 16
 MAX_TEXT_BYTES: Final = 200
+TOKEN_ID_BYTES: Final = 16
+MAX_KEYS: Final = 16
+"""Shared keys in one list: so many a module remembers."""
 
 
 @unique

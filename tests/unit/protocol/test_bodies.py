@@ -12,11 +12,14 @@ from protocol.values import (
     Body,
     Done,
     Ended,
+    KeyEntry,
+    KeyList,
     Nonce,
     Operation,
     Outcome,
     Phase,
     Position,
+    SelfTested,
     Status,
     VehicleState,
 )
@@ -39,6 +42,16 @@ ACCESS_MAP: dict[cbor.Value, cbor.Value] = {
     6: 1_790_007_300_000,
 }
 
+ZOE = KeyEntry(2, bytes(16), "Zoë", 5, 1_790_600_000_000, activated=True)
+ZOE_MAP: dict[cbor.Value, cbor.Value] = {
+    1: 2,
+    2: bytes(16),
+    3: "Zoë",
+    4: 5,
+    5: 1_790_600_000_000,
+    6: True,
+    7: False,
+}
 REASON: list[cbor.Value] = [16, REFUSAL_MAP]
 
 PAIRS: list[tuple[Body, dict[cbor.Value, cbor.Value]]] = [
@@ -56,6 +69,9 @@ PAIRS: list[tuple[Body, dict[cbor.Value, cbor.Value]]] = [
     (Position(481_371_540, -115_761_240, 900), {1: 481_371_540, 2: -115_761_240, 3: 900}),
     (Accepted(), {1: False}),
     (Outcome(Operation.LOCK, Code.VEHICLE_NO_RESPONSE, True), {1: 2, 2: 24, 3: True}),
+    (KeyList(), {1: []}),
+    (KeyList((ZOE,)), {1: [ZOE_MAP]}),
+    (SelfTested(b"report"), {1: b"report"}),
 ]
 
 
@@ -105,6 +121,9 @@ def test_an_access_state_carries_its_reason() -> None:
         lambda: bodies.body_from_map(6, {1: 99, 2: 0, 3: False}),
         lambda: bodies.body_from_map(3, {1: bytes(15), 2: bytes(8), 3: 1}),
         lambda: bodies.body_from_map(0, 7),
+        lambda: bodies.body_from_map(7, {1: ZOE_MAP}),
+        lambda: bodies.body_from_map(7, {1: [ZOE_MAP] * 17}),
+        lambda: bodies.body_from_map(7, {1: [{**ZOE_MAP, 2: bytes(15)}]}),
     ],
 )
 @pytest.mark.req("SEC-1")

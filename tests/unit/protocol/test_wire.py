@@ -14,6 +14,8 @@ from protocol.values import (
     Body,
     Done,
     Ended,
+    KeyEntry,
+    KeyList,
     Nonce,
     Notice,
     NoticeKind,
@@ -26,6 +28,7 @@ from protocol.values import (
     PushKind,
     Reply,
     Request,
+    SelfTested,
     Status,
     VehicleState,
 )
@@ -49,6 +52,9 @@ BODIES: list[Body] = [
     Position(-1, 1, 0),
     Accepted(pending=True),
     Outcome(Operation.UNLOCK, Code.VEHICLE_NO_RESPONSE, may_have_succeeded=True),
+    KeyList(),
+    KeyList((KeyEntry(1, bytes(16), "Zoë", 5, 1_790_600_000_000, activated=True),)),
+    SelfTested(b"report"),
 ]
 
 
