@@ -13,6 +13,7 @@ import msgspec
 
 from firmware.bench.editing import Editor, Screen
 from firmware.bench.full import FullEditor
+from firmware.bench.hush import is_secret
 from firmware.bench.keystrokes import ASK_SIZE, Keystrokes
 from firmware.bench.plain import PlainEditor
 from firmware.bench.results import DeskError
@@ -27,7 +28,7 @@ MOST_NEWS: Final = 100
 _INTERRUPT: Final = b"\x03"
 _JSON: Final = "--json"
 _UNREMEMBERED: Final = ("level ",)
-"""A password may follow."""
+"""A password may follow, also one that is not there yet."""
 
 
 class Console:
@@ -133,7 +134,8 @@ class Console:
     async def _do(self, line: str) -> None:
         if not line:
             return
-        if not line.startswith(_UNREMEMBERED) and (not self.history or self.history[-1] != line):
+        again = bool(self.history) and self.history[-1] == line
+        if not (again or line.startswith(_UNREMEMBERED) or is_secret(line)):
             self.history.append(line)
         as_json = line.endswith(f" {_JSON}")
         try:

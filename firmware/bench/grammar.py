@@ -38,12 +38,14 @@ class Kind(Generic[T]):
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One word after the command's own. `many`: it takes all that follow, at least one unless `optional`."""
+    """One word after the command's own. `many`: it takes all that follow, at least one unless `optional`. `secret`:
+    what was given is not repeated, nor anything else of such a line."""
 
     name: str
     kind: Kind[object]
     optional: bool = False
     many: bool = False
+    secret: bool = False
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -111,6 +113,11 @@ class Command(msgspec.Struct, Generic[Room], frozen=True):
     def name(self) -> str:
         """Its words."""
         return " ".join(self.words)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether what follows its words may not be repeated."""
+        return any(each.secret for each in self.parameters)
 
     @property
     def usage(self) -> str:
@@ -249,8 +256,8 @@ def _words(command: Command[Room], rest: Sequence[str]) -> Words:
             continue
         option = options.get(word)
         if option is None:
-            meant = _did_you_mean("", word, list(options)) or f"It is: {command.usage}"
-            raise DeskError(DeskCode.USAGE, f"`{command.name}`: there is no option {word}. {meant}")
+            meant = _did_you_mean("", word, list(options)) or _see(command)
+            raise DeskError(DeskCode.USAGE, f"`{command.name}`: there is no option{_shown_of(command, word)}. {meant}")
         if len(waiting) < len(option.takes):
             raise DeskError(DeskCode.USAGE, f"`{command.name}`: {word} needs {option.takes[-1].name}. {_see(command)}")
         values = tuple(_value(command, each, waiting.pop(0)) for each in option.takes)
@@ -266,7 +273,8 @@ def _words(command: Command[Room], rest: Sequence[str]) -> Words:
         elif not parameter.optional:
             raise DeskError(DeskCode.USAGE, f"`{command.name}`: {parameter.name} is missing. {_see(command)}")
     if plain:
-        raise DeskError(DeskCode.USAGE, f"`{command.name}`: {plain[0]!r} is one word too many. {_see(command)}")
+        wrong = "there" if command.is_secret else repr(plain[0])
+        raise DeskError(DeskCode.USAGE, f"`{command.name}`: {wrong} is one word too many. {_see(command)}")
     return Words(given)
 
 
@@ -275,9 +283,8 @@ def _value(command: Command[Room], parameter: Parameter, word: str) -> object:
         return parameter.kind.read(word)
     except ValueError as error:
         meant = _did_you_mean("", word, list(parameter.kind.choices()))
-        raise DeskError(
-            DeskCode.USAGE, f"`{command.name}`: {parameter.name} {word!r}: {error}. {meant or _see(command)}"
-        ) from None
+        wrong = f"{parameter.name}{_shown_of(command, repr(word))}"
+        raise DeskError(DeskCode.USAGE, f"`{command.name}`: {wrong}: {error}. {meant or _see(command)}") from None
 
 
 def _suggested(command: Command[Room], given: Sequence[str]) -> set[str]:
@@ -293,6 +300,11 @@ def _suggested(command: Command[Room], given: Sequence[str]) -> set[str]:
         if plain < len(command.parameters) or parameter.many:
             found |= set(parameter.kind.choices())
     return found
+
+
+def _shown_of(command: Command[Room], word: str) -> str:
+    """What was given, if it may be repeated."""
+    return "" if command.is_secret else f" {word}"
 
 
 def _see(command: Command[Room]) -> str:

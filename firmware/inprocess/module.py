@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
+from firmware.bench.hush import hushed
 from firmware.demo.rig import Holder, Rig
 from firmware.inprocess.booked import Booked, seconds
 from firmware.inprocess.owner import Owner
@@ -96,7 +97,7 @@ class Module:
     async def do(self, command: str) -> Answer:
         """One command of the desk, such as "drive 120" or "door open". Raises BenchRefused, with a `code`."""
         now_ms = await self._bench.utc_ms()
-        self.timeline.note(now_ms, f"desk: {command}")
+        self.timeline.note(now_ms, f"desk: {hushed(command)}")
         try:
             return await self._bench.control(command)
         except BenchRefused as error:

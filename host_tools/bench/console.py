@@ -126,7 +126,7 @@ class ConsoleClient:
             async with asyncio.timeout(timeout_s):
                 said = await answer
         except TimeoutError:
-            why = f"no answer to `{one_line(command)}` within {timeout_s:g} s"
+            why = f"no answer to `{_without_secrets(command)}` within {timeout_s:g} s"
             remedy = "The module is still at it, or it hangs: see its log, or give it more time with --timeout."
             raise LineError(f"cannot use the console on {self._line.url}", why, remedy) from None
         finally:
@@ -203,6 +203,12 @@ class ConsoleClient:
         if self._stop is not None:
             self._stop()
             self._stop = None
+
+
+def _without_secrets(command: str) -> str:
+    """Behind the second word may be a password or an activation code."""
+    words = one_line(command).split()
+    return " ".join([*words[:2], *(["..."] if len(words) > 2 else [])])
 
 
 def _hello(said: dict[str, object]) -> Hello:

@@ -104,8 +104,9 @@ async def test_what_was_typed_ahead_is_done_afterwards(visit: Visit) -> None:
     assert [line for line, _ in visit.desk.did] == ["one", "two", "three"]
 
 
-async def test_lines_are_remembered_but_no_passwords_and_not_for_ever(visit: Visit) -> None:
-    for line in ("one", "two", "two", "level service secret", "three", "four", "five"):
+@pytest.mark.req("KEY-4")
+async def test_lines_are_remembered_but_no_passwords_and_codes_and_not_for_ever(visit: Visit) -> None:
+    for line in ("one", "two", "two", "level service secret", "menu  activate 012345", "three", "four", "five"):
         visit.terminal.type(f"{line}\r")
         await visit.terminal.until(lambda: visit.console.backlog == 0)
     assert list(visit.history) == ["two", "three", "four", "five"]

@@ -32,6 +32,7 @@ GRAMMAR: Grammar[None] = Grammar(
         ),
         Command(("door", "open"), Level.OPERATE, "open", _run),
         Command(("door", "close"), Level.OPERATE, "close", _run),
+        Command(("safe", "open"), Level.OPERATE, "open it", _run, (Parameter("N", NUMBER, secret=True),), (FOR,)),
     )
 )
 
@@ -86,6 +87,16 @@ def test_what_is_wrong_is_said_in_one_line_with_what_to_do(line: str, code: Desk
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.req("KEY-4")
+@pytest.mark.parametrize(
+    "line", ["safe open 012345", "safe open 1 012345", "safe open --012345", "safe open --for 012345 1"]
+)
+def test_nothing_of_a_line_with_a_secret_is_repeated(line: str) -> None:
+    with pytest.raises(DeskError, match="It is: safe open N") as caught:
+        GRAMMAR.read(line)
+    assert "012345" not in caught.value.message
+
+
 def test_quotes_hold_words_together() -> None:
     assert split("""say 'two words' "it's" '' a"b c"d""") == ["say", "two words", "it's", "", "ab cd"]
 
@@ -93,7 +104,7 @@ def test_quotes_hold_words_together() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", ["count", "door", "go", "light", "sum"]),
+        ("", ["count", "door", "go", "light", "safe", "sum"]),
         ("li", ["light"]),
         ("light ", ["off", "set"]),
         ("light s", ["set"]),
