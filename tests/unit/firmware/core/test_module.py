@@ -11,6 +11,10 @@ from firmware.core.events import (
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
+    CrashDetected,
+    EmergencyAcknowledged,
+    EmergencyCancelled,
+    EmergencyPressed,
     Event,
     Fix,
     HandshakeBegun,
@@ -18,6 +22,7 @@ from firmware.core.events import (
     LinkActive,
     LinkLost,
     LinkOpened,
+    NetworkServing,
     OrderReceived,
     OrderUnreadable,
     PositionSlotAcknowledged,
@@ -213,6 +218,11 @@ ALL: tuple[Event, ...] = (
     PositionSlotAcknowledged(1),
     RecordsDropped(3),
     StorageFailed(Ticked()),
+    NetworkServing(262),
+    CrashDetected(),
+    EmergencyPressed(),
+    EmergencyCancelled(),
+    EmergencyAcknowledged(1),
 )
 
 

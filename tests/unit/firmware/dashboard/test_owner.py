@@ -14,6 +14,7 @@ from protocol.telemetry import (
     PositionReport,
     StateReport,
     StoreCondition,
+    channel_of,
     encode,
     topic,
 )
@@ -130,10 +131,10 @@ def test_every_event_has_words_and_alerts_weigh_more() -> None:
     assert set(EVENTS) == set(EventKind)
     view = OwnersView(MODULE_ID)
     for number, kind in enumerate(EventKind, 1):
-        channel = Channel.ALERT if kind.startswith("alert") else Channel.EVENT
+        channel = channel_of(kind)
         (said, *_) = view.hear(topic(MODULE_ID, channel), encode(EventReport(stamp(number), kind)), NOW_MS)[-1:]
         assert "{" not in said.text
-        assert (said.weight == "alert") == (kind.startswith("alert") or kind is EventKind.STORE_TROUBLE)
+        assert (said.weight == "alert") == (channel is Channel.ALERT)
 
 
 @pytest.mark.parametrize(
