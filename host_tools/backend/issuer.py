@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from protocol import claims, keys, tokens
-from protocol.errors import Role
+from protocol.errors import ProtocolError, Role
 from protocol.messages import Permission
-from protocol.orders import MOST_REMOTE_TTL_S, REMOTE, Ending, Order, OrderKind, Subscription
+from protocol.orders import MOST_REMOTE_TTL_S, REMOTE, SHORT_LIVED, Details, Ending, Order, OrderKind, Subscription
 
 ALL_PERMISSIONS: Final = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE)
 ORDER_TTL_S: Final = 24 * 3600
@@ -102,8 +102,21 @@ class Issuer:
             raise ValueError(f"a remote order lives {MOST_REMOTE_TTL_S} s at most, not {ttl_s} s")
         return self._order(kind, module_id, now_s, ttl_s)
 
+    def order(
+        self, kind: OrderKind, details: Details | None, *, module_id: bytes, now_s: int, ttl_s: int | None = None
+    ) -> bytes:
+        """A signed order of any kind that a module can read. `ttl_s` None: as long as a module allows for what is
+        meant for this moment, else a day. Raises ValueError, in words, for what has no form on the wire."""
+        longest_s = MOST_REMOTE_TTL_S if kind in SHORT_LIVED else ORDER_TTL_S
+        try:
+            signed = self._order(kind, module_id, now_s, longest_s if ttl_s is None else ttl_s, details)
+            tokens.verify_signed(signed, tokens.trust_of(module_id, (self.public,)))
+        except ProtocolError as error:
+            raise ValueError(error.detail) from None
+        return signed
+
     def _order(
-        self, kind: OrderKind, module_id: bytes, now_s: int, ttl_s: int, details: Ending | Subscription | None = None
+        self, kind: OrderKind, module_id: bytes, now_s: int, ttl_s: int, details: Details | None = None
     ) -> bytes:
         order_id = self._entropy(16)
         order = Order(order_id, kind, module_id, now_s, now_s + ttl_s, details, self.key_id)

@@ -1,45 +1,24 @@
 """`shareboxctl issuer`: what a backend signs, by a development issuer."""
 
-import os
 import time
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from host_tools.backend.issuer import ALL_PERMISSIONS, ORDER_TTL_S, REMOTE_TTL_S, Issuer
 from host_tools.cli.exits import CliError, Exit
-from host_tools.cli.files import read_provisioning
-from host_tools.cli.options import Shown
-from host_tools.cli.parsing import parse_duration, parse_hex, parse_instant
+from host_tools.cli.parsing import parse_duration, parse_hex, parse_instant, parse_pseudonym
 from host_tools.cli.settings import Settings
-from host_tools.phone.keyring import KeyringError, read_booking, read_key, write_booking, write_replacing
+from host_tools.cli.signing import ISSUING, Issuing, holder_of, issuer_of, module_of, write_signed
+from host_tools.phone.keyring import KeyringError, read_booking, write_booking
 from protocol import keys, tokens
 from protocol.errors import ProtocolError, Role
 from protocol.explain import instant, permissions_in_words
 from protocol.messages import Permission
 from protocol.orders import OrderKind, Subscription
 from protocol.provisioning import BookingFile, Provisioning
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Issuing(Shown):
-    """Options of every command that signs."""
-
-    issuer: Annotated[str | None, Parameter(help="The issuer's private key. Default: issuer.pem.")] = None
-    provisioning: Annotated[
-        str | None, Parameter(help="The module's provisioning file. Default: provisioning.json.")
-    ] = None
-
-    def settings(self) -> Settings:
-        """The layers of settings with this command's flags on top."""
-        return Settings({"issuer": self.issuer, "provisioning": self.provisioning})
-
-
-_ISSUING: Final = Issuing()
 
 
 class RoleName(Enum):
@@ -80,10 +59,10 @@ def booking(  # noqa: PLR0913 - one parameter an option
     holder: Annotated[
         str | None, Parameter(help="The phone's key: a key file, or a public key in hex. Default: `key`.")
     ] = None,
-    user: Annotated[str | None, Parameter(help="The user's pseudonym: 16 hexadecimal digits.")] = None,
+    user: Annotated[str | None, Parameter(help="The user: 16 hexadecimal digits, or a name to make them of.")] = None,
     device_generation: Annotated[int, Parameter(help="Rises with each newer device of the user.")] = 0,
     out: Annotated[str | None, Parameter(help="The booking file to write. Default: booking.json.")] = None,
-    issuing: Issuing = _ISSUING,
+    issuing: Issuing = ISSUING,
 ) -> None:
     """Make a booking and write the file that a phone is given."""
     settings = Settings({"issuer": issuing.issuer, "provisioning": issuing.provisioning, "booking": out, "key": holder})
@@ -92,20 +71,20 @@ def booking(  # noqa: PLR0913 - one parameter an option
     if for_ is not None and until is not None:
         raise CliError(Exit.USAGE, "--for and --until contradict each other. Give one of them.")
     ends_s = starts_s + parse_duration(for_ or "2h") if until is None else parse_instant(until, now_s)
-    module = _provisioning(settings)
-    signer = _issuer(settings)
+    module = module_of(settings)
+    signer = issuer_of(settings)
     bits = sum({int(one.value) for one in permission}) or ALL_PERMISSIONS
     try:
         claims = signer.booking(
             module_id=module.module_id,
-            holder=_holder(settings.text("key")),
+            holder=holder_of(settings.text("key")),
             starts_s=starts_s,
             ends_s=ends_s,
             now_s=now_s,
             role=role.value,
             permissions=bits,
             key_epoch=module.key_epoch,
-            user=None if user is None else parse_hex(user, 8, "a pseudonym"),
+            user=None if user is None else parse_pseudonym(user),
             device_generation=device_generation,
         )
     except ValueError as error:
@@ -133,14 +112,14 @@ def end_order(
     booking: Annotated[str | None, Parameter(help="The booking to end. Default: booking.json.")] = None,
     ttl: Annotated[str, Parameter(help="How long the order stays good.")] = f"{ORDER_TTL_S // 3600}h",
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("end-order.cose"),
-    issuing: Issuing = _ISSUING,
+    issuing: Issuing = ISSUING,
 ) -> None:
     """Sign an order that ends a booking; take it to the module with `phone put`, or publish it over MQTT."""
     settings = Settings({"issuer": issuing.issuer, "booking": booking})
-    signer = _issuer(settings)
+    signer = issuer_of(settings)
     claims = _claims(settings.path("booking"), signer)
     signed = signer.end_order(claims, now_s=int(time.time()), ttl_s=parse_duration(ttl))
-    _write_signed(out, signed, "end-order", issuing, {"booking": claims.booking_id.hex()})
+    write_signed(out, signed, "end-order", issuing, {"booking": claims.booking_id.hex()})
 
 
 def order(
@@ -149,21 +128,21 @@ def order(
     *,
     ttl: Annotated[str, Parameter(help="How long the order stays good; ten minutes at most.")] = f"{REMOTE_TTL_S}s",
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("order.cose"),
-    issuing: Issuing = _ISSUING,
+    issuing: Issuing = ISSUING,
 ) -> None:
     """Sign an order to the car from afar; `issuer send` takes it to the module over MQTT."""
     settings = issuing.settings()
-    signer = _issuer(settings)
+    signer = issuer_of(settings)
     try:
         signed = signer.remote_order(
             what.value,
-            module_id=_provisioning(settings).module_id,
+            module_id=module_of(settings).module_id,
             now_s=int(time.time()),
             ttl_s=parse_duration(ttl),
         )
     except ValueError as error:
         raise CliError(Exit.USAGE, f"{error}. Choose a shorter --ttl.") from None
-    _write_signed(out, signed, "order", issuing, {"what": what.name})
+    write_signed(out, signed, "order", issuing, {"what": what.name})
 
 
 def subscription(
@@ -173,7 +152,7 @@ def subscription(
     paused: Annotated[bool, Parameter(help="Let no booking begin until a later subscription.")] = False,
     number: Annotated[int | None, Parameter(help="Number of it; must rise. Default: seconds since 1970.")] = None,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("subscription.cose"),
-    issuing: Issuing = _ISSUING,
+    issuing: Issuing = ISSUING,
 ) -> None:
     """Sign what the owner has paid for; take it to the module with `phone put` or `issuer send`."""
     settings = issuing.settings()
@@ -181,9 +160,9 @@ def subscription(
     told = Subscription(
         now_s if number is None else number, parse_instant(sharing, now_s), parse_instant(remote, now_s), paused
     )
-    signer = _issuer(settings)
+    signer = issuer_of(settings)
     try:
-        signed = signer.subscription_order(told, module_id=_provisioning(settings).module_id, now_s=now_s)
+        signed = signer.subscription_order(told, module_id=module_of(settings).module_id, now_s=now_s)
     except ValueError as error:
         raise CliError(Exit.USAGE, f"{error}.") from None
     fields: dict[str, object] = {
@@ -192,7 +171,7 @@ def subscription(
         "remote_until_s": told.remote_until_s,
         "paused": told.paused,
     }
-    _write_signed(out, signed, "subscription", issuing, fields)
+    write_signed(out, signed, "subscription", issuing, fields)
 
 
 def revocation_list(
@@ -202,15 +181,15 @@ def revocation_list(
     number: Annotated[int | None, Parameter(help="Number of the list; must rise. Default: seconds since 1970.")] = None,
     min_key_epoch: Annotated[int, Parameter(help="Bookings of older key epochs are dead.")] = 0,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("revocation-list.cose"),
-    issuing: Issuing = _ISSUING,
+    issuing: Issuing = ISSUING,
 ) -> None:
     """Sign a list of withdrawn bookings; take it to the module with `phone put`."""
     settings = issuing.settings()
-    signer = _issuer(settings)
+    signer = issuer_of(settings)
     now_s = int(time.time())
     try:
         signed = signer.revocation_list(
-            module_id=_provisioning(settings).module_id,
+            module_id=module_of(settings).module_id,
             number=now_s if number is None else number,
             revoked=[_claims(path, signer) for path in bookings],
             now_s=now_s,
@@ -219,7 +198,7 @@ def revocation_list(
     except ValueError as error:
         raise CliError(Exit.USAGE, f"{error}. Withdraw fewer at once.") from None
     fields: dict[str, object] = {"number": now_s if number is None else number, "entries": len(bookings)}
-    _write_signed(out, signed, "revocation-list", issuing, fields)
+    write_signed(out, signed, "revocation-list", issuing, fields)
 
 
 def time_attestation(
@@ -227,29 +206,15 @@ def time_attestation(
     /,
     *,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("time.cose"),
-    issuing: Issuing = _ISSUING,
+    issuing: Issuing = ISSUING,
 ) -> None:
     """Sign the time for a nonce of the module; take it back with `phone put`. `phone set-time` does all that."""
     settings = issuing.settings()
     now_s = int(time.time())
-    signed = _issuer(settings).time_attestation(
-        module_id=_provisioning(settings).module_id, nonce=parse_hex(nonce, 16, "a nonce"), now_s=now_s
+    signed = issuer_of(settings).time_attestation(
+        module_id=module_of(settings).module_id, nonce=parse_hex(nonce, 16, "a nonce"), now_s=now_s
     )
-    _write_signed(out, signed, "time-attestation", issuing, {"now_s": now_s})
-
-
-def _write_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object]) -> None:
-    write_replacing(out, signed, 0o644)
-    shown: dict[str, object] = {"file": str(out), **fields, "signed": signed.hex()}
-    issuing.output().result(kind, shown, f"{out}: {kind.replace('-', ' ')}, {len(signed)} bytes")
-
-
-def _issuer(settings: Settings) -> Issuer:
-    return Issuer(read_key(settings.path("issuer")), os.urandom)
-
-
-def _provisioning(settings: Settings) -> Provisioning:
-    return read_provisioning(settings.path("provisioning"))
+    write_signed(out, signed, "time-attestation", issuing, {"now_s": now_s})
 
 
 def _booking_file(token: bytes, module: Provisioning) -> BookingFile:
@@ -266,11 +231,3 @@ def _claims(path: Path, signer: Issuer) -> tokens.Booking:
         return tokens.verify_booking(file.token, tokens.trust_of(file.module_id, (signer.public,)))
     except ProtocolError as error:
         raise KeyringError(f"{path} is not a booking of this issuer: {error.detail}. Use its issuer's key.") from None
-
-
-def _holder(text: str) -> keys.PublicKey:
-    """The public key that `text` is in hex, or of the key file that it names."""
-    try:
-        return keys.public_from_bytes(bytes.fromhex(text))
-    except (ValueError, ProtocolError):
-        return read_key(Path(text).expanduser()).public_key()

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import SHOWN, Shown
+from host_tools.cli.parsing import parse_position
 from host_tools.cli.settings import DEFAULTS, FILE_NAME, Settings
 from host_tools.phone.keyring import new_key, write_key, write_new
 from protocol import keys
@@ -82,7 +83,7 @@ def init(
         signing_private=keys.private_to_bytes(signing),
         key_epoch=0,
         issuers=(keys.public_to_bytes(issuer.public_key()),),
-        home=_home(home),
+        home=None if home is None else parse_position(*home),
         provisioned_s=int(time.time()),
     )
     link = "virtual" if hub_port == 6402 else f"virtual:127.0.0.1:{hub_port}"
@@ -104,15 +105,6 @@ def init(
     output.result("bench", fields, f"{directory}: module {provisioning.module_id.hex()}")
     output.say(f"Start the module:  sharebox run --config {directory / MODULE_FILE}")
     output.say(f"Then:              cd {directory} && shareboxctl issuer booking --for 2h && shareboxctl phone unlock")
-
-
-def _home(degrees: tuple[float, float] | None) -> tuple[int, int] | None:
-    if degrees is None:
-        return None
-    latitude, longitude = degrees
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise CliError(Exit.USAGE, f"{latitude} {longitude} is no position. Write latitude and longitude in degrees.")
-    return round(latitude * 1e7), round(longitude * 1e7)
 
 
 def info(

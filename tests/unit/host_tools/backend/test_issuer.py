@@ -6,7 +6,7 @@ from host_tools.backend.issuer import ALL_PERMISSIONS, Issuer
 from host_tools.phone.handshake import fresh_key
 from protocol import keys
 from protocol.errors import Role
-from protocol.orders import Ending, Order, OrderKind, Subscription
+from protocol.orders import Coupling, Ending, Order, OrderKind, Place, Removal, Subscription
 from protocol.tokens import Booking, RevocationList, TimeAttestation, trust_of, verify_booking, verify_signed
 from tests.support.module_peer import seeded
 
@@ -138,3 +138,23 @@ def test_a_subscription_is_signed_as_it_is() -> None:
 def test_a_subscription_that_has_no_form_on_the_wire_is_not_made(told: Subscription) -> None:
     with pytest.raises(ValueError, match="a number from 1 on"):
         issuer().subscription_order(told, module_id=MODULE, now_s=NOW_S)
+
+
+@pytest.mark.req("OWN-3", "OWN-4")
+def test_any_order_is_signed_that_a_module_can_read_and_no_other() -> None:
+    signer, coupling = issuer(), Coupling(1, b"maria...", b"maria...", "WMWXM520X0T123456", 1)
+    for kind, lives_s in ((OrderKind.COUPLE, 86_400), (OrderKind.TAKE_OVER, 600)):
+        signed = signer.order(kind, coupling, module_id=MODULE, now_s=NOW_S)
+        order = verify_signed(signed, trust_of(MODULE, (signer.public,)))
+        assert isinstance(order, Order)
+        assert (order.kind, order.details, order.expires_s) == (kind, coupling, NOW_S + lives_s)
+    for kind, details, ttl_s in (
+        (OrderKind.TAKE_OVER, coupling, 601),
+        (OrderKind.COUPLE, Removal(1, bytes(8)), 60),
+        (OrderKind.REMOVE_OWNER, Removal(0, bytes(8)), 60),
+        (OrderKind.HOME, Place(900_000_001, 0), 60),
+        (OrderKind.SEND_TO_CAR, Place(0, 0, "x" * 65), 60),
+        (OrderKind.HOME, None, 60),
+    ):
+        with pytest.raises(ValueError, match=r"claim|order|map"):
+            signer.order(kind, details, module_id=MODULE, now_s=NOW_S, ttl_s=ttl_s)

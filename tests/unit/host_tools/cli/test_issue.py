@@ -67,7 +67,7 @@ def test_everything_in_a_booking_can_be_chosen(bench: Run) -> None:
         ["--for", "2h", "--until", "+3h"],
         ["--for", "never"],
         ["--until", "-1h"],
-        ["--user", "xyz"],
+        ["--user", "0a0b0c0d0e"],
         ["--role", "king"],
     ],
 )
