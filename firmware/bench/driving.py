@@ -16,6 +16,8 @@ from firmware.simulated.vehicle import DEFAULT_SPEED_KMH
 DOORS: Final = {door.name.lower().replace("_", "-"): door for door in Door}
 _FIRST_DOOR: Final = "front-left"
 _MOST_KMH: Final = 250.0
+MOST_KEYS: Final = 2
+"""A car comes with two."""
 
 
 async def _seen(room: Room, line: str) -> Result:
@@ -68,6 +70,13 @@ async def lock_with_key(room: Room, _: Words) -> Result:
     """The same."""
     room.vehicle.use_key(KeyButton.LOCK)
     return await _seen(room, "Locked with the vehicle key.")
+
+
+async def put_keys(room: Room, words: Words) -> Result:
+    """Vehicle keys that lie in the car."""
+    keys = words.whole("N")
+    room.vehicle.put_keys(keys)
+    return await _seen(room, f"{keys} vehicle keys are in the car." if keys != 1 else "A vehicle key is in the car.")
 
 
 # ---------------------------------------------------------------- driving
@@ -164,6 +173,13 @@ COMMANDS: Final = (
     Command(("boot", "close"), _DO, "close it", close_boot),
     Command(("key", "unlock"), _DO, "with the vehicle key", unlock_with_key),
     Command(("key", "lock"), _DO, "with the vehicle key", lock_with_key),
+    Command(
+        ("keys",),
+        _DO,
+        "so many vehicle keys lie in the car",
+        put_keys,
+        (Parameter("N", Kind[object]("N", kinds.whole(0, MOST_KEYS), lambda: ("0", "1", "2"))),),
+    ),
     Command(("ignition", "on"), _DO, "if the immobiliser lets it", ignition_on, (), (Option("with-key"),)),
     Command(("ignition", "off"), _DO, "switch it off", ignition_off),
     Command(

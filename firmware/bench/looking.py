@@ -274,12 +274,14 @@ async def vehicle(room: Room, _: Words) -> Result:
         "latitude": seen.latitude,
         "longitude": seen.longitude,
         "has_fix": seen.has_fix,
+        "keys": seen.keys,
     }
     lines = [
         f"{'Locked' if seen.locked else 'Unlocked'}, open: {_listed(data['open_doors'], seen.boot_open)}",
         f"Ignition {'on' if seen.ignition_on else 'off'}, immobiliser {'armed' if seen.immobilised else 'released'}",
         f"{seen.speed_kmh:g} km/h at {seen.latitude:.6f}, {seen.longitude:.6f}{'' if seen.has_fix else ' (no fix)'}",
         f"Fuel {seen.fuel_pct:g} %, odometer {seen.odometer_m / 1000:.1f} km, battery {seen.battery_mv / 1000:.1f} V",
+        f"Vehicle keys in the car: {seen.keys}",
     ]
     changed = {name: value for name, value in car.overrides.items() if name not in car.hidden}
     lines += [f"The bus tells {name} = {value}" for name, value in changed.items()]

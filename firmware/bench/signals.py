@@ -15,6 +15,7 @@ from protocol.telemetry import LATITUDE, LONGITUDE
 
 SPEED: Final = "Vehicle.Speed"
 IMMOBILISED: Final = "Vehicle.Private.Sharebox.IsImmobilised"
+KEYS: Final = "Vehicle.Private.Sharebox.VehicleKeysInside"
 DEGREES_E7: Final = 1e7
 
 Value = bool | int | float | str | None
@@ -61,6 +62,7 @@ _ALL: Final = (
     Signal("range_m", vss.RANGE, lambda value: value, _number(1.0, whole=True, most=1e8)),
     Signal("odometer_m", vss.ODOMETER, lambda value: round(value / 1000, 1), _number(1000.0, whole=True, most=1e7)),
     Signal("battery_mv", vss.VOLTAGE, lambda value: round(value / 1000, 2), _number(1000.0, whole=True, most=100)),
+    Signal("keys_present", KEYS, lambda value: value, _number(1.0, whole=True, most=2)),
 )
 SIGNALS: Final = {signal.field: signal for signal in _ALL}
 FIX: Final = "fix"

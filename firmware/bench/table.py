@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from firmware.bench import driving, keeping, looking, ordering, owner, recordings, surroundings, timing
+from firmware.bench import calling, driving, keeping, looking, ordering, owner, recordings, surroundings, timing
 from firmware.bench.grammar import Command
 from firmware.bench.room import Room
 
@@ -11,6 +11,7 @@ COMMANDS: Final[tuple[Command[Room], ...]] = (
     *owner.COMMANDS,
     *ordering.COMMANDS,
     *driving.COMMANDS,
+    *calling.COMMANDS,
     *timing.COMMANDS,
     *surroundings.COMMANDS,
     *keeping.COMMANDS,

@@ -37,6 +37,15 @@ async def test_doors_and_boot_open_when_the_car_is_unlocked() -> None:
         assert "ajar" in await refused(rig, "boot close")
 
 
+@pytest.mark.req("BEN-1", "OWN-4")
+async def test_vehicle_keys_are_put_into_the_car_and_taken_out() -> None:
+    async with Rig() as rig:
+        assert (await do(rig, "keys 2")).data["keys"] == 2
+        assert (await do(rig, "keys 1")).lines[0] == "A vehicle key is in the car."
+        assert "Vehicle keys in the car: 0" in (await do(rig, "keys 0")).lines
+        assert "no whole number between 0 and 2" in await refused(rig, "keys 3")
+
+
 @pytest.mark.req("BEN-1", "ACC-9")
 async def test_the_car_is_started_driven_and_parked() -> None:
     async with Rig() as rig:

@@ -19,6 +19,7 @@ SAMPLE = VehicleSampled(
     battery_mv=12_600,
     fix=Fix(481_375_000, 115_755_000, 0, 0),
     range_m=400_000,
+    keys_present=2,
 )
 
 
@@ -43,6 +44,7 @@ def test_values_are_shown_in_the_units_of_vss() -> None:
         vss.RANGE: 400_000,
         vss.ODOMETER: 12_345.7,
         vss.VOLTAGE: 12.6,
+        signals.KEYS: 2,
         LATITUDE: 48.1375,
         LONGITUDE: 11.5755,
     }
