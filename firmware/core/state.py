@@ -14,7 +14,7 @@ from firmware.core.reports import Point
 from firmware.core.usage import Head
 from protocol.errors import Code, Refusal
 from protocol.messages import Operation, Phase
-from protocol.orders import ServicePlan, Subscription
+from protocol.orders import Coupling, ServicePlan, Subscription
 from protocol.sharing import Key
 from protocol.tokens import Booking
 
@@ -144,7 +144,8 @@ class DeadKey(msgspec.Struct, frozen=True, gc=False):
 
 class Ownership(msgspec.Struct, frozen=True, gc=False):
     """Whose car it is (OWN-3). `owner` and `person` are empty on a bench where nobody was named; `number`: of the last
-    order about ownership; `home` replaces that of the profile once there was an owner by order."""
+    order about ownership; `home` replaces that of the profile once there was an owner by order, or an order about the
+    home, issued at `home_set_s`."""
 
     coupled: bool = True
     owner: bytes = b""
@@ -152,7 +153,15 @@ class Ownership(msgspec.Struct, frozen=True, gc=False):
     since_ms: int = 0
     number: int = 0
     home: tuple[int, int] | None = None
-    home_told: bool = False
+    home_set_s: int = 0
+
+
+class Takeover(msgspec.Struct, frozen=True, gc=False):
+    """A takeover that is being prepared (OWN-4): the order, what came with it, and who is to be the owner."""
+
+    order_id: bytes
+    coupling: Coupling
+    correlation: bytes = b""
 
 
 class Executed(msgspec.Struct, frozen=True, gc=False):
@@ -232,6 +241,7 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     drivers: tuple[bytes, ...] = ()
     erased_before: int = 0
     services: ServicePlan | None = None
+    takeover: Takeover | None = None
 
 
 Gist = tuple[bool, Phase, Code | None]
@@ -267,6 +277,17 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
 
     order_id: bytes
     correlation: bytes
+
+
+class Testing(msgspec.Struct, frozen=True, gc=False):
+    """A self-test that is going on (OWN-1): who asked, what has been told to the car last, and how often it has
+    confirmed what was done to doors and immobiliser."""
+
+    link: int
+    request_id: int
+    step: int = 0
+    doors: int = 0
+    immobiliser: int = 0
 
 
 class VehicleView(msgspec.Struct, frozen=True, gc=False):
@@ -315,10 +336,16 @@ class State(msgspec.Struct, frozen=True, gc=False):
     code_paused_until_ms: int = 0
     """Monotonic: no activation code is taken before (KEY-4)."""
 
+    takeover_at_ms: int = 0
+    """Monotonic: since when the takeover is being prepared."""
+    takeover_told: int = 0
+    """How often its progress has been told."""
+    testing: Testing | None = None
+
     @property
     def busy(self) -> bool:
         """Whether the car is carrying out what somebody asked for."""
-        return self.pending is not None or self.remote is not None
+        return self.pending is not None or self.remote is not None or self.testing is not None
 
     def link(self, link_id: int) -> Link | None:
         """The link with that number, or None."""
