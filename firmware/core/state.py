@@ -279,7 +279,7 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
     correlation: bytes
 
 
-class Testing(msgspec.Struct, frozen=True, gc=False):
+class SelfTest(msgspec.Struct, frozen=True, gc=False):
     """A self-test that is going on (OWN-1): who asked, what has been told to the car last, and how often it has
     confirmed what was done to doors and immobiliser."""
 
@@ -340,7 +340,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """Monotonic: since when the takeover is being prepared."""
     takeover_told: int = 0
     """How often its progress has been told."""
-    testing: Testing | None = None
+    testing: SelfTest | None = None
 
     @property
     def busy(self) -> bool:
