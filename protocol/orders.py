@@ -92,15 +92,15 @@ class Removal(msgspec.Struct, frozen=True, gc=False):
 
 class ServicePlan(msgspec.Struct, frozen=True, gc=False):
     """The connected services that were bought (SVC-1 to SVC-6). `number` only rises. `first_registration`: year, month,
-    day. `packs`: their codes in `market`'s table of that `revision`; `renewals`: (service, months) in the order in
-    which they were bought; `base_active`: the base services were not deactivated."""
+    day. `packs`: their codes in `market`'s table of that `revision`; `renewals`: (service, months, the day on which it
+    was bought) in that order; `base_active`: the base services were not deactivated."""
 
     number: int
     market: str
     revision: str
     first_registration: tuple[int, int, int]
     packs: tuple[str, ...]
-    renewals: tuple[tuple[str, int], ...] = ()
+    renewals: tuple[tuple[str, int, tuple[int, int, int]], ...] = ()
     base_active: bool = True
 
 
@@ -242,11 +242,11 @@ def _date(value: cbor.Value) -> tuple[int, int, int]:
     return year, month, day
 
 
-def _renewal(value: cbor.Value) -> tuple[str, int]:
+def _renewal(value: cbor.Value) -> tuple[str, int, tuple[int, int, int]]:
     items = claims.array(value)
-    if len(items) != 2:
-        raise claims.bad("a renewal is not a service and its months")
-    return _code(items[0]), claims.uint(items[1], MOST_RENEWAL_MONTHS, 1)
+    if len(items) != 3:
+        raise claims.bad("a renewal is not a service, its months and a day")
+    return _code(items[0]), claims.uint(items[1], MOST_RENEWAL_MONTHS, 1), _date(items[2])
 
 
 def _place(found: claims.Claims) -> Place:
@@ -274,7 +274,7 @@ def _written(details: Details | None) -> claims.Claims:
         case Removal(number, owner):
             return {1: number, 2: owner}
         case ServicePlan(number, market, revision, registered, packs, renewals, base_active):
-            bought: list[cbor.Value] = [[service, months] for service, months in renewals]
+            bought: list[cbor.Value] = [[service, months, list(day)] for service, months, day in renewals]
             return {
                 1: number,
                 2: market,

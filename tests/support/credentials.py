@@ -80,7 +80,7 @@ SERVICES: Final = ServicePlan(
     revision="2021-05-10",
     first_registration=(2020, 2, 29),
     packs=("6AC", "6UM"),
-    renewals=(("remote services", 12), ("remote services", 36)),
+    renewals=(("traffic", 12, (2023, 2, 1)), ("traffic", 6, (2024, 8, 31))),
     base_active=True,
 )
 BRANDENBURG_GATE: Final = Place(525_162_746, 133_777_041, "Brandenburger Tor")
