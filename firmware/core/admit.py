@@ -11,7 +11,7 @@ import msgspec
 from firmware.core import clock, vehicle
 from firmware.core.state import Link, State
 from firmware.core.trip import GRACE_MS
-from protocol.errors import Code, Refusal, refuse
+from protocol.errors import Code, Refusal, Role, refuse
 from protocol.tokens import Booking
 
 
@@ -42,15 +42,15 @@ def admit(state: State, booking: Booking, now: int) -> Admission | Refusal:
             return Admission.RUNNING
         if _same_user_anew(trip.booking, booking):
             return _dead(state, booking) or Admission.REBIND
-        return _in_use(state, booking, now)
+        return in_use(state, booking.role, now)
     refusal = _dead(state, booking) or _outside_window(state, booking, now) or _sharing_over(state, booking, now)
     if refusal is not None:
         return refusal
     if not trip.running:
-        return Admission.NEW
+        return _driven_by_key(state, booking, now) or Admission.NEW
     if overdue_ms(state, now) >= 0 and vehicle.parked(state.vehicle, now):
         return Admission.TAKEOVER
-    return _in_use(state, booking, now)
+    return in_use(state, booking.role, now)
 
 
 def admitted(state: State, link: Link) -> bool:
@@ -83,6 +83,8 @@ def _wrong_credential(state: State, booking: Booking) -> Refusal | None:
     """What no time and no free car can mend."""
     if booking.module_id != state.profile.module_id:
         return refuse(Code.WRONG_VEHICLE, role=booking.role)
+    if not state.durable.ownership.coupled:
+        return refuse(Code.NOT_COUPLED, role=booking.role)
     newest = dict(state.durable.devices).get(booking.user, 0)
     if booking.device_generation < newest:
         numbers = (("device_generation", booking.device_generation), ("newest_generation", newest))
@@ -146,11 +148,21 @@ def _sharing_over(state: State, booking: Booking, now: int) -> Refusal | None:
     return refuse(Code.SUBSCRIPTION_EXPIRED, role=booking.role, numbers=(("over_for_ms", over_for_ms),))
 
 
-def _in_use(state: State, booking: Booking, now: int) -> Refusal:
-    """ACC-4."""
+def _driven_by_key(state: State, booking: Booking, now: int) -> Refusal | None:
+    """ACC-4: somebody drives with a digital key. Nothing is taken from a moving car; a parked one goes to the
+    booking."""
+    if state.durable.driver_key is None or vehicle.parked(state.vehicle, now):
+        return None
+    numbers = (("parked_ms", vehicle.parked_for_ms(state.vehicle, now)),)
+    remedy = "Somebody drives with a digital key: wait until the car is parked."
+    return refuse(Code.VEHICLE_IN_USE, role=booking.role, numbers=numbers, remedy=remedy)
+
+
+def in_use(state: State, role: Role, now: int) -> Refusal:
+    """ACC-4: somebody else's booking runs, and what would end it."""
     late = overdue_ms(state, now)
     numbers: tuple[tuple[str, int], ...] = (("ends_in_ms", -late),)
     if late >= 0:
         parked = vehicle.parked_for_ms(state.vehicle, now)
         numbers = (("overdue_ms", late), ("parked_ms", parked), ("cutoff_in_ms", max(0, GRACE_MS - late)))
-    return refuse(Code.VEHICLE_IN_USE, role=booking.role, numbers=numbers)
+    return refuse(Code.VEHICLE_IN_USE, role=role, numbers=numbers)

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import access, admit, clock, ledger, reporting, trip, vehicle
+from firmware.core import access, admit, clock, deletion, drive, ledger, reporting, trip, vehicle
 from firmware.core.admit import Admission
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate
@@ -53,6 +53,11 @@ def _start(draft: Draft, booking: Booking) -> None:
     """BKG-1. The deadline goes onto the monotonic clock here and stays there (CLK-3)."""
     now, durable = draft.now, draft.durable
     started_ms = clock.utc(draft.state.clock, now)
+    if durable.driver_key is not None:
+        # It is parked: `admit` lets no booking in while a key drives.
+        drive.over(draft, "a booking begins")
+        draft.order(Actuate(Action.ARM_IMMOBILISER))
+        durable = draft.durable
     begun = Trip(trip.happened(durable.trip, TripEvent.ADMITTED).phase, booking, started_ms)
     draft.keep(replace(ledger.bind(durable, booking), trip=begun, drive_enabled=False, arm_when_parked=False))
     end_at_ms = now + booking.ends_at_s * 1000 - started_ms
@@ -89,6 +94,7 @@ def settle(draft: Draft) -> None:
     """Apply the trip's rules, and let each change have its consequences."""
     current = draft.durable.trip
     if not current.running:
+        drive.settle(draft)
         return
     facts = Facts(admit.overdue_ms(draft.state, draft.now), vehicle.parked(draft.state.vehicle, draft.now))
     left_ms = GRACE_MS - facts.overdue_ms
@@ -104,22 +110,11 @@ def settle(draft: Draft) -> None:
             reporting.event(draft, _EVENT_OF[phase], current.booking, numbers=(("overdue_ms", facts.overdue_ms),))
             if phase is Phase.OVERDUE:
                 access.notify_driver(draft, NoticeKind.OVERDUE, left_ms)
-    _arm_when_parked(draft, facts)
+    drive.settle(draft)
     if trip.warn_due(draft.durable.trip, facts):
         draft.keep(replace(draft.durable, trip=replace(draft.durable.trip, warned=True)))
         access.notify_driver(draft, NoticeKind.CUTOFF_SOON, left_ms)
         reporting.event(draft, EventKind.CUTOFF_SOON, current.booking, numbers=(("left_ms", left_ms),))
-
-
-def _arm_when_parked(draft: Draft, facts: Facts) -> None:
-    """A car that was locked while it stood is armed as soon as it counts as parked; driving on calls that off."""
-    if not draft.durable.arm_when_parked:
-        return
-    if vehicle.current(draft.state.vehicle, draft.now).ignition_on:
-        draft.keep(replace(draft.durable, arm_when_parked=False))
-    elif facts.parked:
-        draft.keep(replace(draft.durable, arm_when_parked=False, drive_enabled=False))
-        draft.order(Actuate(Action.ARM_IMMOBILISER))
 
 
 def _cut_off(draft: Draft, facts: Facts) -> None:
@@ -182,8 +177,9 @@ def end_by_order(draft: Draft, ending: Ending, issued_s: int) -> bool:
 
 
 def apply_list(draft: Draft, listed: RevocationList) -> bool:
-    """ACC-5: take over a revocation list. True when an end waits for the car to park."""
+    """ACC-5, KEY-6: take over a revocation list. True when an end waits for the car to park."""
     draft.keep(ledger.revoke(draft.durable, listed))
+    deletion.take(draft, listed)
     booking = draft.durable.trip.booking
     if not draft.durable.trip.running or booking is None:
         return False

@@ -11,16 +11,19 @@ import msgspec
 
 from firmware.core.state import (
     DEAD_KEPT,
+    DEAD_KEYS_KEPT,
     ORDERS_KEPT,
     OUTCOMES_KEPT,
     USERS_KEPT,
     DeadBooking,
+    DeadKey,
     Durable,
     Executed,
     Ordered,
 )
 from protocol.errors import Code
 from protocol.messages import Operation
+from protocol.sharing import Key
 from protocol.tokens import Booking, RevocationList
 
 EXPIRED_KEPT: Final = 64
@@ -56,11 +59,44 @@ def revoke(durable: Durable, listed: RevocationList) -> Durable:
     )
 
 
-def bind(durable: Durable, booking: Booking) -> Durable:
+def dead_key(durable: Durable, key: Key) -> Code | None:
+    """Why a key never opens the car again, and a shared key with the one that it was shared from; None: it does."""
+    for dead in durable.dead_keys:
+        if dead.token_id == key.token_id:
+            return dead.code
+    withdrawn = {token_id for token_id, _ in durable.revoked}
+    if key.token_id in withdrawn:
+        return Code.KEY_DELETED if key.parent else Code.TOKEN_REVOKED
+    if key.parent and (key.parent in withdrawn or any(dead.token_id == key.parent for dead in durable.dead_keys)):
+        return Code.TOKEN_REVOKED
+    return Code.TOKEN_REVOKED if key.issued_s < durable.keys_before_s else None
+
+
+def bury_key(durable: Durable, dead: DeadKey, floor_ms: int) -> Durable:
+    """Remember that a key never opens the car again, and forget the rest of it. The first reason stays. Those that have
+    expired for certain go; when there are still more than fit, the ones issued first are covered by one date."""
+    kept = [known for known in durable.dead_keys if known.expires_s * 1000 > floor_ms]
+    if all(known.token_id != dead.token_id for known in kept):
+        kept.append(dead)
+    before = durable.keys_before_s
+    if len(kept) > DEAD_KEYS_KEPT:
+        oldest = min(kept, key=lambda known: known.issued_s)
+        kept.remove(oldest)
+        before = max(before, oldest.issued_s + 1)
+    return replace(
+        durable,
+        dead_keys=tuple(kept),
+        keys_before_s=before,
+        keys=tuple(known for known in durable.keys if known.key.token_id != dead.token_id),
+        deletions=tuple(each for each in durable.deletions if each.token_id != dead.token_id),
+    )
+
+
+def bind(durable: Durable, held: Booking | Key) -> Durable:
     """Remember the user's newest device (ACC-11). Beyond USERS_KEPT the one seen longest ago is forgotten."""
-    others = [entry for entry in durable.devices if entry[0] != booking.user]
-    newest = max(booking.device_generation, dict(durable.devices).get(booking.user, 0))
-    return replace(durable, devices=(*others, (booking.user, newest))[-USERS_KEPT:])
+    others = [entry for entry in durable.devices if entry[0] != held.user]
+    newest = max(held.device_generation, dict(durable.devices).get(held.user, 0))
+    return replace(durable, devices=(*others, (held.user, newest))[-USERS_KEPT:])
 
 
 def executed(durable: Durable, user: bytes, command_id: bytes) -> Executed | None:

@@ -4,12 +4,14 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import admit
+from firmware.core import access
 from firmware.core.draft import Draft
 from firmware.core.effects import ContinueHandshake, RefuseHandshake
+from firmware.core.events import KeyPresented, TokenPresented
 from firmware.core.state import Link, State
-from protocol.errors import Code, refuse
+from protocol.errors import Code, Refusal, refuse
 from protocol.gatt import MAX_LINKS
+from protocol.sharing import Key
 from protocol.tokens import Booking
 
 replace = msgspec.structs.replace
@@ -68,20 +70,36 @@ def handshake_failed(draft: Draft, link_id: int) -> None:
         draft.set_link(replace(link, failed=True))
 
 
-def supersede(draft: Draft, link_id: int, booking: Booking) -> None:
+def authenticated(draft: Draft, event: TokenPresented | KeyPresented, denied: Refusal | None = None) -> bool:
+    """A phone authenticated itself on a link; False: that is gone. `denied`: what it permits is not durable."""
+    link = draft.state.link(event.link)
+    if link is None:
+        return False
+    fresh = Link(link.id, link.opened_at_ms, draft.now, denied=denied)
+    if isinstance(event, KeyPresented):
+        fresh = replace(fresh, key=replace(event.key, sealed_code=b""), code=event.code)
+    else:
+        fresh = replace(fresh, booking=event.booking)
+    assert fresh.credential is not None
+    supersede(draft, link.id, fresh.credential)
+    draft.set_link(fresh)
+    return True
+
+
+def supersede(draft: Draft, link_id: int, held: Booking | Key) -> None:
     """A phone that authenticates itself anew has given its older session up: whatever somebody held back there is
     worth nothing any more (SEC-2)."""
     for link in draft.state.links:
-        if link.id != link_id and link.booking is not None and link.booking.holder == booking.holder:
+        if link.id != link_id and link.credential is not None and link.credential.holder == held.holder:
             draft.hang_up(link.id)
-            draft.set_link(replace(link, booking=None, opened_at_ms=draft.now))
+            draft.set_link(replace(link, booking=None, key=None, opened_at_ms=draft.now))
 
 
-def expires_at_ms(state: State, link: Link) -> int:
+def expires_at_ms(state: State, link: Link, now: int) -> int:
     """When this link has been useless for too long."""
-    if link.booking is None:
+    if link.credential is None:
         return link.opened_at_ms + HANDSHAKE_WITHIN_MS
-    if admit.admitted(state, link):
+    if access.granted(state, link, now):
         return link.active_at_ms + IDLE_MS
     crowded = len(state.links) >= MAX_LINKS
     return (link.opened_at_ms if crowded else link.active_at_ms) + DENIED_IDLE_MS
@@ -90,7 +108,7 @@ def expires_at_ms(state: State, link: Link) -> int:
 def settle(draft: Draft) -> None:
     """Hang up on links whose time is over. The clock starts anew, in case the radio does not hear."""
     for link in draft.state.links:
-        if draft.now >= expires_at_ms(draft.state, link):
+        if draft.now >= expires_at_ms(draft.state, link, draft.now):
             draft.hang_up(link.id)
             draft.set_link(replace(link, opened_at_ms=draft.now, active_at_ms=draft.now))
 

@@ -8,7 +8,23 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import access, bookings, clock, geo, links, orders, remote, reporting, requests, trip, vehicle
+from firmware.core import (
+    access,
+    activation,
+    bookings,
+    clock,
+    deletion,
+    drive,
+    geo,
+    hours,
+    links,
+    orders,
+    remote,
+    reporting,
+    requests,
+    trip,
+    vehicle,
+)
 from firmware.core.clock import Clock
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Effect, Persist
@@ -17,6 +33,8 @@ from firmware.core.events import (
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
+    CodeEntered,
+    CodeTried,
     CrashDetected,
     EmergencyAcknowledged,
     EmergencyCancelled,
@@ -24,6 +42,8 @@ from firmware.core.events import (
     Event,
     HandshakeBegun,
     HandshakeFailed,
+    KeyDeactivated,
+    KeyPresented,
     LinkActive,
     LinkLost,
     LinkOpened,
@@ -42,7 +62,7 @@ from firmware.core.events import (
     VehicleKeyUsed,
     VehicleSampled,
 )
-from firmware.core.state import Durable, Link, Profile, Slot, State, Trip
+from firmware.core.state import Durable, Profile, Slot, State, Trip
 from firmware.core.usage import Use
 from protocol.errors import Code, refuse
 from protocol.telemetry import EventKind
@@ -63,7 +83,7 @@ def boot(
     durable: Durable | None, profile: Profile, now: int, trouble: Trouble | None = None
 ) -> tuple[State, tuple[Effect, ...]]:
     """The module after power-up, from what the store holds (None: nothing yet). Re-sends the whole posture."""
-    known = _counted(_own(durable or Durable(profile.floor_ms, profile.key_epoch), profile))
+    known = _counted(_own(ownership.own(durable or Durable(profile.floor_ms, profile.key_epoch), profile))
     floor_ms = max(known.floor_ms, profile.floor_ms)
     slot = replace(known.slot, acknowledged=known.slot.version == 0)
     state = State(profile, replace(known, floor_ms=floor_ms, slot=slot), Clock(floor_ms, now))
@@ -72,9 +92,11 @@ def boot(
     if booking is not None:
         end_at_ms = now + booking.ends_at_s * 1000 - floor_ms
         state = replace(state, end_at_ms=end_at_ms, anchored_on_floor=known.trip.running)
+    state = activation.resumed(state, now)
     draft = Draft(state, now)
     draft.order(Actuate(posture(known)))
     reporting.event(draft, EventKind.BOOTED)
+    takeover.resumed(draft)
     remote.resumed(draft)
     if trouble is not None:
         reporting.event(draft, EventKind.STORE_TROUBLE, reason=trouble.value)
@@ -87,10 +109,18 @@ def _own(durable: Durable, profile: Profile) -> Durable:
     """From now on this module's. A card that was moved brings no booking, no release and no position of another car
     along. A module that was provisioned for newer keys does not go back to older ones."""
     durable = replace(durable, key_epoch=max(durable.key_epoch, profile.key_epoch), module_id=profile.module_id)
-    booking = durable.trip.booking
-    if booking is None or booking.module_id == profile.module_id:
+    held = (durable.trip.booking, durable.driver_key, *(known.key for known in durable.keys))
+    if all(each is None or each.module_id == profile.module_id for each in held):
         return durable
-    return replace(durable, trip=Trip(), drive_enabled=False, slot=Slot(durable.slot.version + 1), subscription=None)
+    return replace(
+        durable,
+        trip=Trip(),
+        drive_enabled=False,
+        driver_key=None,
+        keys=(),
+        slot=Slot(durable.slot.version + 1),
+        subscription=None,
+    )
 
 
 def _counted(durable: Durable) -> Durable:
@@ -99,9 +129,8 @@ def _counted(durable: Durable) -> Durable:
 
 
 def posture(durable: Durable) -> Action:
-    """What the immobiliser should be: released by a live booking that may drive, never by the absence of one."""
-    released = durable.drive_enabled and durable.trip.running
-    return Action.RELEASE_IMMOBILISER if released else Action.ARM_IMMOBILISER
+    """What the immobiliser should be: see `drive.posture`."""
+    return drive.posture(durable)
 
 
 def step(state: State, event: Event, now: int) -> tuple[State, tuple[Effect, ...]]:
@@ -113,11 +142,17 @@ def step(state: State, event: Event, now: int) -> tuple[State, tuple[Effect, ...
 
 def next_deadline(state: State, now: int) -> int:
     """The monotonic time at which `Ticked` changes something even if nothing else happens; it may be past."""
-    due = [state.saved_at_ms + SAVE_EVERY_MS, *(links.expires_at_ms(state, link) for link in state.links)]
+    due = [state.saved_at_ms + SAVE_EVERY_MS, *(links.expires_at_ms(state, link, now) for link in state.links)]
+    held = (state.durable.driver_key, *(link.key for link in state.links))
+    changes = [hours.changes_at_ms(state.clock, key, now) for key in held if key is not None]
+    due.extend(at for at in (*changes, deletion.due_at_ms(state, now)) if at is not None)
+    changes_hands_at_ms = takeover.next_at_ms(state)
+    if changes_hands_at_ms is not None:
+        due.append(changes_hands_at_ms)
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:
         due.append(state.end_at_ms + overdue_ms)
-    if _waits_for_parking(state):
+    if _waits_for_parking(state, now):
         parked_at_ms = vehicle.parked_at_ms(state.vehicle, now)
         if parked_at_ms is not None:
             due.append(parked_at_ms)
@@ -126,13 +161,13 @@ def next_deadline(state: State, now: int) -> int:
 
 def patience_ms(state: State, now: int) -> int:
     """How long the shell may wait for its disk and hear nothing: little where the next sample may end a booking."""
-    if _waits_for_parking(state):
+    if _waits_for_parking(state, now):
         return HASTE_MS
     return min(PATIENCE_MS, max(0, next_deadline(state, now) - now) + HASTE_MS)
 
 
-def _waits_for_parking(state: State) -> bool:
-    return trip.waits_for_parking(state.durable.trip) or state.durable.arm_when_parked
+def _waits_for_parking(state: State, now: int) -> bool:
+    return trip.waits_for_parking(state.durable.trip) or drive.waits_for_parking(state, now)
 
 
 def _happened(draft: Draft, event: Event) -> None:
@@ -141,7 +176,7 @@ def _happened(draft: Draft, event: Event) -> None:
             draft.state = replace(draft.state, vehicle=vehicle.sampled(draft.state.vehicle, event, draft.now))
             _satellites(draft)
             _rearm(draft)
-        case Ticked() | VehicleKeyUsed() | NetworkServing():
+        case Ticked() | NetworkServing():
             pass
         case CrashDetected() | EmergencyPressed() | EmergencyCancelled() | EmergencyAcknowledged():
             pass
@@ -155,14 +190,16 @@ def _happened(draft: Draft, event: Event) -> None:
             links.handshake_begun(draft, link)
         case HandshakeFailed(link):
             links.handshake_failed(draft, link)
-        case TokenPresented():
+        case TokenPresented() | KeyPresented():
             bookings.settle(draft)
             _presented(draft, event)
+        case VehicleKeyUsed() | KeyDeactivated() | CodeEntered() | CodeTried():
+            _at_the_car(draft, event)
         case RequestReceived():
             bookings.settle(draft)
             requests.received(draft, event)
         case ActuationFinished():
-            if not remote.finished(draft, event):
+            if not remote.finished(draft, event) and not selftest.finished(draft, event):
                 requests.actuation_finished(draft, event)
         case OrderReceived(signed, correlation):
             bookings.settle(draft)
@@ -171,11 +208,10 @@ def _happened(draft: Draft, event: Event) -> None:
             orders.unreadable(draft, code, correlation)
         case TimeOffered(source, utc_ms):
             _time(draft, source, utc_ms)
-        case BrokerConnected():
-            draft.state = replace(draft.state, broker_connected=True)
-            reporting.full_state(draft)
-        case BrokerLost():
-            draft.state = replace(draft.state, broker_connected=False)
+        case BrokerConnected() | BrokerLost():
+            draft.state = replace(draft.state, broker_connected=isinstance(event, BrokerConnected))
+            if draft.state.broker_connected:
+                reporting.full_state(draft)
         case PositionSlotAcknowledged(version):
             reporting.slot_acknowledged(draft, version)
         case RecordsDropped(total, channels):
@@ -183,6 +219,7 @@ def _happened(draft: Draft, event: Event) -> None:
         case StorageFailed(undone):
             bookings.settle(draft)
             _undone(draft, undone)
+            takeover.undone(draft)
         case _:
             raise AssertionError(f"no room for {event}")
 
@@ -211,15 +248,28 @@ def _satellites(draft: Draft) -> None:
         _time(draft, TimeSource.GNSS, fix.utc_ms + draft.now - fix.taken_at_ms)
 
 
-def _presented(draft: Draft, event: TokenPresented) -> None:
-    """A phone authenticated itself: its booking's signature also says that time has come this far (CLK-1)."""
-    orders.issued(draft, event.booking.issued_s)
-    link = draft.state.link(event.link)
-    if link is None:
-        return
-    links.supersede(draft, link.id, event.booking)
-    draft.set_link(Link(link.id, link.opened_at_ms, draft.now, event.booking))
-    requests.try_boarding(draft, link.id)
+def _at_the_car(draft: Draft, event: VehicleKeyUsed | KeyDeactivated | CodeEntered | CodeTried) -> None:
+    """What somebody does with a vehicle key, or at the vehicle's menu."""
+    match event:
+        case VehicleKeyUsed(button):
+            deletion.vehicle_key_used(draft, button)
+        case KeyDeactivated():
+            deletion.deactivated(draft, event)
+        case CodeEntered():
+            activation.entered(draft, event)
+        case CodeTried():
+            activation.tried(draft, event)
+
+
+def _presented(draft: Draft, event: TokenPresented | KeyPresented) -> None:
+    """A phone authenticated itself. An issuer's signature also says that time has come this far (CLK-1); a share is
+    signed by the main user's phone, and nobody sets the clock with it."""
+    if isinstance(event, TokenPresented):
+        orders.issued(draft, event.booking.issued_s)
+    elif not event.key.parent:
+        orders.issued(draft, event.key.issued_s)
+    if links.authenticated(draft, event):
+        requests.try_boarding(draft, event.link)
 
 
 def _undone(draft: Draft, undone: Event) -> None:
@@ -229,18 +279,20 @@ def _undone(draft: Draft, undone: Event) -> None:
             requests.undone(draft, undone)
         case OrderReceived(signed, correlation):
             orders.undone(draft, signed, correlation)
-        case TokenPresented(link_id, booking):
-            link = draft.state.link(link_id)
-            if link is not None:
-                refusal = refuse(Code.STORAGE_FAILED)
-                draft.set_link(Link(link.id, link.opened_at_ms, draft.now, booking, refusal))
+        case TokenPresented() | KeyPresented():
+            links.authenticated(draft, undone, denied=refuse(Code.STORAGE_FAILED))
+        case CodeEntered() | CodeTried():
+            activation.undone(draft, undone)
         case _:
             pass
 
 
 def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
     """State-triggered rules, reports of what changed, and the order to write it down."""
+    activation.settle(draft)
+    deletion.settle(draft)
     bookings.settle(draft)
+    takeover.settle(draft)
     links.settle(draft)
     if draft.state.vehicle is not before.vehicle:
         reporting.track(draft)

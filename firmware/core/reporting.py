@@ -18,6 +18,7 @@ from firmware.core.state import Slot, State
 from firmware.core.usage import Entry, Use
 from protocol import signals, telemetry
 from protocol.errors import Role
+from protocol.sharing import Key
 from protocol.telemetry import Channel, EventKind, StoreCondition
 from protocol.tokens import Booking
 
@@ -74,13 +75,13 @@ def may_leave(state: State, *, reveals_position: bool) -> bool:
 def event(
     draft: Draft,
     kind: EventKind,
-    booking: Booking | None = None,
+    of: Booking | Key | None = None,
     reason: str = "",
     numbers: tuple[tuple[str, int], ...] = (),
 ) -> None:
     """Tell owner and backend. Numbers must not reveal a position: this may leave at any time."""
-    booking_id, role = ("", "") if booking is None else (booking.booking_id.hex(), booking.role.name.lower())
-    body = Record(kind=kind, booking=booking_id, role=role, reason=reason, numbers=numbers)
+    role = "" if of is None else of.role.name.lower()
+    body = Record(kind=kind, booking=_called(of), role=role, reason=reason, numbers=numbers)
     _report(draft, telemetry.channel_of(kind), body)
 
 
@@ -90,18 +91,27 @@ def records_dropped(draft: Draft, total: int, channels: tuple[tuple[Channel, int
     event(draft, EventKind.RECORDS_DROPPED, numbers=(*each, ("total", total)))
 
 
-def use(draft: Draft, what: Use, booking: Booking | None = None, reason: str = "") -> None:
-    """Add an entry to the usage log (BKG-7)."""
+def use(draft: Draft, what: Use, by: Booking | Key | None = None, reason: str = "") -> None:
+    """Add an entry to the usage log (BKG-7, KEY-7)."""
     durable, now = draft.durable, draft.now
     utc_ms, quality = clock.utc(draft.state.clock, now), clock.quality(draft.state.clock, now).value
     entry = Entry(0, "", utc_ms, quality, what, reason=reason)
-    if booking is not None:
-        entry = replace(
-            entry, user=booking.user.hex(), role=booking.role.name.lower(), booking=booking.booking_id.hex()
-        )
+    if by is not None:
+        entry = replace(entry, user=by.user.hex(), role=by.role.name.lower(), booking=_called(by))
     head, chained = usage.chain(draft.state.profile.module_id, durable.log, entry)
     draft.keep(replace(durable, log=head))
     draft.order(Log(chained))
+
+
+def _called(of: Booking | Key | None) -> str:
+    """A booking by its number, a key by its token."""
+    match of:
+        case None:
+            return ""
+        case Key():
+            return of.token_id.hex()
+        case _:
+            return of.booking_id.hex()
 
 
 def order_result(

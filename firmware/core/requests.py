@@ -8,19 +8,18 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import access, admit, clock, geo, ledger, orders, vehicle
+from firmware.core import access, admit, clock, drive, ending, geo, keys, ledger, orders, vehicle
 from firmware.core.admit import Admission
-from firmware.core.bookings import board, end
+from firmware.core.bookings import board
 from firmware.core.draft import Draft
-from firmware.core.effects import Actuate, AnswerEnded
-from firmware.core.events import Action, ActuationFinished, RequestReceived, VehicleSampled
-from firmware.core.geo import HOME_RADIUS_M
-from firmware.core.state import Durable, EndReason, Executed, Link, Pending, Trip
-from protocol.errors import Code, Refusal, refuse
+from firmware.core.effects import Actuate
+from firmware.core.events import Action, ActuationFinished, RequestReceived
+from firmware.core.state import Durable, Executed, Link, Pending
+from protocol.errors import Code, Refusal, Role, refuse
 from protocol.messages import (
     COMMANDS,
     Done,
-    Ended,
+    KeyList,
     Nonce,
     Operation,
     Outcome,
@@ -30,9 +29,11 @@ from protocol.messages import (
     Request,
 )
 from protocol.telemetry import EventKind
-from protocol.tokens import EndReceipt
 
 replace = msgspec.structs.replace
+
+_NO_BOOKING: Final = "A key has no booking to end: lock the car, and it is done."
+_VERB: Final = {Permission.BOOT: "open the boot"}
 
 PERMISSION_OF: Final = {
     Operation.UNLOCK: Permission.UNLOCK,
@@ -40,6 +41,7 @@ PERMISSION_OF: Final = {
     Operation.ENABLE_DRIVE: Permission.DRIVE,
     Operation.DISABLE_DRIVE: Permission.DRIVE,
     Operation.LOCATE: Permission.LOCATE,
+    Operation.OPEN_BOOT: Permission.BOOT,
 }
 """Ending needs none: it is one's own booking."""
 
@@ -48,13 +50,17 @@ ACTION_OF: Final = {
     Operation.LOCK: Action.LOCK,
     Operation.ENABLE_DRIVE: Action.RELEASE_IMMOBILISER,
     Operation.DISABLE_DRIVE: Action.ARM_IMMOBILISER,
+    Operation.OPEN_BOOT: Action.OPEN_BOOT,
 }
+
+PERMITS: Final = frozenset({Operation.UNLOCK, Operation.ENABLE_DRIVE, Operation.OPEN_BOOT})
+"""What has to be durable before anything moves (PWR-2)."""
 
 
 def received(draft: Draft, event: RequestReceived) -> None:
     """Answer a request. One without an authenticated session gets nothing: there is nobody to answer."""
     link = draft.state.link(event.link)
-    if link is None or link.booking is None:
+    if link is None or link.credential is None:
         return
     draft.set_link(replace(link, active_at_ms=draft.now))
     try_boarding(draft, link.id)
@@ -67,12 +73,12 @@ def undone(draft: Draft, event: RequestReceived) -> None:
     """Answer a request whose permission could not be made durable: what permits is refused, the car is not given to
     a booking that waits for it, and anything else is done all the same (PWR-2, ACC-10)."""
     link = draft.state.link(event.link)
-    if link is None or link.booking is None:
+    if link is None or link.credential is None:
         return
     refusal = refuse(Code.STORAGE_FAILED)
-    denied = link.denied if admit.admitted(draft.state, link) else refusal
+    denied = link.denied if access.granted(draft.state, link, draft.now) else refusal
     draft.set_link(replace(link, active_at_ms=draft.now, denied=denied))
-    if event.request.operation in (Operation.UNLOCK, Operation.ENABLE_DRIVE):
+    if event.request.operation in PERMITS:
         draft.answer(link.id, event.request.id, refusal)
     else:
         _answer(draft, event)
@@ -89,15 +95,17 @@ def _answer(draft: Draft, event: RequestReceived) -> None:
 
 
 def try_boarding(draft: Draft, link_id: int) -> None:
-    """Let the booking that this session authenticated with have the car, if it can by now."""
+    """Let the booking that this session authenticated with have the car, if it can by now; note its key, if that was
+    not here before."""
     link = draft.state.link(link_id)
     assert link is not None
-    assert link.booking is not None
-    booking = link.booking
     draft.set_link(replace(link, denied=None))
-    admission = admit.admit(draft.state, booking, draft.now)
-    if isinstance(admission, Admission):
-        board(draft, admission, booking)
+    if link.key is not None:
+        keys.received(draft, link.key, link.code)
+    elif link.booking is not None:
+        admission = admit.admit(draft.state, link.booking, draft.now)
+        if isinstance(admission, Admission):
+            board(draft, admission, link.booking)
 
 
 # ---------------------------------------------------------------- questions
@@ -111,6 +119,10 @@ def _question(draft: Draft, link_id: int, request: Request, entropy: bytes) -> N
             draft.answer(link_id, request.id, _locate(draft, link))
         case Operation.OUTCOME:
             draft.answer(link_id, request.id, _outcome(draft, link, request.command_id))
+        case Operation.KEYS:
+            draft.answer(link_id, request.id, _keys(draft, link))
+        case Operation.SELF_TEST:
+            draft.answer(link_id, request.id, refuse(Code.UNKNOWN_OPERATION))
         case _:
             draft.answer(link_id, request.id, _nonce(draft, entropy))
 
@@ -136,8 +148,7 @@ def _locate(draft: Draft, link: Link) -> Position | Refusal:
 
 def _outcome(draft: Draft, link: Link, command_id: bytes) -> Outcome | Refusal:
     """ACC-7: also after the booking has ended, also after a reboot; only to the user who gave the command."""
-    assert link.booking is not None
-    known = ledger.executed(draft.durable, link.booking.user, command_id)
+    known = ledger.executed(draft.durable, _user(link), command_id)
     if known is None:
         return refuse(Code.OUTCOME_UNKNOWN)
     if known.code is None:
@@ -148,37 +159,64 @@ def _outcome(draft: Draft, link: Link, command_id: bytes) -> Outcome | Refusal:
 
 
 def _not_allowed(draft: Draft, link: Link, operation: Operation) -> Refusal | None:
-    """ACC-2, ACC-3."""
-    if not admit.admitted(draft.state, link):
-        return admit.denial(draft.state, link, draft.now)
-    booking = draft.durable.trip.booking
+    """ACC-2, ACC-3, KEY-2."""
+    refusal = access.refusal(draft.state, link, draft.now)
+    if refusal is not None:
+        return refusal
+    role = _role(link)
+    if role is Role.SERVICE:
+        return refuse(Code.ROLE_REQUIRED, role=role, remedy="A dealer's key tests the module, and moves nothing else.")
     needed = PERMISSION_OF.get(operation)
-    if booking is None or needed is None or booking.permissions & needed:
+    if needed is None:
+        return None if link.booking is not None else refuse(Code.NOT_ADMITTED, role=role, remedy=_NO_BOOKING)
+    held = access.permissions(draft.state, link)
+    if held & needed:
         return None
-    numbers = (("missing_permission", int(needed)), ("permissions_held", booking.permissions))
-    remedy = f"Ask the owner for a booking that carries the permission to {needed.name.lower()}." if needed.name else ""
-    return refuse(Code.PERMISSION_MISSING, role=booking.role, numbers=numbers, remedy=remedy)
+    numbers = (("missing_permission", int(needed)), ("permissions_held", held))
+    what = "booking" if link.key is None else "key"
+    remedy = f"Ask the owner for a {what} that carries the permission to {_VERB.get(needed, str(needed.name).lower())}."
+    return refuse(Code.PERMISSION_MISSING, role=role, numbers=numbers, remedy=remedy)
+
+
+def _keys(draft: Draft, link: Link) -> KeyList | Refusal:
+    """KEY-6: the main user may know whom the car knows, also while somebody has booked it."""
+    refusal = access.refusal(draft.state, link, draft.now)
+    if refusal is not None and refusal.code is not Code.VEHICLE_IN_USE:
+        return refusal
+    if _role(link) is not Role.OWNER:
+        return refuse(Code.ROLE_REQUIRED, role=_role(link), remedy="The main user may see who has a key.")
+    return KeyList(keys.listed(draft.state))
+
+
+def _user(link: Link) -> bytes:
+    assert link.credential is not None
+    return link.credential.user
+
+
+def _role(link: Link) -> Role:
+    assert link.credential is not None
+    return link.credential.role
 
 
 # ---------------------------------------------------------------- commands
 def _command(draft: Draft, link_id: int, request: Request) -> None:
     link = draft.state.link(link_id)
     assert link is not None
-    assert link.booking is not None
-    known = ledger.executed(draft.durable, link.booking.user, request.command_id)
+    known = ledger.executed(draft.durable, _user(link), request.command_id)
     if known is not None:
         _repeat(draft, link, request, known)
         return
-    if request.operation is Operation.END_BOOKING and _ended_by_driver(draft.durable.trip, link):
+    if request.operation is Operation.END_BOOKING and ending.ended_by(draft.durable.trip, link):
         draft.keep(_finished(draft, link, request))
-        _answer_ended(draft, link_id, request.id)
+        ending.answer(draft, link_id, request.id)
         return
     refusal = _not_allowed(draft, link, request.operation) or _obstacle(draft, request.operation)
     if refusal is not None:
         draft.answer(link_id, request.id, refusal)
     elif request.operation is Operation.END_BOOKING:
-        _end(draft, link, request)
-    elif _already(draft, request.operation):
+        draft.keep(_finished(draft, link, request))
+        ending.by_driver(draft, link_id, request.id)
+    elif _already(draft, link, request.operation):
         draft.keep(_finished(draft, link, request))
         draft.answer(link_id, request.id, Done(already=True), _warning(draft))
     else:
@@ -195,8 +233,8 @@ def _repeat(draft: Draft, link: Link, request: Request, known: Executed) -> None
         body = refuse(code, may_have_succeeded=True)
     elif known.code is Code.VEHICLE_NO_RESPONSE:
         body = refuse(known.code, may_have_succeeded=True)
-    elif known.operation is Operation.END_BOOKING and _ended_by_driver(draft.durable.trip, link):
-        _answer_ended(draft, link.id, request.id)
+    elif known.operation is Operation.END_BOOKING and ending.ended_by(draft.durable.trip, link):
+        ending.answer(draft, link.id, request.id)
         return
     else:
         body = Done(already=True)
@@ -213,27 +251,12 @@ def _obstacle(draft: Draft, operation: Operation) -> Refusal | None:
     if operation is Operation.LOCK and (sample.doors_open or sample.boot_open):
         numbers = (("doors_open", int(bool(sample.doors_open))), ("boot_open", int(bool(sample.boot_open))))
         return refuse(Code.DOORS_OPEN, numbers=numbers)
-    if operation is Operation.DISABLE_DRIVE and not parked:
+    if operation in (Operation.DISABLE_DRIVE, Operation.OPEN_BOOT) and not parked:
         return refuse(Code.NOT_PARKED, numbers=(("parked_ms", vehicle.parked_for_ms(state.vehicle, now)),))
-    return _not_endable(sample, parked=parked) if operation is Operation.END_BOOKING else None
+    return ending.obstacle(sample, parked=parked) if operation is Operation.END_BOOKING else None
 
 
-def _not_endable(sample: VehicleSampled, *, parked: bool) -> Refusal | None:
-    """BKG-3: everything that is missing, at once. What is unknown is missing too."""
-    missing = (
-        ("not_parked", not parked, "park with the ignition off for five seconds"),
-        ("doors_open", sample.doors_open is not False, "close all doors"),
-        ("boot_open", sample.boot_open is not False, "close the boot"),
-    )
-    todo = [remedy for _, open_, remedy in missing if open_]
-    if not todo:
-        return None
-    numbers = tuple((name, 1) for name, open_, _ in missing if open_)
-    remedy = f"{', '.join(todo)}; then end again."
-    return refuse(Code.END_NOT_POSSIBLE, numbers=numbers, remedy=remedy[0].upper() + remedy[1:])
-
-
-def _already(draft: Draft, operation: Operation) -> bool:
+def _already(draft: Draft, link: Link, operation: Operation) -> bool:
     """Whether the car is known to be in the target state."""
     sample, enabled = vehicle.current(draft.state.vehicle, draft.now), draft.durable.drive_enabled
     match operation:
@@ -242,35 +265,34 @@ def _already(draft: Draft, operation: Operation) -> bool:
         case Operation.LOCK:
             return sample.locked is True and not (enabled and vehicle.is_still(sample))
         case Operation.ENABLE_DRIVE:
-            return enabled and sample.immobilised is False
+            return enabled and sample.immobilised is False and drive.is_of(draft.durable, link.key)
+        case Operation.OPEN_BOOT:
+            return sample.boot_open is True
         case _:
             return not enabled and sample.immobilised is True
 
 
 def _carry_out(draft: Draft, link: Link, request: Request) -> None:
     """Remember it, then move. What permits waits for the disk; locking and arming do not."""
-    assert link.booking is not None
-    durable = ledger.begin(draft.durable, link.booking.user, request.command_id, request.operation)
+    before = draft.durable
+    draft.keep(ledger.begin(before, _user(link), request.command_id, request.operation))
     match request.operation:
         case Operation.ENABLE_DRIVE:
-            durable = replace(durable, drive_enabled=True, arm_when_parked=False)
+            drive.begin(draft, link.key)
         case Operation.DISABLE_DRIVE:
-            durable = replace(durable, drive_enabled=False)
-        case Operation.LOCK if durable.drive_enabled and vehicle.parked(draft.state.vehicle, draft.now):
-            durable = replace(durable, drive_enabled=False)
+            drive.over(draft)
+        case Operation.LOCK if before.drive_enabled and vehicle.parked(draft.state.vehicle, draft.now):
+            drive.over(draft)
             draft.order(Actuate(Action.ARM_IMMOBILISER))
-        case Operation.LOCK if durable.drive_enabled and vehicle.is_still(
+        case Operation.LOCK if before.drive_enabled and vehicle.is_still(
             vehicle.current(draft.state.vehicle, draft.now)
         ):
             # Locked by somebody who walks away before the car counts as parked.
-            durable = replace(durable, arm_when_parked=True)
+            draft.keep(replace(draft.durable, arm_when_parked=True))
         case _:
             pass
-    draft.required = draft.required or request.operation in (Operation.UNLOCK, Operation.ENABLE_DRIVE)
-    pending = Pending(
-        link.id, request.id, request.command_id, request.operation, enabled_before=draft.durable.drive_enabled
-    )
-    draft.keep(durable)
+    draft.required = draft.required or request.operation in PERMITS
+    pending = Pending(link.id, request.id, request.command_id, request.operation, enabled_before=before.drive_enabled)
     draft.state = replace(draft.state, pending=pending)
     draft.order(Actuate(ACTION_OF[request.operation], request.command_id))
 
@@ -294,54 +316,14 @@ def actuation_finished(draft: Draft, event: ActuationFinished) -> None:
         draft.keep(ledger.finish(draft.durable, entry.user, entry.command_id, entry.operation, stored))
     idle = not pending.enabled_before and vehicle.parked(draft.state.vehicle, draft.now)
     if pending.operation is Operation.ENABLE_DRIVE and not event.confirmed and idle:
-        draft.keep(replace(draft.durable, drive_enabled=False))
+        drive.over(draft, "the release was not confirmed")
         draft.order(Actuate(Action.ARM_IMMOBILISER))
     body = Done() if event.confirmed else refuse(code, may_have_succeeded=True)
     draft.answer(pending.link, pending.request_id, body, code)
 
 
-# ---------------------------------------------------------------- ending
-def _end(draft: Draft, link: Link, request: Request) -> None:
-    """BKG-3: everything was checked; lock, re-arm, and the booking is over."""
-    draft.keep(_finished(draft, link, request))
-    end(draft, EndReason.DRIVER)
-    draft.order(Actuate(Action.LOCK))
-    _answer_ended(draft, link.id, request.id)
-
-
-def _ended_by_driver(trip: Trip, link: Link) -> bool:
-    """Whether the booking of this link is the one that its driver ended last."""
-    mine = link.booking is not None and trip.booking is not None and link.booking.booking_id == trip.booking.booking_id
-    return mine and trip.phase is Phase.ENDED and trip.end_requested is None
-
-
-def _answer_ended(draft: Draft, link_id: int, request_id: int) -> None:
-    """BKG-4, BKG-5: the distance from home and how old the position is; a receipt that the backend will take."""
-    trip = draft.durable.trip
-    assert trip.booking is not None
-    point = trip.end_point
-    age_ms = None if point is None else max(0, trip.ended_ms - point.utc_ms)
-    body = Ended(trip.ended_ms, trip.end_distance_m, age_ms)
-    home = draft.state.profile.home
-    outside = (
-        point is not None
-        and home is not None
-        and geo.distance_m((point.latitude_e7, point.longitude_e7), home) > HOME_RADIUS_M
-    )
-    receipt = EndReceipt(
-        draft.state.profile.module_id,
-        trip.booking.booking_id,
-        trip.ended_ms // 1000,
-        point is not None,
-        not draft.state.broker_connected,
-    )
-    code = Code.OUTSIDE_HOME_AREA if outside else Code.OK
-    draft.order(AnswerEnded(link_id, request_id, code, body, receipt))
-
-
 def _finished(draft: Draft, link: Link, request: Request) -> Durable:
-    assert link.booking is not None
-    return ledger.finish(draft.durable, link.booking.user, request.command_id, request.operation, Code.OK)
+    return ledger.finish(draft.durable, _user(link), request.command_id, request.operation, Code.OK)
 
 
 def _warning(draft: Draft) -> Code:

@@ -15,7 +15,7 @@ from firmware.core.usage import Head
 from protocol.errors import Code, Refusal
 from protocol.messages import Operation, Phase
 from protocol.orders import Coupling, ServicePlan, Subscription
-from protocol.sharing import Key
+from protocol.sharing import Deletion, Key
 from protocol.tokens import Booking
 
 OUTCOMES_KEPT: Final = 64
@@ -117,10 +117,9 @@ class Trip(msgspec.Struct, frozen=True, gc=False):
 
 
 class KnownKey(msgspec.Struct, frozen=True, gc=False):
-    """A shared key that has been here. `number` is its place in the menu; `code`: the print of its activation code;
-    `tries`: wrong codes that were entered while it waited; `activated`: it needs no code, or no more. `deleted`:
-    policy of the main user's deletion, None when it is not deleted; `deleted_at_ms` UTC; `unlocked`: of unlock-then-
-    lock with a vehicle key the first half has happened since."""
+    """A shared key that has been here. `number` is its place in the menu; `key` is without its sealed code; `code`: the
+    print of its activation code; `tries`: wrong codes that were entered while it waited; `activated`: it needs no
+    code, or no more."""
 
     number: int
     key: Key
@@ -128,8 +127,16 @@ class KnownKey(msgspec.Struct, frozen=True, gc=False):
     code: bytes = b""
     tries: int = 0
     activated: bool = False
-    deleted: int | None = None
-    deleted_at_ms: int = 0
+
+
+class Fading(msgspec.Struct, frozen=True, gc=False):
+    """A shared key that the main user deleted and that goes on for a while, seen here or not. `at_ms`: when the module
+    heard of it, UTC; `unlocked`: of unlock-then-lock with a vehicle key the first half has happened since."""
+
+    token_id: bytes
+    policy: Deletion
+    expires_s: int
+    at_ms: int
     unlocked: bool = False
 
 
@@ -207,10 +214,10 @@ class Counters(msgspec.Struct, frozen=True, gc=False):
 class Durable(msgspec.Struct, frozen=True, gc=False):
     """What one transaction writes. `floor_ms`: no time before this one is ever believed (CLK-1). `forgetful`: all of
     this was lost, and no clock has spoken since. `module_id`: whose state it is; empty in one of an older module. What
-    is in here and must never be forgotten: `vital`. `deletions`: (token, policy, expiry) of the newest revocation list,
-    of keys that go on for a while; `code_step`: how far the pause between wrong codes has grown; `driver_key`: the key
-    that has made driving possible; `erased_before`: records with lower numbers that reveal a position are another
-    owner's, and never leave."""
+    is in here and must never be forgotten: `vital`. `deletions`: of shared keys that go on for a while; `code_step`:
+    how far the pause between wrong codes has grown; `driver_key`: the key that has made driving possible, never while
+    a booking runs; `erased_before`: records with lower numbers that reveal a position are another owner's, and never
+    leave."""
 
     floor_ms: int
     key_epoch: int
@@ -234,7 +241,7 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     keys: tuple[KnownKey, ...] = ()
     dead_keys: tuple[DeadKey, ...] = ()
     keys_before_s: int = 0
-    deletions: tuple[tuple[bytes, int, int], ...] = ()
+    deletions: tuple[Fading, ...] = ()
     code_step: int = 0
     driver_key: Key | None = None
     ownership: Ownership = Ownership()
@@ -250,7 +257,8 @@ Gist = tuple[bool, Phase, Code | None]
 
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A central. `booking` or `key`: what its session authenticated with, never both. `denied`: why it was not made
-    durable, if so. `told`: the gist of its access state, as the phone knows it. `failed`: its last handshake did."""
+    durable, if so. `told`: the gist of its access state, as the phone knows it. `failed`: its last handshake did.
+    `code`: the print of its key's activation code."""
 
     id: int
     opened_at_ms: int
@@ -260,6 +268,12 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     told: Gist | None = None
     failed: bool = False
     key: Key | None = None
+    code: bytes = b""
+
+    @property
+    def credential(self) -> Booking | Key | None:
+        """What its session authenticated with; None before it has."""
+        return self.booking or self.key
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
@@ -277,6 +291,13 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
 
     order_id: bytes
     correlation: bytes
+
+
+class Trying(msgspec.Struct, frozen=True, gc=False):
+    """A code that somebody entered: its print, and the menu's ticket."""
+
+    code: bytes
+    ticket: int
 
 
 class SelfTest(msgspec.Struct, frozen=True, gc=False):
@@ -335,6 +356,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     code_paused_until_ms: int = 0
     """Monotonic: no activation code is taken before (KEY-4)."""
+    trying: Trying | None = None
+    """The code that is about to be compared, once its try is durable."""
 
     takeover_at_ms: int = 0
     """Monotonic: since when the takeover is being prepared."""

@@ -13,10 +13,11 @@ from firmware.core.draft import Draft
 from firmware.core.effects import Answer, Effect, HangUp, Report
 from firmware.core.events import Event, Fix, RequestReceived, VehicleSampled
 from firmware.core.reports import Record
-from firmware.core.state import Durable, Link, Profile, State, Trip, VehicleView
-from protocol.errors import Code, Refusal
+from firmware.core.state import Durable, KnownKey, Link, Profile, State, Trip, VehicleView
+from protocol.errors import Code, Refusal, Role
 from protocol.messages import Body, Operation, Phase, Request
 from protocol.orders import Order
+from protocol.sharing import Activation, Hours, Key
 from protocol.telemetry import Channel, EventKind
 from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.support.credentials import BOOKING, MODULE_ID
@@ -36,6 +37,52 @@ OTHER: Final = msgspec.structs.replace(
     BOOKING, token_id=b"another token id", booking_id=b"another bookings", user=b"somebody"
 )
 """A booking of another user for the same time."""
+
+OWNER_KEY: Final = Key(
+    token_id=b"the owner's key.",
+    not_before_s=BEGINS_MS // 1000 - 86_400,
+    expires_s=BEGINS_MS // 1000 + 31_536_000,
+    issued_s=BEGINS_MS // 1000 - 86_400,
+    module_id=MODULE_ID,
+    role=Role.OWNER,
+    permissions=31,
+    key_epoch=EPOCH,
+    user=b"an owner",
+    holder=b"\x02the holder key of the main user.",
+    device_generation=1,
+)
+"""The main user's."""
+DEALER_KEY: Final = msgspec.structs.replace(
+    OWNER_KEY,
+    token_id=b"the dealer's key",
+    role=Role.SERVICE,
+    user=b"a dealer",
+    holder=b"\x03the holder key of the dealer...",
+)
+GUEST_KEY: Final = msgspec.structs.replace(
+    OWNER_KEY,
+    token_id=b"the guest's key.",
+    expires_s=BEGINS_MS // 1000 + 7 * 86_400,
+    role=Role.GUEST,
+    user=b"a guest_",
+    holder=b"\x02the holder key of the guest....",
+    device_generation=0,
+    parent=OWNER_KEY.token_id,
+    name="Zoe",
+)
+"""Shared, good at once for everything."""
+PRINT: Final = b"print of a code."
+CODED_KEY: Final = msgspec.structs.replace(
+    GUEST_KEY,
+    token_id=b"key with a code.",
+    user=b"a friend",
+    holder=b"\x03the holder key of the friend...",
+    name="Max",
+    activation=Activation.VEHICLE_CODE,
+    code_until_s=BEGINS_MS // 1000 + 86_400,
+)
+"""Shared, good once its code has been entered, of which PRINT is the print."""
+NIGHT: Final = Hours(22 * 60, 6 * 60)
 
 AT_HOME: Final = Fix(HOME[0], HOME[1], BEGINS_MS, NOW)
 STANDING: Final = VehicleSampled(False, 0.0, True, False, False, True, 60.0, 12_345_678, 12_640, AT_HOME)
@@ -77,10 +124,22 @@ def running(
     return msgspec.structs.replace(state, end_at_ms=NOW - overdue_ms)
 
 
-def linked(state: State, *bookings: Booking | None) -> State:
-    """The same with links 1, 2, ...; each authenticated with its booking, if it has one."""
-    links = tuple(Link(number, NOW, NOW, booking) for number, booking in enumerate(bookings, 1))
+def linked(state: State, *credentials: Booking | Key | None) -> State:
+    """The same with links 1, 2, ...; each authenticated with its booking or key, if it has one."""
+    links = tuple(
+        Link(number, NOW, NOW, key=held) if isinstance(held, Key) else Link(number, NOW, NOW, held)
+        for number, held in enumerate(credentials, 1)
+    )
     return msgspec.structs.replace(state, links=links)
+
+
+def knowing(state: State, *keys: Key, activated: bool = True, tries: int = 0) -> State:
+    """The same, and these shared keys have been here, numbered from 1 on."""
+    known = tuple(
+        KnownKey(number, key, BEGINS_MS, PRINT if key.activation else b"", tries, activated)
+        for number, key in enumerate(keys, 1)
+    )
+    return durably(state, keys=known)
 
 
 def durably(state: State, **changes: object) -> State:

@@ -83,7 +83,7 @@ def test_no_more_failures_are_remembered_than_count() -> None:
 @pytest.mark.req("BLE-2")
 def test_each_kind_of_link_has_its_time() -> None:
     state = linked(running(), None, OTHER, BOOKING)
-    assert [links.expires_at_ms(state, link) - NOW for link in state.links] == [10_000, 60_000, 600_000]
+    assert [links.expires_at_ms(state, link, NOW) - NOW for link in state.links] == [10_000, 60_000, 600_000]
 
 
 @pytest.mark.req("SEC-2", "BLE-1")
@@ -92,8 +92,8 @@ def test_without_a_free_place_a_phone_without_access_buys_no_time_by_asking() ->
     crowded = linked(running(), OTHER, BOOKING, None)
     for state, left_ms in ((roomy, 100_000), (crowded, 60_000)):
         asking, admitted = (msgspec.structs.replace(link, active_at_ms=NOW + 40_000) for link in state.links[:2])
-        assert links.expires_at_ms(state, asking) == NOW + left_ms
-        assert links.expires_at_ms(state, admitted) == NOW + 640_000
+        assert links.expires_at_ms(state, asking, NOW) == NOW + left_ms
+        assert links.expires_at_ms(state, admitted, NOW) == NOW + 640_000
 
 
 @pytest.mark.req("BLE-2")
@@ -113,7 +113,7 @@ def test_a_link_whose_time_is_over_is_hung_up_again_and_again() -> None:
 def test_traffic_does_not_buy_time_for_a_handshake() -> None:
     state = linked(a_state(), None)
     late = msgspec.structs.replace(state, links=(Link(1, NOW, NOW + 9_000),))
-    assert links.expires_at_ms(late, late.links[0]) == NOW + 10_000
+    assert links.expires_at_ms(late, late.links[0], NOW) == NOW + 10_000
 
 
 @pytest.mark.req("SEC-2")
@@ -129,10 +129,10 @@ def test_a_link_that_was_hung_up_for_silence_gets_its_whole_time_again() -> None
     step = draft(linked(running(), BOOKING), NOW + 600_000)
     links.settle(step)
     assert step.hang_ups == [1]
-    assert links.expires_at_ms(step.state, step.state.links[0]) == NOW + 1_200_000
+    assert links.expires_at_ms(step.state, step.state.links[0], NOW) == NOW + 1_200_000
 
 
 def test_who_gave_a_session_up_has_ten_seconds_for_another_handshake() -> None:
     step = draft(linked(a_state(), BOOKING, BOOKING), NOW + 60_000)
     links.supersede(step, 2, BOOKING)
-    assert links.expires_at_ms(step.state, step.state.links[0]) == NOW + 70_000
+    assert links.expires_at_ms(step.state, step.state.links[0], NOW) == NOW + 70_000

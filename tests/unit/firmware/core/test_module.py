@@ -11,6 +11,8 @@ from firmware.core.events import (
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
+    CodeEntered,
+    CodeTried,
     CrashDetected,
     EmergencyAcknowledged,
     EmergencyCancelled,
@@ -19,6 +21,9 @@ from firmware.core.events import (
     Fix,
     HandshakeBegun,
     HandshakeFailed,
+    KeyButton,
+    KeyDeactivated,
+    KeyPresented,
     LinkActive,
     LinkLost,
     LinkOpened,
@@ -33,6 +38,7 @@ from firmware.core.events import (
     TimeSource,
     TokenPresented,
     Trouble,
+    VehicleKeyUsed,
     VehicleSampled,
 )
 from firmware.core.reports import Point
@@ -49,8 +55,10 @@ from tests.support.core import (
     ENDS_MS,
     EPOCH,
     FLOOR_MS,
+    GUEST_KEY,
     NOW,
     OTHER,
+    OWNER_KEY,
     PROFILE,
     STANDING,
     a_state,
@@ -223,6 +231,12 @@ ALL: tuple[Event, ...] = (
     EmergencyPressed(),
     EmergencyCancelled(),
     EmergencyAcknowledged(1),
+    KeyPresented(1, OWNER_KEY),
+    KeyPresented(1, GUEST_KEY, b"a print"),
+    CodeEntered(b"a print", 1),
+    CodeTried(b"a print", 1),
+    KeyDeactivated(GUEST_KEY.token_id),
+    VehicleKeyUsed(KeyButton.LOCK),
 )
 
 
