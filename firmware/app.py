@@ -45,7 +45,7 @@ from firmware.config import (
     read_password,
     read_provisioning,
 )
-from firmware.core.state import Profile
+from firmware.core.state import Profile, Vehicle
 from firmware.gateway import Gateway
 from firmware.inprocess import wiretap
 from firmware.pace import PacedLoop
@@ -78,7 +78,15 @@ def loop_factory(config: Config) -> Callable[[], asyncio.AbstractEventLoop] | No
 
 def make_profile(provisioning: Provisioning) -> Profile:
     """What the core needs of the provisioning file."""
-    return Profile(provisioning.module_id, provisioning.key_epoch, provisioning.home, provisioning.provisioned_s * 1000)
+    facts = provisioning.vehicle
+    return Profile(
+        provisioning.module_id,
+        provisioning.key_epoch,
+        provisioning.home,
+        provisioning.provisioned_s * 1000,
+        Vehicle(facts.vin, facts.market, facts.prepared, facts.digital_keys, facts.legal_ecall),
+        provisioning.coupled,
+    )
 
 
 def make_facts(provisioning: Provisioning) -> Facts:

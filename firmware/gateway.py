@@ -13,6 +13,7 @@ from firmware.core.events import (
     Event,
     HandshakeBegun,
     HandshakeFailed,
+    KeyPresented,
     LinkActive,
     OrderReceived,
     OrderUnreadable,
@@ -20,15 +21,17 @@ from firmware.core.events import (
     TokenPresented,
 )
 from firmware.ports import Entropy, LinkId
-from protocol import credential, framing, keys, messages, orders, telemetry, tokens
+from protocol import credential, framing, keys, messages, orders, sealing, selftest, sharing, telemetry, tokens
 from protocol.credential import Credential
 from protocol.edhoc import EdhocError, Responder
 from protocol.errors import Code, ProtocolError, Refusal, refuse
 from protocol.framing import FramingError, Reassembler
 from protocol.messages import MessageType, Operation, Push, Reply
+from protocol.selftest import Report
 from protocol.session import SecureChannel, SessionError, key_log_line
+from protocol.sharing import Activation, Key
 from protocol.telemetry import Channel
-from protocol.tokens import EndReceipt, Trust
+from protocol.tokens import Booking, EndReceipt, Trust
 
 SEQUENCE_NUMBERS: Final = 64
 """Fragments are counted modulo this (SPEC section 4)."""
@@ -42,6 +45,8 @@ CHECK_EVERY_MS: Final = 1_000
 HANDSHAKE_CHECKS: Final = 2
 """The issuer's signature of the token and the holder's of the handshake. Charged with the first message, which costs
 as much in key agreement, so that no third message has to be turned away."""
+SHARE_CHECKS: Final = 2
+"""What a shared key costs besides: the main user's signature, and the key agreement that opens its activation code."""
 _LAST_INT_METHOD: Final = 0x17
 """A first handshake message begins with its method, a small CBOR integer; a third one with a byte string."""
 
@@ -78,6 +83,11 @@ class _Session:
         self._checks_paid_until_ms = paid
         return 0
 
+    def owe(self, checks: int, now_ms: int) -> None:
+        """What follows has to wait for so many checks that nobody could know of before."""
+        paid = now_ms if self._checks_paid_until_ms is None else self._checks_paid_until_ms
+        self._checks_paid_until_ms = paid + checks * CHECK_EVERY_MS
+
     def fragments(self, kind: MessageType, body: bytes) -> list[bytes]:
         """A message as it goes over the air."""
         parts = framing.fragments(bytes([kind]) + body, self.payload, self.sequence)
@@ -100,6 +110,7 @@ class Gateway:
         *,
         key_log: Callable[[str], None] | None = None,
     ) -> None:
+        self._handshake_key = handshake
         self._identity: Credential = credential.module_credential(handshake.public_key(), handshake)
         self._signing = signing
         self._trust = trust
@@ -165,30 +176,55 @@ class Gateway:
         responder, session.responder = session.responder, None
         if responder is None:
             return self._handshake_failed(link, session, EdhocError(Code.HANDSHAKE_FAILED, "no handshake is under way"))
-        presented: list[tokens.Booking] = []
+        shown: list[Booking | Key] = []
+
+        def holder(label: int, value: bytes) -> Credential:
+            if label == credential.SHARED_KEY:
+                session.owe(SHARE_CHECKS, now_ms)
+            return self._holder(label, value, shown)
+
         try:
-            answer = responder.message_3(body, lambda label, value: self._holder(label, value, presented))
-        except EdhocError as error:
+            answer = responder.message_3(body, holder)
+            event = self._presented(link, shown[0])
+        except ProtocolError as error:
             return self._handshake_failed(link, session, error)
         session.channel = SecureChannel.from_exporter(responder.export, module_side=True)
         if self._key_log is not None:
             self._key_log(key_log_line(session.first_message, responder.export))
         session.reassembler.max_bytes = framing.MAX_SESSION_MESSAGE_BYTES
-        return Heard([TokenPresented(link, presented[0])], session.fragments(MessageType.EDHOC, answer))
+        return Heard([event], session.fragments(MessageType.EDHOC, answer))
 
-    def _holder(self, label: int, value: bytes, presented: list[tokens.Booking]) -> Credential:
-        """The credential that a phone referred to: only a booking token by value will do."""
-        if label != credential.KCWT:
-            raise ProtocolError(Code.NOT_ADMITTED, "the phone presented no booking token")
-        booking = tokens.verify_booking(value, self._trust)
-        try:
-            holder = keys.public_from_bytes(booking.holder)
-        except ProtocolError as error:
-            raise ProtocolError(Code.TOKEN_MALFORMED, error.detail) from None
-        presented.append(booking)
-        return credential.booking_credential(value, holder)
+    def _holder(self, label: int, value: bytes, shown: list[Booking | Key]) -> Credential:
+        """The credential that a phone referred to, by value: a booking, a standing key, or a share with what it was
+        shared from. Puts its claims into `shown`."""
+        match label:
+            case credential.KCWT:
+                booking = tokens.verify_booking(value, self._trust)
+                made = credential.booking_credential(value, _point(booking.holder))
+                shown.append(booking)
+            case credential.STANDING_KEY:
+                key = sharing.verify_key(value, self._trust)
+                made = credential.key_credential(value, _point(key.holder))
+                shown.append(key)
+            case credential.SHARED_KEY:
+                parent, share = credential.split_chain(value)
+                _, key = sharing.verify_share(parent, share, self._trust)
+                made = credential.share_credential(parent, share, _point(key.holder))
+                shown.append(key)
+            case _:
+                raise ProtocolError(Code.NOT_ADMITTED, "the phone presented neither a booking nor a key")
+        return made
 
-    def _handshake_failed(self, link: LinkId, session: _Session, error: EdhocError) -> Heard:
+    def _presented(self, link: LinkId, shown: Booking | Key) -> Event:
+        """Who has authenticated. An activation code is opened here and goes no further. Raises ProtocolError."""
+        if isinstance(shown, Booking):
+            return TokenPresented(link, shown)
+        if shown.activation is Activation.NONE:
+            return KeyPresented(link, shown)
+        code = sealing.unseal(shown.sealed_code, self._handshake_key, shown.token_id)
+        return KeyPresented(link, shown, self.code_print(code))
+
+    def _handshake_failed(self, link: LinkId, session: _Session, error: ProtocolError) -> Heard:
         heard = self._violated(session, error)
         return Heard([HandshakeFailed(link)], heard.fragments, heard.hang_up)
 
@@ -244,7 +280,15 @@ class Gateway:
         except SessionError:
             return []
 
-    # ------------------------------------------------------------ signatures
+    # ------------------------------------------------------------ signatures and codes
+    def code_print(self, code: str) -> bytes:
+        """What stands for an activation code outside this room: the menu makes the same of what is entered (KEY-4)."""
+        return sealing.code_print(code, self._handshake_key)
+
+    def self_test(self, report: Report) -> bytes:
+        """The signed report of a self-test (OWN-1)."""
+        return selftest.mint(report, self._signing)
+
     def receipt(self, receipt: EndReceipt) -> bytes:
         """The signed end receipt (BKG-4)."""
         return tokens.mint_receipt(receipt, self._signing)
@@ -278,6 +322,14 @@ class Gateway:
             except ProtocolError:
                 continue
         raise RuntimeError("the entropy source is broken: it yields no private key")
+
+
+def _point(compressed: bytes) -> keys.PublicKey:
+    """A holder's key. Of a booking's nobody has looked before whether it lies on the curve."""
+    try:
+        return keys.public_from_bytes(compressed)
+    except ProtocolError as error:
+        raise ProtocolError(Code.TOKEN_MALFORMED, error.detail) from None
 
 
 def _later(code: Code, wait_ms: int) -> Refusal:

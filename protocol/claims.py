@@ -35,6 +35,13 @@ def exactly(value: cbor.Value, *wanted: int) -> Claims:
     return value
 
 
+def within(value: cbor.Value, wanted: tuple[int, ...], optional: tuple[int, ...]) -> Claims:
+    """A map with the keys `wanted`, any of `optional`, and no others."""
+    if type(value) is not dict or not set(wanted) <= value.keys() <= {*wanted, *optional}:
+        raise bad("claims are missing or unknown")
+    return value
+
+
 def uint(value: cbor.Value, most: int, least: int = 0) -> int:
     """A number from `least` to `most`."""
     if type(value) is not int or not least <= value <= most:

@@ -13,10 +13,15 @@ from protocol.errors import Code, ProtocolError
 KID: Final = 4
 KCWT: Final = 13
 KCCS: Final = 14
+STANDING_KEY: Final = -70001
+"""Private use (RFC 9052 section 11.1): the token of a standing key, by value."""
+SHARED_KEY: Final = -70002
+"""The same for [token of the standing key, share]."""
 MODULE_KID: Final = b"\x0a"
 """The same for every module: a name that told cars apart would let a stranger follow one (PRV-7)."""
 
 _CNF: Final = 8
+_PAIR: Final = b"\x82"
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -51,6 +56,33 @@ def booking_credential(
 ) -> Credential:
     """The phone's key as its booking token says it: the token itself travels, as kcwt."""
     return Credential(cbor.encode({KCWT: 0})[:-1] + token, token, holder_public, holder_private)
+
+
+def key_credential(
+    token: bytes, holder_public: keys.PublicKey, holder_private: keys.PrivateKey | None = None
+) -> Credential:
+    """The phone's key as the token of its standing key says it."""
+    return Credential(cbor.encode({STANDING_KEY: 0})[:-1] + token, token, holder_public, holder_private)
+
+
+def share_credential(
+    parent: bytes, share: bytes, holder_public: keys.PublicKey, holder_private: keys.PrivateKey | None = None
+) -> Credential:
+    """The phone's key as its share says it, with the token of the standing key that it was shared from."""
+    chain = _PAIR + parent + share
+    return Credential(cbor.encode({SHARED_KEY: 0})[:-1] + chain, chain, holder_public, holder_private)
+
+
+def split_chain(value: bytes) -> tuple[bytes, bytes]:
+    """Parent and share of the CBOR item that a shared key travels as. Raises ProtocolError TOKEN_MALFORMED."""
+    try:
+        _, end = cbor.decode_first(value, len(_PAIR))
+        cbor.decode(value[end:])
+    except ProtocolError as error:
+        raise ProtocolError(Code.TOKEN_MALFORMED, error.detail) from None
+    if value[: len(_PAIR)] != _PAIR:
+        raise ProtocolError(Code.TOKEN_MALFORMED, "a shared key is not [standing key, share]")
+    return value[len(_PAIR) : end], value[end:]
 
 
 # ---------------------------------------------------------------- wire forms

@@ -241,12 +241,12 @@ CATALOGUE: Final = MappingProxyType(
 # CUT-6: owner and VIP help themselves, a driver needs the owner first.
 _SELF_HELP: Final = "End the current booking and start a new one."
 _ASK_OWNER: Final = "End the current booking and request a new one; contact the owner to have it accepted."
-ROLE_REMEDY: Final = MappingProxyType(
+_BOOKING_ROLES: Final = (Role.OWNER, Role.VIP, Role.DRIVER, Role.GUEST)
+ROLE_REMEDY: Final = MappingProxyType[tuple[Code, Role], str](
     {
         (code, role): _ASK_OWNER if role in (Role.DRIVER, Role.GUEST) else _SELF_HELP
         for code in (Code.BOOKING_CUT_OFF, Code.BOOKING_OVER, Code.BOOKING_SUPERSEDED)
-        for role in Role
-        if role is not Role.SERVICE  # a dealer books nothing
+        for role in _BOOKING_ROLES
     }
     | {(Code.SUBSCRIPTION_EXPIRED, Role.OWNER): "Renew or resume the subscription."}
 )

@@ -1,26 +1,43 @@
-"""The two files that bring keys to module and phone: JSON with hex strings (SPEC section 11).
+"""The files that bring keys to module and phone: JSON with hex strings (SPEC section 11).
 
 Decides what the files look like. Reads and writes no file.
 """
 
-from typing import Final, TypeVar
+import re
+from typing import Final, TypeVar, assert_never
 
 import msgspec
 
-from protocol import claims, cose, keys
+from protocol import claims, cose, keys, vin
 from protocol.errors import Code, ProtocolError, one_line
 
 PROVISIONING_FORMAT: Final = "sharebox-provisioning/1"
 BOOKING_FORMAT: Final = "sharebox-booking/1"
+KEY_FORMAT: Final = "sharebox-key/1"
+SHARE_FORMAT: Final = "sharebox-share/1"
 MAX_ISSUERS: Final = 16
+_MARKET: Final = re.compile(r"[A-Z]{2}")
 _MAX_LATITUDE_E7: Final = 900_000_000
 _MAX_LONGITUDE_E7: Final = 1_800_000_000
+
+
+class VehicleFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the dealer wrote down about the vehicle. `vin` empty: not known; `market`: ISO 3166-1 alpha-2, or empty;
+    `prepared`: it has the option 5GE (OWN-2); `digital_keys`: country, model and equipment allow them (KEY-9);
+    `legal_ecall`: it has the mandatory EU eCall."""
+
+    vin: str = ""
+    market: str = ""
+    prepared: bool = True
+    digital_keys: bool = True
+    legal_ecall: bool = False
 
 
 class Provisioning(msgspec.Struct, frozen=True):
     """What a module is told before its first boot. Private keys as 32 bytes, public keys as 33-byte points;
     `home` is (latitude, longitude) in degrees times 10^7 (WGS 84); `provisioned_s` is when the file was made, UTC in
-    seconds: the module never believes in an earlier time."""
+    seconds: the module never believes in an earlier time. `coupled`: an owner is taken for granted, as on a bench;
+    otherwise nothing moves before one is coupled (OWN-1)."""
 
     module_id: bytes
     handshake_private: bytes
@@ -29,6 +46,8 @@ class Provisioning(msgspec.Struct, frozen=True):
     issuers: tuple[bytes, ...]
     home: tuple[int, int] | None = None
     provisioned_s: int = 0
+    vehicle: VehicleFacts = VehicleFacts()
+    coupled: bool = True
 
 
 class BookingFile(msgspec.Struct, frozen=True):
@@ -38,6 +57,30 @@ class BookingFile(msgspec.Struct, frozen=True):
     module_handshake_public: bytes
     module_signing_public: bytes
     module_id: bytes
+
+
+class KeyFile(msgspec.Struct, frozen=True):
+    """What a phone is given for a standing key."""
+
+    token: bytes
+    module_handshake_public: bytes
+    module_signing_public: bytes
+    module_id: bytes
+
+
+class ShareFile(msgspec.Struct, frozen=True):
+    """What a phone is given for a shared key: the share, and the token of the standing key that it was shared from.
+    The activation code is not in it: that goes another way."""
+
+    parent: bytes
+    share: bytes
+    module_handshake_public: bytes
+    module_signing_public: bytes
+    module_id: bytes
+
+
+PhoneFile = BookingFile | KeyFile | ShareFile
+"""What a phone can show to a module, with the keys by which it knows that module. None of them holds a secret."""
 
 
 class _Home(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,9 +97,13 @@ class _ProvisioningText(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     issuers: list[str]
     home: _Home | None = None
     provisioned_s: int = 0
+    vehicle: VehicleFacts = VehicleFacts()
+    coupled: bool = True
 
 
-class _BookingText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _TokenText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A booking file or a key file."""
+
     format: str
     token: str
     module_id: str
@@ -64,7 +111,20 @@ class _BookingText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     module_signing_public: str
 
 
-_Text = TypeVar("_Text", _ProvisioningText, _BookingText)
+class _ShareText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: str
+    parent: str
+    share: str
+    module_id: str
+    module_handshake_public: str
+    module_signing_public: str
+
+
+class _AnyText(msgspec.Struct, frozen=True):
+    format: str
+
+
+_Text = TypeVar("_Text", _ProvisioningText, _TokenText, _ShareText)
 
 
 def _bad(kind: str, what: str) -> ProtocolError:
@@ -103,6 +163,15 @@ class _Reader:
             raise _bad(self._kind, f"module_id has {len(found)} bytes, not {claims.MODULE_ID_BYTES}")
         return found
 
+    def token(self, field: str, text: str) -> bytes:
+        """A signed container: of which only the shape is looked at."""
+        found = self.hex(field, text)
+        try:
+            cose.parse_sign1(found)
+        except ProtocolError as error:
+            raise _bad(self._kind, f"{field}: {error.detail}") from None
+        return found
+
     def public(self, field: str, text: str) -> bytes:
         found = self.hex(field, text)
         try:
@@ -132,6 +201,8 @@ def encode_provisioning(value: Provisioning) -> str:
             [issuer.hex() for issuer in value.issuers],
             None if value.home is None else _Home(*value.home),
             value.provisioned_s,
+            value.vehicle,
+            value.coupled,
         )
     )
 
@@ -157,15 +228,47 @@ def decode_provisioning(text: str) -> Provisioning:
         tuple(reader.public("issuers", issuer) for issuer in found.issuers),
         home,
         found.provisioned_s,
+        _vehicle(found.vehicle),
+        found.coupled,
     )
 
 
+def _vehicle(found: VehicleFacts) -> VehicleFacts:
+    if found.vin and (fault := vin.check(found.vin, found.market)):
+        raise _bad("provisioning", f"vehicle.vin: {one_line(fault.what)}")
+    if found.market and _MARKET.fullmatch(found.market) is None:
+        raise _bad("provisioning", "vehicle.market is not a country of two capital letters")
+    return found
+
+
+# ---------------------------------------------------------------- for phones
 def encode_booking_file(value: BookingFile) -> str:
     """The JSON text of `value`. It holds no secret: without the phone's private key it opens nothing."""
+    return _encode(_token_text(BOOKING_FORMAT, value))
+
+
+def decode_booking_file(text: str) -> BookingFile:
+    """The inverse; of the token only the shape is looked at. Raises ProtocolError MALFORMED in one line."""
+    return BookingFile(*_token_file("booking", text, BOOKING_FORMAT))
+
+
+def encode_key_file(value: KeyFile) -> str:
+    """The JSON text of `value`. It holds no secret, as a booking file."""
+    return _encode(_token_text(KEY_FORMAT, value))
+
+
+def decode_key_file(text: str) -> KeyFile:
+    """The inverse; of the token only the shape is looked at. Raises ProtocolError MALFORMED in one line."""
+    return KeyFile(*_token_file("key", text, KEY_FORMAT))
+
+
+def encode_share_file(value: ShareFile) -> str:
+    """The JSON text of `value`. It holds no secret, as a booking file."""
     return _encode(
-        _BookingText(
-            BOOKING_FORMAT,
-            value.token.hex(),
+        _ShareText(
+            SHARE_FORMAT,
+            value.parent.hex(),
+            value.share.hex(),
             value.module_id.hex(),
             value.module_handshake_public.hex(),
             value.module_signing_public.hex(),
@@ -173,17 +276,64 @@ def encode_booking_file(value: BookingFile) -> str:
     )
 
 
-def decode_booking_file(text: str) -> BookingFile:
-    """The inverse; of the token only the shape is looked at. Raises ProtocolError MALFORMED in one line."""
-    found = _decode("booking", text, _BookingText, BOOKING_FORMAT)
-    reader = _Reader("booking")
-    token = reader.hex("token", found.token)
+def decode_share_file(text: str) -> ShareFile:
+    """The inverse; of the tokens only the shape is looked at. Raises ProtocolError MALFORMED in one line."""
+    found = _decode("share", text, _ShareText, SHARE_FORMAT)
+    reader = _Reader("share")
+    return ShareFile(
+        reader.token("parent", found.parent),
+        reader.token("share", found.share),
+        reader.public("module_handshake_public", found.module_handshake_public),
+        reader.public("module_signing_public", found.module_signing_public),
+        reader.module_id(found.module_id),
+    )
+
+
+def encode_phone_file(value: PhoneFile) -> str:
+    """The JSON text of a booking, a key or a share."""
+    match value:
+        case BookingFile():
+            return encode_booking_file(value)
+        case KeyFile():
+            return encode_key_file(value)
+        case ShareFile():
+            return encode_share_file(value)
+        case _:
+            assert_never(value)
+
+
+def decode_phone_file(text: str) -> PhoneFile:
+    """The inverse, by the format that the text names; what names none is taken for a booking. Raises ProtocolError
+    MALFORMED in one line."""
     try:
-        cose.parse_sign1(token)
-    except ProtocolError as error:
-        raise _bad("booking", f"token: {error.detail}") from None
-    return BookingFile(
-        token,
+        said = msgspec.json.decode(text, type=_AnyText).format
+    except msgspec.DecodeError:
+        said = BOOKING_FORMAT
+    match said:
+        case said if said == KEY_FORMAT:
+            return decode_key_file(text)
+        case said if said == SHARE_FORMAT:
+            return decode_share_file(text)
+        case _:
+            return decode_booking_file(text)
+
+
+def _token_text(wanted: str, value: BookingFile | KeyFile) -> _TokenText:
+    return _TokenText(
+        wanted,
+        value.token.hex(),
+        value.module_id.hex(),
+        value.module_handshake_public.hex(),
+        value.module_signing_public.hex(),
+    )
+
+
+def _token_file(kind: str, text: str, wanted: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Token, handshake key, signing key, module id."""
+    found = _decode(kind, text, _TokenText, wanted)
+    reader = _Reader(kind)
+    return (
+        reader.token("token", found.token),
         reader.public("module_handshake_public", found.module_handshake_public),
         reader.public("module_signing_public", found.module_signing_public),
         reader.module_id(found.module_id),

@@ -19,7 +19,8 @@ GRACE_S: Final = 1800
 MAX_LIST_BYTES: Final = 4096
 
 _EXP, _NBF, _IAT, _CTI, _CNF, _OURS = 4, 5, 6, 7, 8, -70001  # RFC 8392, RFC 8747, and a private one
-_MODE_AT_ONCE: Final = 0
+_AT_ONCE: Final = 0
+_LAST_POLICY: Final = 2
 
 
 @unique
@@ -173,9 +174,9 @@ def verify_booking(data: bytes, trust: Trust) -> Booking:
     parsed = cose.parse_sign1(data)
     if parsed.typ != Typ.BOOKING:
         raise claims.bad(f"typ {parsed.typ} is not a booking token")
-    public = _issuer(parsed, trust)
+    public = issuer_of(parsed, trust)
     booking = _booking(parsed.payload, parsed.key_id)
-    _for_us(booking.module_id, trust)
+    must_be_for(booking.module_id, trust)
     cose.verify_sign1(parsed, public)
     return booking
 
@@ -206,34 +207,45 @@ def mint_booking(booking: Booking, issuer: keys.PrivateKey) -> bytes:
 
 
 # ---------------------------------------------------------------- orders, lists, time
-def _issuer(parsed: cose.Sign1, trust: Trust) -> keys.PublicKey:
+def issuer_of(parsed: cose.Sign1, trust: Trust) -> keys.PublicKey:
+    """The key of whoever says to have signed it. Raises ProtocolError UNKNOWN_ISSUER."""
     public = trust.issuers.get(parsed.key_id)
     if public is None:
         raise ProtocolError(Code.UNKNOWN_ISSUER, f"no trusted issuer has the key id {parsed.key_id.hex()}")
     return public
 
 
-def _for_us(module_id: bytes, trust: Trust) -> None:
+def must_be_for(module_id: bytes, trust: Trust) -> None:
+    """Raises ProtocolError WRONG_VEHICLE unless this is the module."""
     if module_id != trust.module_id:
         raise ProtocolError(Code.WRONG_VEHICLE, f"meant for the module {module_id.hex()}")
 
 
-def _revoked(value: cbor.Value) -> tuple[bytes, int]:
+def _withdrawn(value: cbor.Value) -> tuple[bytes, int, int]:
+    """Token id, policy and exp of an entry."""
     entry = claims.array(value)
-    if len(entry) != 3 or claims.uint(entry[1], 1) != _MODE_AT_ONCE:
-        raise claims.bad("an entry is not [token id, 0, exp]")
-    return claims.bstr(entry[0], claims.ID_BYTES), claims.uint(entry[2], claims.MAX_TIME_S)
+    if len(entry) != 3:
+        raise claims.bad("an entry is not [token id, policy, exp]")
+    return (
+        claims.bstr(entry[0], claims.ID_BYTES),
+        claims.uint(entry[1], _LAST_POLICY),
+        claims.uint(entry[2], claims.MAX_TIME_S),
+    )
 
 
 def _list(payload: bytes, issuer: bytes) -> RevocationList:
     found = claims.exactly(claims.decode(payload), 1, 2, 3, 4, 5)
+    entries = [_withdrawn(entry) for entry in claims.array(found[5])]
+    if entries != sorted(entries, key=lambda entry: entry[1] != _AT_ONCE):
+        raise claims.bad("entries that take effect at once do not come first")
     return RevocationList(
         claims.bstr(found[1], claims.MODULE_ID_BYTES),
         claims.uint(found[2], 2**32 - 1, 1),
         claims.uint(found[3], claims.MAX_TIME_S),
         claims.uint(found[4], 2**32 - 1),
-        tuple(_revoked(entry) for entry in claims.array(found[5])),
+        tuple((token_id, exp) for token_id, policy, exp in entries if policy == _AT_ONCE),
         issuer,
+        tuple(entry for entry in entries if entry[1] != _AT_ONCE),
     )
 
 
@@ -256,7 +268,7 @@ def verify_signed(data: bytes, trust: Trust) -> Order | RevocationList | TimeAtt
     parsed = cose.parse_sign1(data, MAX_LIST_BYTES)
     if parsed.typ != Typ.REVOCATION_LIST and len(data) > cose.MAX_BYTES:
         raise claims.bad(f"{len(data)} bytes are more than {cose.MAX_BYTES}")
-    public = _issuer(parsed, trust)
+    public = issuer_of(parsed, trust)
     value: Order | RevocationList | TimeAttestation
     match parsed.typ:
         case Typ.ORDER:
@@ -267,7 +279,7 @@ def verify_signed(data: bytes, trust: Trust) -> Order | RevocationList | TimeAtt
             value = _attestation(parsed.payload, parsed.key_id)
         case _:
             raise claims.bad(f"typ {parsed.typ} is neither an order, a revocation list nor a time attestation")
-    _for_us(value.module_id, trust)
+    must_be_for(value.module_id, trust)
     cose.verify_sign1(parsed, public)
     return value
 
@@ -292,12 +304,14 @@ def mint_order(order: Order, issuer: keys.PrivateKey) -> bytes:
 
 def mint_revocation_list(value: RevocationList, issuer: keys.PrivateKey) -> bytes:
     """The signed form of `value`. Checks nothing."""
+    entries: list[cbor.Value] = [[token_id, _AT_ONCE, expires_s] for token_id, expires_s in value.revoked]
+    entries += [[token_id, policy, expires_s] for token_id, policy, expires_s in value.fading]
     found: claims.Claims = {
         1: value.module_id,
         2: value.number,
         3: value.issued_s,
         4: value.min_key_epoch,
-        5: [[token_id, _MODE_AT_ONCE, expires_s] for token_id, expires_s in value.revoked],
+        5: entries,
     }
     return cose.sign1(cbor.encode(found), issuer, Typ.REVOCATION_LIST)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from protocol import keys, tokens
+from protocol import keys, sealing, sharing, tokens
 from protocol.errors import Role
 from protocol.orders import (
     REMOTE,
@@ -19,6 +19,7 @@ from protocol.orders import (
     ServicePlan,
     Subscription,
 )
+from protocol.sharing import Activation, Hours, Key
 
 
 def key(name: str) -> keys.PrivateKey:
@@ -31,6 +32,9 @@ STRANGER: Final = key("stranger")
 HOLDER: Final = key("holder")
 HANDSHAKE: Final = key("module, handshake")
 SIGNER: Final = key("module, signing")
+OWNER: Final = key("the owner's phone")
+GUEST: Final = key("a guest's phone")
+DEALER: Final = key("a dealer's phone")
 
 MODULE_ID: Final = bytes.fromhex("0011223344556677")
 TRUST: Final = tokens.trust_of(MODULE_ID, (ISSUER.public_key(),))
@@ -106,6 +110,11 @@ REVOCATION_LIST: Final = tokens.RevocationList(
     revoked=((bytes(range(48, 64)), 1_790_009_000), (bytes(16), 1_790_009_001)),
     issuer=BOOKING.issuer,
 )
+FADING_LIST: Final = msgspec.structs.replace(
+    REVOCATION_LIST,
+    number=8,
+    fading=((bytes(range(176, 192)), 1, 1_790_600_000), (bytes(range(192, 208)), 2, 1_790_600_000)),
+)
 ATTESTATION: Final = tokens.TimeAttestation(
     module_id=MODULE_ID, nonce=bytes(range(64, 80)), now_s=1_790_001_000, issuer=BOOKING.issuer
 )
@@ -121,3 +130,72 @@ RECEIPT: Final = tokens.EndReceipt(
 def token(issuer: keys.PrivateKey = ISSUER, /, **changes: object) -> bytes:
     """BOOKING with `changes`, signed."""
     return tokens.mint_booking(msgspec.structs.replace(BOOKING, **changes), issuer)
+
+
+# ---------------------------------------------------------------- digital keys
+STANDING: Final = Key(
+    token_id=bytes(range(144, 160)),
+    not_before_s=1_789_000_000,
+    expires_s=1_820_000_000,
+    issued_s=1_789_000_000,
+    module_id=MODULE_ID,
+    role=Role.OWNER,
+    permissions=31,
+    key_epoch=3,
+    user=b"an owner",
+    holder=keys.public_to_bytes(OWNER.public_key()),
+    device_generation=1,
+    issuer=BOOKING.issuer,
+)
+"""The owner's."""
+SERVICE: Final = msgspec.structs.replace(
+    STANDING,
+    token_id=bytes(range(160, 176)),
+    role=Role.SERVICE,
+    permissions=0,
+    user=b"a dealer",
+    holder=keys.public_to_bytes(DEALER.public_key()),
+)
+"""A dealer's."""
+CODE: Final = "042917"
+SHARE_ID: Final = bytes(range(176, 192))
+SHARED: Final = Key(
+    token_id=SHARE_ID,
+    not_before_s=1_790_000_000,
+    expires_s=1_790_600_000,
+    issued_s=1_789_999_000,
+    module_id=MODULE_ID,
+    role=Role.GUEST,
+    permissions=5,
+    key_epoch=3,
+    user=sharing.guest_user(keys.public_to_bytes(GUEST.public_key())),
+    holder=keys.public_to_bytes(GUEST.public_key()),
+    parent=STANDING.token_id,
+    name="Zoë",
+    activation=Activation.VEHICLE_CODE,
+    code_until_s=1_790_086_400,
+    sealed_code=sealing.seal(CODE, HANDSHAKE.public_key(), SHARE_ID, key("ephemeral, code")),
+    hours=Hours(22 * 60, 6 * 60),
+    issuer=keys.key_id(OWNER.public_key()),
+)
+"""Unlock and lock, at night, once the code was entered."""
+PLAIN_SHARE: Final = msgspec.structs.replace(
+    SHARED,
+    token_id=bytes(range(192, 208)),
+    permissions=31,
+    activation=Activation.NONE,
+    code_until_s=0,
+    sealed_code=b"",
+    hours=None,
+)
+"""Everything, always, at once."""
+
+
+def standing(issuer: keys.PrivateKey = ISSUER, /, **changes: object) -> bytes:
+    """STANDING with `changes`, signed."""
+    return sharing.mint_key(msgspec.structs.replace(STANDING, **changes), issuer)
+
+
+def share(holder: keys.PrivateKey = OWNER, parent: bytes | None = None, /, **changes: object) -> bytes:
+    """SHARED with `changes`, shared from `parent` (by default STANDING's token)."""
+    return sharing.mint_share(msgspec.structs.replace(SHARED, **changes), parent or standing(), holder)

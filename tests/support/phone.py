@@ -11,7 +11,7 @@ from tests.support import credentials
 
 
 class Phone:
-    """`token` by default the ordinary one; `name` makes its ephemeral key."""
+    """`token` by default the ordinary one, or `own`: any credential; `name` makes its ephemeral key."""
 
     def __init__(
         self,
@@ -19,8 +19,9 @@ class Phone:
         holder: PrivateKey = credentials.HOLDER,
         name: str = "phone",
         payload: int = 244,
+        own: credential.Credential | None = None,
     ) -> None:
-        self.own = credential.booking_credential(token or credentials.token(), holder.public_key(), holder)
+        self.own = own or credential.booking_credential(token or credentials.token(), holder.public_key(), holder)
         self.name = name
         self.payload = payload
         self.sequence = 0

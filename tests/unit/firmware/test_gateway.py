@@ -9,18 +9,38 @@ import pytest
 from firmware.core.events import (
     HandshakeBegun,
     HandshakeFailed,
+    KeyPresented,
     LinkActive,
     OrderReceived,
     OrderUnreadable,
     RequestReceived,
     TokenPresented,
 )
-from firmware.gateway import CHECKS_AT_ONCE, HANDSHAKE_CHECKS, Gateway, Heard
-from protocol import cbor, credential, messages, tokens
+from firmware.gateway import CHECKS_AT_ONCE, HANDSHAKE_CHECKS, SHARE_CHECKS, Gateway, Heard
+from protocol import cbor, credential, messages, selftest, sharing, tokens
 from protocol.errors import Code, refuse
+from protocol.keys import PrivateKey
 from protocol.messages import Done, MessageType, Notice, NoticeKind, Operation, Push, PushKind, Reply, Request
+from protocol.selftest import Part, Report, Result
+from protocol.sharing import Key
 from tests.support import credentials
-from tests.support.credentials import BOOKING, HANDSHAKE, ISSUER, ORDER, SIGNER, STRANGER, TRUST
+from tests.support.credentials import (
+    BOOKING,
+    CODE,
+    DEALER,
+    GUEST,
+    HANDSHAKE,
+    ISSUER,
+    ORDER,
+    OWNER,
+    PLAIN_SHARE,
+    SERVICE,
+    SHARED,
+    SIGNER,
+    STANDING,
+    STRANGER,
+    TRUST,
+)
 from tests.support.phone import Phone, chaos
 
 LINK = 1
@@ -126,6 +146,92 @@ def test_a_peer_that_shows_another_kind_of_credential_is_not_admitted() -> None:
     heard = shake(gateway, phone)
     assert heard.events == [HandshakeFailed(LINK)]
     assert phone.refusal(heard.fragments).code is Code.NOT_ADMITTED
+
+
+# ---------------------------------------------------------------- keys
+STANDING_TOKEN: Final = credentials.standing()
+
+
+def an_owner(token: bytes = STANDING_TOKEN, holder: PrivateKey = OWNER) -> Phone:
+    return Phone(own=credential.key_credential(token, holder.public_key(), holder))
+
+
+def a_guest(share: bytes | None = None, parent: bytes = STANDING_TOKEN, holder: PrivateKey = GUEST) -> Phone:
+    token = credentials.share() if share is None else share
+    return Phone(own=credential.share_credential(parent, token, holder.public_key(), holder))
+
+
+@pytest.mark.req("KEY-1", "OWN-1")
+@pytest.mark.parametrize(
+    ("phone", "key"),
+    [
+        (an_owner(), STANDING),
+        (an_owner(sharing.mint_key(SERVICE, ISSUER), DEALER), SERVICE),
+        (a_guest(sharing.mint_share(PLAIN_SHARE, STANDING_TOKEN, OWNER)), PLAIN_SHARE),
+    ],
+)
+def test_a_phone_with_a_key_shakes_hands(phone: Phone, key: Key) -> None:
+    gateway = a_gateway()
+    heard = shake(gateway, phone)
+    assert heard.events == [KeyPresented(LINK, key)]
+    phone.finish(heard.fragments)
+    assert isinstance(say(gateway, phone.request(STATUS)).events[0], RequestReceived)
+
+
+@pytest.mark.req("KEY-3", "KEY-4")
+def test_of_an_activation_code_the_core_learns_only_the_print_that_the_menu_makes_too() -> None:
+    gateway = a_gateway()
+    (event,) = shake(gateway, a_guest()).events
+    assert event == KeyPresented(LINK, SHARED, gateway.code_print(CODE))
+    assert CODE.encode() not in msgspec.msgpack.encode(event)
+
+
+@pytest.mark.req("KEY-1", "ACC-6")
+@pytest.mark.parametrize(
+    ("phone", "code"),
+    [
+        (an_owner(credentials.standing(STRANGER)), Code.UNKNOWN_ISSUER),
+        (an_owner(credentials.standing(module_id=b"not ours")), Code.WRONG_VEHICLE),
+        (an_owner(credentials.token()), Code.TOKEN_MALFORMED),
+        (an_owner(holder=STRANGER), Code.HOLDER_KEY_MISMATCH),
+        (a_guest(holder=STRANGER), Code.HOLDER_KEY_MISMATCH),
+        (a_guest(credentials.share(permissions=63)), Code.SHARE_INVALID),
+        (a_guest(credentials.share(GUEST, credentials.share()), credentials.share()), Code.SHARE_INVALID),
+        (a_guest(credentials.share(sealed_code=bytes(55))), Code.SHARE_INVALID),
+        (a_guest(credentials.share(token_id=bytes(16))), Code.SHARE_INVALID),
+        (a_guest(b"\x80", b"\x80"), Code.TOKEN_MALFORMED),
+    ],
+)
+def test_a_key_that_is_no_good_is_refused_by_its_reason(phone: Phone, code: Code) -> None:
+    gateway = a_gateway()
+    heard = shake(gateway, phone)
+    assert (heard.events, heard.hang_up) == ([HandshakeFailed(LINK)], False)
+    assert phone.refusal(heard.fragments).code is code
+    assert gateway.answer(LINK, DONE) == []
+
+
+@pytest.mark.req("SEC-2")
+def test_a_shared_key_costs_its_link_more_than_a_booking() -> None:
+    """The main user's signature and the code besides: what comes next waits for them, and this handshake does not."""
+    gateway = a_gateway()
+    taken = 0
+    while True:
+        phone = a_guest()
+        phone.sequence = 32 * (taken % 2)  # another than the one before ended with
+        heard = say(gateway, phone.message_1())
+        if not heard.events:
+            break
+        third = phone.message_3(gateway.continue_handshake(LINK).fragments)
+        assert isinstance(say(gateway, third).events[0], KeyPresented)
+        taken += 1
+    assert taken == CHECKS_AT_ONCE // (HANDSHAKE_CHECKS + SHARE_CHECKS)
+    assert phone.refusal(heard.fragments).code is Code.TOO_MANY_HANDSHAKES
+
+
+@pytest.mark.req("OWN-1")
+def test_a_report_of_a_self_test_is_signed_by_the_module() -> None:
+    report = Report(credentials.MODULE_ID, 1_790_000_000, tuple(Result(part, True) for part in Part))
+    assert selftest.verify(a_gateway().self_test(report), SIGNER.public_key()) == report
 
 
 def test_a_handshake_begins_anew_at_each_first_message() -> None:

@@ -11,6 +11,7 @@ from protocol.errors import Code, ProtocolError
 def test_what_is_right_comes_back() -> None:
     assert claims.decode(b"\xa1\x01\x02") == {1: 2}
     assert claims.exactly({1: 2, -70001: 3}, -70001, 1) == {1: 2, -70001: 3}
+    assert claims.within({1: 2, 3: 4}, (1,), (3, 5)) == {1: 2, 3: 4}
     assert claims.uint(5, 5, 5) == 5
     assert claims.bstr(b"ab", 2) == b"ab"
     assert claims.text("Zoë", 3, 3) == "Zoë"
@@ -26,6 +27,9 @@ def test_what_is_right_comes_back() -> None:
         lambda: claims.exactly([1], 1),
         lambda: claims.exactly({1: 2}, 1, 2),
         lambda: claims.exactly({1: 2, 2: 3}, 1),
+        lambda: claims.within([1], (), ()),
+        lambda: claims.within({1: 2}, (1, 2), ()),
+        lambda: claims.within({1: 2, 4: 5}, (1,), (3,)),
         lambda: claims.uint(True, 5),
         lambda: claims.uint(6, 5),
         lambda: claims.uint(-1, 5),

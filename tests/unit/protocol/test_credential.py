@@ -32,6 +32,29 @@ def test_the_phone_s_credential_is_its_token() -> None:
     assert identity == credential.Identity(own.id_cred, credential.KCWT, token, b"\x41\x00")
 
 
+@pytest.mark.req("KEY-1")
+def test_a_key_travels_by_value_and_a_shared_one_with_its_parent() -> None:
+    token, share = credentials.standing(), credentials.share()
+    standing = credential.key_credential(token, credentials.OWNER.public_key(), credentials.OWNER)
+    assert standing.cred == token
+    assert cbor.decode(standing.id_cred) == {-70001: cbor.decode(token)}
+    identity = credential.decode_identity(credential.encode_identity(standing) + b"\x40")
+    assert identity == credential.Identity(standing.id_cred, credential.STANDING_KEY, token, b"\x40")
+    shared = credential.share_credential(token, share, credentials.GUEST.public_key())
+    assert cbor.decode(shared.id_cred) == {-70002: [cbor.decode(token), cbor.decode(share)]}
+    identity = credential.decode_identity(credential.encode_identity(shared))
+    assert (identity.label, identity.value) == (credential.SHARED_KEY, shared.cred)
+    assert credential.split_chain(identity.value) == (token, share)
+
+
+@pytest.mark.req("KEY-1", "SEC-1")
+@pytest.mark.parametrize("value", ["", "82", "8280", "80", "8180", "838080", "83808080", "a18080", "82808080"])
+def test_a_chain_is_two_items_and_no_more(value: str) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        credential.split_chain(bytes.fromhex(value))
+    assert refused.value.code is Code.TOKEN_MALFORMED
+
+
 @pytest.mark.parametrize(
     ("identifier", "encoded"),
     [

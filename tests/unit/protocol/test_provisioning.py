@@ -25,6 +25,13 @@ PHONE = provisioning.BookingFile(
     module_id=credentials.MODULE_ID,
 )
 
+OWNER = provisioning.KeyFile(
+    credentials.standing(), PHONE.module_handshake_public, PHONE.module_signing_public, PHONE.module_id
+)
+GUEST = provisioning.ShareFile(
+    OWNER.token, credentials.share(), PHONE.module_handshake_public, PHONE.module_signing_public, PHONE.module_id
+)
+
 
 def test_a_provisioning_file_comes_back() -> None:
     text = provisioning.encode_provisioning(MODULE)
@@ -38,7 +45,19 @@ def test_a_provisioning_file_comes_back() -> None:
         "issuers": [MODULE.issuers[0].hex()],
         "home": {"latitude_e7": 481_371_540, "longitude_e7": -115_761_240},
         "provisioned_s": 1_780_000_000,
+        "vehicle": {"vin": "", "market": "", "prepared": True, "digital_keys": True, "legal_ecall": False},
+        "coupled": True,
     }
+
+
+@pytest.mark.req("OWN-1", "OWN-2", "KEY-9")
+def test_what_the_dealer_wrote_down_comes_back_and_may_be_left_out() -> None:
+    facts = provisioning.VehicleFacts("1M8GDM9AXKP042788", "US", prepared=False, digital_keys=False, legal_ecall=True)
+    written = msgspec.structs.replace(MODULE, vehicle=facts, coupled=False)
+    text = provisioning.encode_provisioning(written)
+    assert provisioning.decode_provisioning(text) == written
+    older = {key: value for key, value in json.loads(text).items() if key not in ("vehicle", "coupled")}
+    assert provisioning.decode_provisioning(json.dumps(older)) == MODULE
 
 
 def test_a_module_may_have_no_home() -> None:
@@ -57,6 +76,52 @@ def test_a_booking_file_comes_back() -> None:
         "module_handshake_public": PHONE.module_handshake_public.hex(),
         "module_signing_public": PHONE.module_signing_public.hex(),
     }
+
+
+@pytest.mark.req("KEY-1")
+def test_a_key_file_and_a_share_file_come_back() -> None:
+    text = provisioning.encode_key_file(OWNER)
+    assert provisioning.decode_key_file(text) == OWNER
+    assert json.loads(text)["format"] == "sharebox-key/1"
+    text = provisioning.encode_share_file(GUEST)
+    assert provisioning.decode_share_file(text) == GUEST
+    assert json.loads(text) == {
+        "format": "sharebox-share/1",
+        "parent": GUEST.parent.hex(),
+        "share": GUEST.share.hex(),
+        "module_id": "0011223344556677",
+        "module_handshake_public": PHONE.module_handshake_public.hex(),
+        "module_signing_public": PHONE.module_signing_public.hex(),
+    }
+
+
+@pytest.mark.req("KEY-4")
+def test_no_file_holds_the_activation_code() -> None:
+    assert credentials.CODE not in provisioning.encode_share_file(GUEST)
+    assert credentials.CODE.encode().hex() not in provisioning.encode_share_file(GUEST)
+
+
+@pytest.mark.parametrize("shown", [PHONE, OWNER, GUEST])
+def test_a_phone_tells_its_files_by_their_formats(shown: provisioning.PhoneFile) -> None:
+    assert provisioning.decode_phone_file(provisioning.encode_phone_file(shown)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "booking file: "),
+        ('{"format": "sharebox-booking/2"}', "booking file: "),
+        ('{"format": "sharebox-key/1"}', "key file: Object missing required field `token`"),
+        ('{"format": "sharebox-share/1"}', "share file: Object missing required field `parent`"),
+        (provisioning.encode_share_file(GUEST).replace(GUEST.share.hex(), "00"), "share file: share: not an untagged"),
+        (provisioning.encode_key_file(OWNER).replace(OWNER.token.hex(), "zz"), "key file: token is not hexadecimal"),
+    ],
+)
+def test_a_wrong_file_of_a_phone_is_refused_in_one_line(text: str, why: str) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        provisioning.decode_phone_file(text)
+    assert refused.value.code is Code.MALFORMED
+    assert refused.value.detail.startswith(why)
 
 
 def reason(text: str, *, booking: bool = False) -> str:
@@ -88,6 +153,12 @@ def reason(text: str, *, booking: bool = False) -> str:
         ({"home": {"latitude_e7": 0, "longitude_e7": -1_800_000_001}}, "home is not on Earth"),
         ({"home": {"latitude_e7": 0}}, "missing required field `longitude_e7`"),
         ({"colour": "blue"}, "unknown field `colour`"),
+        ({"vehicle": {"colour": "blue"}}, "unknown field `colour`"),
+        ({"vehicle": {"vin": "1M8GDM9AXKP04278"}}, "vehicle.vin: it has 16 characters"),
+        ({"vehicle": {"vin": "IM8GDM9AXKP042788"}}, "vehicle.vin: character 1 is 'I'"),
+        ({"vehicle": {"vin": "1M8GDM9A1KP042788", "market": "US"}}, "vehicle.vin: its check digit"),
+        ({"vehicle": {"market": "USA"}}, "vehicle.market is not a country"),
+        ({"coupled": 1}, "Expected `bool`"),
     ],
 )
 def test_a_wrong_provisioning_file_is_refused_in_one_line(changes: dict[str, object], expected: str) -> None:

@@ -163,11 +163,30 @@ def test_what_another_signed_or_is_for_another_car_is_refused() -> None:
     assert refusal(lambda: tokens.verify_signed(forged, TRUST)) is Code.SIGNATURE_INVALID
 
 
-@pytest.mark.parametrize("entry", [[bytes(16), 1, 5], [bytes(16), 0], [bytes(15), 0, 5], 7])
-def test_a_list_has_only_entries_that_take_effect_at_once(entry: cbor.Value) -> None:
-    payload = cbor.encode({1: credentials.MODULE_ID, 2: 1, 3: 1, 4: 0, 5: [entry]})
+@pytest.mark.parametrize("entry", [[bytes(16), 3, 5], [bytes(16), 0], [bytes(15), 0, 5], [bytes(16), 1, -1], 7])
+@pytest.mark.req("SEC-1")
+def test_an_entry_of_a_list_is_a_token_a_policy_and_an_end(entry: cbor.Value) -> None:
+    assert refused_list(entry) is Code.TOKEN_MALFORMED
+
+
+@pytest.mark.req("KEY-6")
+def test_a_list_tells_shared_keys_that_go_on_for_a_while_from_what_is_dead_at_once() -> None:
+    signed = tokens.mint_revocation_list(credentials.FADING_LIST, ISSUER)
+    found = tokens.verify_signed(signed, TRUST)
+    assert found == credentials.FADING_LIST
+    assert isinstance(found, tokens.RevocationList)
+    assert {policy for _, policy, _ in found.fading} == {1, 2}
+
+
+@pytest.mark.req("KEY-6", "SEC-1")
+def test_what_is_dead_at_once_comes_first_in_a_list() -> None:
+    assert refused_list([bytes(16), 1, 5], [bytes(16), 0, 5]) is Code.TOKEN_MALFORMED
+
+
+def refused_list(*entries: cbor.Value) -> Code:
+    payload = cbor.encode({1: credentials.MODULE_ID, 2: 1, 3: 1, 4: 0, 5: list(entries)})
     signed = cose.sign1(payload, ISSUER, tokens.Typ.REVOCATION_LIST)
-    assert refusal(lambda: tokens.verify_signed(signed, TRUST)) is Code.TOKEN_MALFORMED
+    return refusal(lambda: tokens.verify_signed(signed, TRUST))
 
 
 def test_a_list_has_a_number_from_one_on() -> None:
