@@ -122,11 +122,12 @@ class TokenPresented(Event, frozen=True, gc=False):
 
 class KeyPresented(Event, frozen=True, gc=False):
     """A handshake succeeded: the peer holds this key, whose chain was verified. `code`: the print of its activation
-    code, empty when it needs none."""
+    code, empty when it needs none. `parent`: the standing key that it was shared from."""
 
     link: int
     key: Key
     code: bytes = b""
+    parent: Key | None = None
 
 
 class CodeEntered(Event, frozen=True, gc=False):

@@ -14,7 +14,7 @@ import msgspec
 from firmware.core import admit, clock, hours, ledger, reporting
 from firmware.core.draft import Draft
 from firmware.core.effects import Tell
-from firmware.core.state import KEYS_KEPT, Durable, Fading, KnownKey, State
+from firmware.core.state import KEYS_KEPT, Durable, Fading, KnownKey, Link, State
 from protocol.errors import Code, Refusal, Role, refuse
 from protocol.messages import KeyEntry, Notice, NoticeKind, Operation, Permission, Push, PushKind
 from protocol.sharing import Activation, Deletion, Key
@@ -150,7 +150,7 @@ _UNTIL: Final = {
 
 
 # ---------------------------------------------------------------- the first time
-def received(draft: Draft, key: Key, code: bytes) -> None:
+def received(draft: Draft, link: Link, key: Key) -> None:
     """A phone that holds this key asks for something: note a shared key that was not here before, what permits is
     durable first (KEY-5); note the main user's newest phone (ACC-11)."""
     if unfit(draft.state, key) is not None:
@@ -160,15 +160,19 @@ def received(draft: Draft, key: Key, code: bytes) -> None:
         if key.device_generation > dict(durable.devices).get(key.user, 0):
             draft.keep(ledger.bind(durable, key))
         return
-    if find(durable, key.token_id) is not None or key.expires_s * 1000 <= durable.floor_ms:
-        return
     live = _live(durable)
-    if len(live) >= KEYS_KEPT:
+    known = find(durable, key.token_id) is not None or key.expires_s * 1000 <= durable.floor_ms
+    if known or len(live) >= KEYS_KEPT:
+        return
+    # A phone that was replaced or withdrawn since grants no new key; those that it granted before go on.
+    ungranted = None if link.parent is None else unfit(draft.state, link.parent)
+    if ungranted is not None:
+        draft.set_link(replace(link, denied=ungranted))
         return
     number = min(set(range(1, KEYS_KEPT + 1)) - {known.number for known in live})
     activated = key.activation is Activation.NONE
-    known = KnownKey(number, key, clock.utc(draft.state.clock, draft.now), code, 0, activated)
-    draft.keep(replace(durable, keys=(*live, known)))
+    noted = KnownKey(number, key, clock.utc(draft.state.clock, draft.now), link.code, 0, activated)
+    draft.keep(replace(durable, keys=(*live, noted)))
     draft.required = True
     reporting.event(draft, EventKind.KEY_ACCEPTED, key, key.name, (("key_number", number),))
     tell_main_user(draft, NoticeKind.KEY_ACCEPTED)

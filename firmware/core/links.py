@@ -77,7 +77,7 @@ def authenticated(draft: Draft, event: TokenPresented | KeyPresented, denied: Re
         return False
     fresh = Link(link.id, link.opened_at_ms, draft.now, denied=denied)
     if isinstance(event, KeyPresented):
-        fresh = replace(fresh, key=replace(event.key, sealed_code=b""), code=event.code)
+        fresh = replace(fresh, key=replace(event.key, sealed_code=b""), code=event.code, parent=event.parent)
     else:
         fresh = replace(fresh, booking=event.booking)
     assert fresh.credential is not None

@@ -101,7 +101,7 @@ def try_boarding(draft: Draft, link_id: int) -> None:
     assert link is not None
     draft.set_link(replace(link, denied=None))
     if link.key is not None:
-        keys.received(draft, link.key, link.code)
+        keys.received(draft, link, link.key)
     elif link.booking is not None:
         admission = admit.admit(draft.state, link.booking, draft.now)
         if isinstance(admission, Admission):

@@ -258,7 +258,7 @@ Gist = tuple[bool, Phase, Code | None]
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A central. `booking` or `key`: what its session authenticated with, never both. `denied`: why it was not made
     durable, if so. `told`: the gist of its access state, as the phone knows it. `failed`: its last handshake did.
-    `code`: the print of its key's activation code."""
+    `code`: the print of its key's activation code; `parent`: what that was shared from."""
 
     id: int
     opened_at_ms: int
@@ -269,6 +269,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     failed: bool = False
     key: Key | None = None
     code: bytes = b""
+    parent: Key | None = None
 
     @property
     def credential(self) -> Booking | Key | None:
