@@ -20,6 +20,7 @@ from firmware.core.events import (
     VehicleSampled,
 )
 from firmware.core.usage import Chained
+from protocol.msd import Msd
 from protocol.telemetry import StoreCondition
 
 LinkId = int
@@ -120,6 +121,20 @@ class BrokerPort(Protocol):
     def sever(self, why: str) -> None:
         """Break the connection at once, so that nothing leaves any more that was handed over and has not left (PRV-1);
         then connect again. Without a connection it does nothing. `why`: one line."""
+
+
+class EmergencyPort(Protocol):
+    """A line to the emergency centre of its own: it waits for nothing else, and carries nothing else. Without a call it
+    has no connection (SVC-5)."""
+
+    async def run(self, acknowledged: Callable[[int], None]) -> None:
+        """Serve until cancelled; `acknowledged` gets the number of a call that the centre has."""
+
+    def call(self, number: int, msd: Msd) -> None:
+        """Connect if need be, and send this as soon as it can be; it takes the place of what has not been sent yet."""
+
+    def hang_up(self) -> None:
+        """Send nothing any more, and disconnect at once."""
 
 
 class StoreFailed(Exception):

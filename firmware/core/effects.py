@@ -7,6 +7,7 @@ from firmware.core.reports import Record
 from firmware.core.usage import Chained
 from protocol.errors import Code, Refusal
 from protocol.messages import Ended, Push, Reply
+from protocol.msd import Msd
 from protocol.tokens import EndReceipt
 
 
@@ -104,3 +105,15 @@ class AnswerMenu(Effect, frozen=True, gc=False):
 
     ticket: int
     refusal: Refusal | None = None
+
+
+class CallEmergency(Effect, frozen=True, gc=False):
+    """Send this to the emergency centre at once, ahead of everything; it takes the place of what was not sent yet of
+    the same call."""
+
+    call: int
+    msd: Msd
+
+
+class EndEmergency(Effect, frozen=True, gc=False):
+    """There is nothing to send to the emergency centre any more: hang up."""

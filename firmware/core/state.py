@@ -14,7 +14,7 @@ from firmware.core.reports import Point
 from firmware.core.usage import Head
 from protocol.errors import Code, Refusal
 from protocol.messages import Operation, Phase
-from protocol.orders import Coupling, ServicePlan, Subscription
+from protocol.orders import Coupling, Place, ServicePlan, Subscription
 from protocol.sharing import Deletion, Key
 from protocol.tokens import Booking
 
@@ -199,6 +199,28 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
     acknowledged: bool = True
 
 
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """An emergency call that nobody has answered. `number` counts the module's calls; `message`: how often it was sent;
+    `raised_ms`: UTC, as well as the module knew it; `dated`: by a clock; `point`: where the car was, as far as that is
+    known, and `trusted`: it was measured there and then."""
+
+    number: int
+    automatic: bool
+    raised_ms: int
+    dated: bool
+    message: int = 0
+    point: Point | None = None
+    trusted: bool = False
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """What the car has asked service for already (Teleservices). `inspection_m`: up to that reading of the odometer,
+    None before it was ever known; `battery`: since the 12 V battery was last well."""
+
+    inspection_m: int | None = None
+    battery: bool = False
+
+
 class Counters(msgspec.Struct, frozen=True, gc=False):
     """Next numbers of the outbox and of each channel. `boot`: how often the module has been started."""
 
@@ -248,6 +270,12 @@ class Durable(msgspec.Struct, frozen=True, gc=False):
     drivers: tuple[bytes, ...] = ()
     erased_before: int = 0
     services: ServicePlan | None = None
+    call: Call | None = None
+    calls: int = 0
+    """How many emergency calls there ever were."""
+    asked: Asked = Asked()
+    destination: Place | None = None
+    """What was sent to the car last, for whoever drives it."""
     takeover: Takeover | None = None
 
 
@@ -365,6 +393,14 @@ class State(msgspec.Struct, frozen=True, gc=False):
     takeover_told: int = 0
     """How often its progress has been told."""
     testing: SelfTest | None = None
+    serving_mcc: int | None = None
+    """Country of the mobile network that serves the car; None: there is none, or nobody has said."""
+    pressed_at_ms: int | None = None
+    """When the emergency button was pressed, while it can still be taken back."""
+    call_since_ms: int | None = None
+    """When the emergency call was raised, if it was in this power-up."""
+    called_at_ms: int | None = None
+    """When the call was last sent in this power-up."""
 
     @property
     def busy(self) -> bool:

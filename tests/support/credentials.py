@@ -84,7 +84,7 @@ SERVICES: Final = ServicePlan(
     revision="2021-05-10",
     first_registration=(2020, 2, 29),
     packs=("6AC", "6UM"),
-    renewals=(("traffic", 12, (2023, 2, 1)), ("traffic", 6, (2024, 8, 31))),
+    renewals=(("real-time-traffic", 12, (2023, 2, 1)), ("real-time-traffic", 6, (2024, 8, 31))),
     base_active=True,
 )
 BRANDENBURG_GATE: Final = Place(525_162_746, 133_777_041, "Brandenburger Tor")

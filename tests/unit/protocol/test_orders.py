@@ -216,7 +216,7 @@ def detail(kind: OrderKind, **changes: cbor.Value) -> cbor.Value:
 def test_the_claims_of_orders_about_the_car_are_literal() -> None:
     coupling = {1: 1, 2: b"an owner", 3: b"a person", 4: VIN, 5: 1}
     place = {1: 525_162_746, 2: 133_777_041, 3: "Brandenburger Tor"}
-    renewals = [["traffic", 12, [2023, 2, 1]], ["traffic", 6, [2024, 8, 31]]]
+    renewals = [["real-time-traffic", 12, [2023, 2, 1]], ["real-time-traffic", 6, [2024, 8, 31]]]
     bought = {1: 2, 2: "BE", 3: "2021-05-10", 4: [2020, 2, 29], 5: ["6AC", "6UM"], 6: renewals, 7: 1}
     assert [orders.written(order)[-70001] for order in ABOUT_THE_CAR] == [
         {1: MODULE_ID, 2: 7, 3: coupling},
@@ -268,12 +268,12 @@ def days(year: int, month: int, day: int) -> cbor.Value:
         (OrderKind.SERVICES, {"c4": [2020, 2]}),
         (OrderKind.SERVICES, {"c5": ["6AC"] * 17}),
         (OrderKind.SERVICES, {"c5": [""]}),
-        (OrderKind.SERVICES, {"c6": [["traffic", 12]]}),
-        (OrderKind.SERVICES, {"c6": [["traffic", 0, [2023, 2, 1]]]}),
-        (OrderKind.SERVICES, {"c6": [["traffic", 121, [2023, 2, 1]]]}),
+        (OrderKind.SERVICES, {"c6": [["real-time-traffic", 12]]}),
+        (OrderKind.SERVICES, {"c6": [["real-time-traffic", 0, [2023, 2, 1]]]}),
+        (OrderKind.SERVICES, {"c6": [["real-time-traffic", 121, [2023, 2, 1]]]}),
         (OrderKind.SERVICES, {"c6": [["", 12, [2023, 2, 1]]]}),
-        (OrderKind.SERVICES, {"c6": [["traffic", 12, [2023, 2, 29]]]}),
-        (OrderKind.SERVICES, {"c6": [["traffic", 12, [2023, 2, 1]]] * 33}),
+        (OrderKind.SERVICES, {"c6": [["real-time-traffic", 12, [2023, 2, 29]]]}),
+        (OrderKind.SERVICES, {"c6": [["real-time-traffic", 12, [2023, 2, 1]]] * 33}),
         (OrderKind.SERVICES, {"c7": 2}),
         (OrderKind.SERVICES, {"c7": True}),
         (OrderKind.REMOVE_DRIVER, {"c1": bytes(16)}),
@@ -296,7 +296,7 @@ def test_each_detail_has_its_bounds(kind: OrderKind, wrong: dict[str, cbor.Value
         (OrderKind.COUPLE, replace(COUPLING, vin="I" * 17)),
         (OrderKind.SERVICES, replace(SERVICES, first_registration=(2000, 2, 29), base_active=False)),
         (OrderKind.SERVICES, replace(SERVICES, packs=(), renewals=())),
-        (OrderKind.SERVICES, replace(SERVICES, packs=("6AC",) * 16, renewals=(("traffic", 120, (2024, 2, 29)),) * 32)),
+        (OrderKind.SERVICES, replace(SERVICES, packs=("6AC",) * 16, renewals=(("real-time-traffic", 120, (2024, 2, 29)),) * 32)),
         (OrderKind.HOME, Place(-900_000_000, -1_800_000_000)),
         (OrderKind.SEND_TO_CAR, Place(900_000_000, 1_800_000_000, "ß" * 64)),
     ],
