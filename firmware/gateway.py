@@ -185,7 +185,7 @@ class Gateway:
 
         try:
             answer = responder.message_3(body, holder)
-            event = self._presented(link, shown[0])
+            event = self._presented(link, *shown)
         except ProtocolError as error:
             return self._handshake_failed(link, session, error)
         session.channel = SecureChannel.from_exporter(responder.export, module_side=True)
@@ -196,7 +196,7 @@ class Gateway:
 
     def _holder(self, label: int, value: bytes, shown: list[Booking | Key]) -> Credential:
         """The credential that a phone referred to, by value: a booking, a standing key, or a share with what it was
-        shared from. Puts its claims into `shown`."""
+        shared from. Puts its claims into `shown`, and those of the latter after them."""
         match label:
             case credential.KCWT:
                 booking = tokens.verify_booking(value, self._trust)
@@ -208,21 +208,22 @@ class Gateway:
                 shown.append(key)
             case credential.SHARED_KEY:
                 parent, share = credential.split_chain(value)
-                _, key = sharing.verify_share(parent, share, self._trust)
+                standing, key = sharing.verify_share(parent, share, self._trust)
                 made = credential.share_credential(parent, share, _point(key.holder))
-                shown.append(key)
+                shown += (key, standing)
             case _:
                 raise ProtocolError(Code.NOT_ADMITTED, "the phone presented neither a booking nor a key")
         return made
 
-    def _presented(self, link: LinkId, shown: Booking | Key) -> Event:
+    def _presented(self, link: LinkId, shown: Booking | Key, *shared_from: Booking | Key) -> Event:
         """Who has authenticated. An activation code is opened here and goes no further. Raises ProtocolError."""
         if isinstance(shown, Booking):
             return TokenPresented(link, shown)
+        parent = next((key for key in shared_from if isinstance(key, Key)), None)
         if shown.activation is Activation.NONE:
-            return KeyPresented(link, shown)
+            return KeyPresented(link, shown, parent=parent)
         code = sealing.unseal(shown.sealed_code, self._handshake_key, shown.token_id)
-        return KeyPresented(link, shown, self.code_print(code))
+        return KeyPresented(link, shown, self.code_print(code), parent)
 
     def _handshake_failed(self, link: LinkId, session: _Session, error: ProtocolError) -> Heard:
         heard = self._violated(session, error)

@@ -173,7 +173,7 @@ def a_guest(share: bytes | None = None, parent: bytes = STANDING_TOKEN, holder: 
 def test_a_phone_with_a_key_shakes_hands(phone: Phone, key: Key) -> None:
     gateway = a_gateway()
     heard = shake(gateway, phone)
-    assert heard.events == [KeyPresented(LINK, key)]
+    assert heard.events == [KeyPresented(LINK, key, parent=STANDING if key.parent else None)]
     phone.finish(heard.fragments)
     assert isinstance(say(gateway, phone.request(STATUS)).events[0], RequestReceived)
 
@@ -182,7 +182,7 @@ def test_a_phone_with_a_key_shakes_hands(phone: Phone, key: Key) -> None:
 def test_of_an_activation_code_the_core_learns_only_the_print_that_the_menu_makes_too() -> None:
     gateway = a_gateway()
     (event,) = shake(gateway, a_guest()).events
-    assert event == KeyPresented(LINK, SHARED, gateway.code_print(CODE))
+    assert event == KeyPresented(LINK, SHARED, gateway.code_print(CODE), STANDING)
     assert CODE.encode() not in msgspec.msgpack.encode(event)
 
 
