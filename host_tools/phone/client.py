@@ -26,6 +26,7 @@ from protocol.messages import (
     Body,
     Done,
     Ended,
+    KeyList,
     MessageType,
     Nonce,
     Operation,
@@ -35,14 +36,17 @@ from protocol.messages import (
     Push,
     Reply,
     Request,
+    SelfTested,
     Status,
 )
-from protocol.provisioning import BookingFile
+from protocol.provisioning import PhoneFile
 from protocol.session import SecureChannel
 from protocol.tokens import MAX_LIST_BYTES
 
 MAX_PENDING = 8
 """Requests under way at once; a ninth waits for none and is an error of the caller."""
+SELF_TEST_TIMEOUT_S = 30.0
+"""It moves the car five times, each of which may take some seconds."""
 _CHANGING = COMMANDS | {Operation.PUT}
 _B = TypeVar("_B", bound=Body)
 
@@ -50,6 +54,7 @@ _B = TypeVar("_B", bound=Body)
 class Phone:
     """One session with one module. `open` before anything else; after a loss, `open` again or drop it.
 
+    `shown`: the booking, standing key or shared key that it authenticates with, made for the key `holder`.
     `access` is the latest known access state (ACC-10); `closed` is set while there is no session.
     `on_push` is called from the event loop, in order. `key_log` is given each session's secrets: for tests only.
     """
@@ -57,7 +62,7 @@ class Phone:
     def __init__(
         self,
         link: PhoneLink,
-        booking: BookingFile,
+        shown: PhoneFile,
         holder: PrivateKey,
         *,
         entropy: Callable[[int], bytes] = os.urandom,
@@ -70,7 +75,7 @@ class Phone:
         self.closed.set()
         self.entropy = entropy
         self._link = link
-        self._booking = booking
+        self._shown = shown
         self._holder = holder
         self._on_push = on_push
         self._timeout_s = timeout_s
@@ -120,10 +125,10 @@ class Phone:
             raise
         return await self._new_session()
 
-    async def present(self, booking: BookingFile, holder: PrivateKey | None = None) -> Access:
-        """Authenticate anew with another booking over the same connection. On failure the connection ends."""
+    async def present(self, shown: PhoneFile, holder: PrivateKey | None = None) -> Access:
+        """Authenticate anew with another booking or key over the same connection. On failure the connection ends."""
         self._must_be_open()
-        self._booking = booking
+        self._shown = shown
         self._holder = holder or self._holder
         return await self._new_session()
 
@@ -138,7 +143,7 @@ class Phone:
             async with self._turn:
                 self._settle_pending("another booking was presented")
                 self._channel = await shake_hands(
-                    self._exchange, self._booking, self._holder, self.entropy, key_log=self._key_log
+                    self._exchange, self._shown, self._holder, self.entropy, key_log=self._key_log
                 )
                 self._take_early_records()
             await self.status()
@@ -164,6 +169,10 @@ class Phone:
         """Arm the immobiliser; refused while the car is not parked."""
         return self._body(await self.command(Operation.DISABLE_DRIVE, command_id), Done)
 
+    async def open_boot(self, command_id: bytes | None = None) -> Done:
+        """Open the boot (permission `boot`)."""
+        return self._body(await self.command(Operation.OPEN_BOOT, command_id), Done)
+
     async def end_booking(self, command_id: bytes | None = None) -> Ended:
         """End the booking (BKG-3); the answer carries the signed receipt (BKG-4)."""
         return self._body(await self.command(Operation.END_BOOKING, command_id), Ended)
@@ -177,6 +186,14 @@ class Phone:
     async def locate(self) -> Position:
         """Where the car is (permission `locate`)."""
         return self._body(await self.request(Operation.LOCATE), Position)
+
+    async def keys(self) -> KeyList:
+        """The keys that the main user has shared, as the vehicle knows them: for the owner's standing key."""
+        return self._body(await self.request(Operation.KEYS), KeyList)
+
+    async def self_test(self) -> SelfTested:
+        """Have the module test itself and everything that it moves, for a dealer's key: its signed report (OWN-1)."""
+        return self._body(await self.request(Operation.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S), SelfTested)
 
     async def outcome(self, command_id: bytes) -> Outcome:
         """How the command with that identifier ended (ACC-7); Refused with OUTCOME_UNKNOWN: never heard of."""
@@ -210,21 +227,24 @@ class Phone:
         """A fresh command identifier."""
         return self.entropy(messages.COMMAND_ID_BYTES)
 
-    async def request(self, operation: Operation, *, command_id: bytes = b"", body: bytes = b"") -> Reply:
-        """Send one request and wait for its reply, whatever the operation. No answer in time ends the session,
-        for nobody knows what became of it. Raises Refused, LinkClosed."""
+    async def request(
+        self, operation: Operation, *, command_id: bytes = b"", body: bytes = b"", timeout_s: float | None = None
+    ) -> Reply:
+        """Send one request and wait for its reply, whatever the operation. No answer in time (`timeout_s`, or the
+        phone's) ends the session, for nobody knows what became of it. Raises Refused, LinkClosed."""
         self._must_be_open(command_id)
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
         request_id, answer = self._book_reply()
         plaintext = messages.encode_request(Request(request_id, operation, command_id, body))
         sent = False
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 async with self._turn:
                     sent = await self._send_record(plaintext)
                 reply = await answer if sent else None
         except TimeoutError:
             sent = True
-            self._lose(f"no answer to {operation.name} within {self._timeout_s:g} s")
+            self._lose(f"no answer to {operation.name} within {timeout_s:g} s")
             reply = None
         finally:
             self._pending.pop(request_id, None)

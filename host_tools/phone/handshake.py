@@ -1,17 +1,19 @@
-"""The phone's side of the handshake (SPEC section 6): EDHOC method 1, suite 5, as the initiator.
+"""The phone's side of the handshake (SPEC section 7): EDHOC method 1, suite 5, as the initiator.
 
-The module proves that it holds the key of the booking file before the token leaves the phone.
+The module proves that it holds the key of the phone's file before any token leaves the phone.
 """
 
 from collections.abc import Awaitable, Callable
+from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from host_tools.phone.errors import HandshakeRefused
 from protocol import keys
-from protocol.edhoc import Credential, Initiator, booking_credential, module_credential
+from protocol.credential import booking_credential, key_credential, module_credential, share_credential
+from protocol.edhoc import Credential, Initiator
 from protocol.errors import Code, ProtocolError, refuse
-from protocol.provisioning import BookingFile
+from protocol.provisioning import BookingFile, KeyFile, PhoneFile, ShareFile
 from protocol.session import SecureChannel, key_log_line
 
 Exchange = Callable[[bytes, bool], Awaitable[bytes]]
@@ -19,6 +21,7 @@ Exchange = Callable[[bytes, bool], Awaitable[bytes]]
 keys already. Its exceptions pass through."""
 
 _KID_LABEL = 4
+_NAMES: dict[type[PhoneFile], str] = {BookingFile: "booking", KeyFile: "key", ShareFile: "share"}
 
 
 def fresh_key(entropy: Callable[[int], bytes]) -> ec.EllipticCurvePrivateKey:
@@ -33,16 +36,16 @@ def fresh_key(entropy: Callable[[int], bytes]) -> ec.EllipticCurvePrivateKey:
 
 async def shake_hands(
     exchange: Exchange,
-    booking: BookingFile,
+    shown: PhoneFile,
     holder: keys.PrivateKey,
     entropy: Callable[[int], bytes],
     *,
     key_log: Callable[[str], None] | None = None,
 ) -> SecureChannel:
-    """Authenticate both sides and return the session's channel. Raises HandshakeRefused. `key_log` is given the
-    session's secrets, in one line: for tests only."""
-    module = _module_of(booking)
-    me = booking_credential(booking.token, holder.public_key(), holder)
+    """Authenticate both sides and return the session's channel. Raises HandshakeRefused. `shown` was made for the key
+    `holder`. `key_log` is given the session's secrets, in one line: for tests only."""
+    module = _module_of(shown)
+    me = _credential_of(shown, holder)
     initiator = Initiator(me, fresh_key(entropy))
 
     def resolve(label: int, _value: bytes) -> Credential:
@@ -56,7 +59,7 @@ async def shake_hands(
         initiator.message_2(message_2, resolve)
         message_3 = initiator.message_3()
     except ProtocolError as error:
-        why = "this module is not the one of the booking"
+        why = f"this module is not the one of the {_NAMES[type(shown)]}"
         raise HandshakeRefused(refuse(error.code), why, wrong_module=True) from error
     message_4 = await exchange(message_3, True)
     try:
@@ -68,8 +71,22 @@ async def shake_hands(
     return SecureChannel.from_exporter(initiator.export, module_side=False)
 
 
-def _module_of(booking: BookingFile) -> Credential:
+def _credential_of(shown: PhoneFile, holder: keys.PrivateKey) -> Credential:
+    public = holder.public_key()
+    match shown:
+        case BookingFile():
+            return booking_credential(shown.token, public, holder)
+        case KeyFile():
+            return key_credential(shown.token, public, holder)
+        case ShareFile():
+            return share_credential(shown.parent, shown.share, public, holder)
+        case _:
+            assert_never(shown)
+
+
+def _module_of(shown: PhoneFile) -> Credential:
     try:
-        return module_credential(keys.public_from_bytes(booking.module_handshake_public))
+        return module_credential(keys.public_from_bytes(shown.module_handshake_public))
     except ProtocolError as error:
-        raise HandshakeRefused(refuse(error.code), "the booking file carries no usable module key") from error
+        why = f"the {_NAMES[type(shown)]} file carries no usable module key"
+        raise HandshakeRefused(refuse(error.code), why) from error

@@ -16,7 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from protocol.errors import ProtocolError
 from protocol.keys import PrivateKey
-from protocol.provisioning import BookingFile, decode_booking_file, encode_booking_file
+from protocol.provisioning import (
+    BookingFile,
+    PhoneFile,
+    decode_booking_file,
+    decode_phone_file,
+    encode_booking_file,
+    encode_phone_file,
+)
 
 MAX_FILE_BYTES: Final = 64 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -67,6 +74,20 @@ def read_booking(path: Path) -> BookingFile:
     except (ProtocolError, UnicodeDecodeError) as error:
         detail = error.detail if isinstance(error, ProtocolError) else "booking file: it is not text"
         raise KeyringError(f"{path} is wrong: {detail}. Fetch the booking anew.") from None
+
+
+def write_shown(path: Path, shown: PhoneFile) -> None:
+    """Store a booking, key or share file, replacing an older one whole. Raises KeyringError."""
+    write_replacing(path, encode_phone_file(shown).encode(), 0o600)
+
+
+def read_shown(path: Path) -> PhoneFile:
+    """The booking, key or share file in `path`. Raises KeyringError."""
+    try:
+        return decode_phone_file(read_file(path).decode())
+    except (ProtocolError, UnicodeDecodeError) as error:
+        detail = error.detail if isinstance(error, ProtocolError) else "booking file: it is not text"
+        raise KeyringError(f"{path} is wrong: {detail}. Fetch it anew.") from None
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from host_tools.backend.issuer import Issuer
 from host_tools.phone.errors import LinkFailed
 from host_tools.phone.handshake import fresh_key
-from protocol import keys, messages
-from protocol.edhoc import Credential, Responder, booking_credential, module_credential
-from protocol.errors import Code, ProtocolError, Refusal, refuse
+from protocol import credential, keys, messages, sharing
+from protocol.credential import booking_credential, key_credential, share_credential
+from protocol.edhoc import Credential, Responder, module_credential
+from protocol.errors import Code, ProtocolError, Refusal, Role, refuse
 from protocol.framing import Reassembler, fragments
 from protocol.messages import (
     Access,
@@ -28,8 +29,9 @@ from protocol.messages import (
     Request,
     Status,
 )
-from protocol.provisioning import BookingFile
+from protocol.provisioning import BookingFile, KeyFile
 from protocol.session import SecureChannel
+from protocol.sharing import Key
 from protocol.tokens import Booking, trust_of, verify_booking
 
 NOW_S = 1_780_000_000
@@ -98,7 +100,7 @@ class ModulePeer:
         self.holder = fresh_key(self.entropy)
         self.module_id = self.entropy(8)
         self.head = Head()
-        self.admitted: list[Booking] = []
+        self.admitted: list[Booking | Key] = []
         self.greeting: list[Push] = []
         self.handshake_error: Refusal | None = None
 
@@ -113,6 +115,19 @@ class ModulePeer:
         )
         public = keys.public_to_bytes(self.handshake_key.public_key())
         return BookingFile(self.issuer.token(booking), public, public, self.module_id)
+
+    def key_file(self, role: Role = Role.OWNER) -> KeyFile:
+        """A standing key of this module for `holder`."""
+        key = self.issuer.key(
+            module_id=self.module_id,
+            holder=self.holder.public_key(),
+            starts_s=NOW_S,
+            expires_s=NOW_S + 365 * 86_400,
+            now_s=NOW_S,
+            role=role,
+        )
+        public = keys.public_to_bytes(self.handshake_key.public_key())
+        return KeyFile(self.issuer.key_token(key), public, public, self.module_id)
 
 
 class PeerSession:
@@ -179,11 +194,22 @@ class PeerSession:
         for push in peer.greeting:
             self.push(push)
 
-    def _resolve(self, _label: int, token: bytes) -> Credential:
+    def _resolve(self, label: int, value: bytes) -> Credential:
         trust = trust_of(self.peer.module_id, (self.peer.issuer.public,))
-        booking = verify_booking(token, trust)
-        self.peer.admitted.append(booking)
-        return booking_credential(token, keys.public_from_bytes(booking.holder))
+        shown: Booking | Key
+        match label:
+            case credential.STANDING_KEY:
+                shown = sharing.verify_key(value, trust)
+                found = key_credential(value, keys.public_from_bytes(shown.holder))
+            case credential.SHARED_KEY:
+                parent, share = credential.split_chain(value)
+                _, shown = sharing.verify_share(parent, share, trust)
+                found = share_credential(parent, share, keys.public_from_bytes(shown.holder))
+            case _:
+                shown = verify_booking(value, trust)
+                found = booking_credential(value, keys.public_from_bytes(shown.holder))
+        self.peer.admitted.append(shown)
+        return found
 
 
 class PeerLink:

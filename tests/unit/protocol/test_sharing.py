@@ -141,13 +141,14 @@ def test_the_parent_is_judged_as_a_standing_key() -> None:
     assert chain(elsewhere, credentials.share(OWNER, elsewhere, module_id=b"not ours")) is Code.WRONG_VEHICLE
 
 
-def altered(changes: dict[int, cbor.Value], drop: tuple[int, ...] = ()) -> bytes:
+def altered(changes: dict[cbor.Value, cbor.Value], drop: tuple[int, ...] = ()) -> bytes:
     """SHARE with other claims of our own, signed by the owner's phone."""
     claims = cbor.decode(cose.parse_sign1(SHARE).payload)
     assert isinstance(claims, dict)
     ours = claims[-70001]
     assert isinstance(ours, dict)
-    claims[-70001] = {key: value for key, value in {**ours, **changes}.items() if key not in drop}
+    ours.update(changes)
+    claims[-70001] = {key: value for key, value in ours.items() if key not in drop}
     return cose.sign1(cbor.encode(claims), OWNER, Typ.SHARE)
 
 
@@ -201,5 +202,7 @@ def test_a_share_that_needs_no_code_carries_none() -> None:
 
 
 def test_a_share_is_no_other_kind_of_credential() -> None:
-    for verify in (tokens.verify_booking, tokens.verify_signed, sharing.verify_key):
-        assert refused(lambda verify=verify: verify(SHARE, TRUST)) in (Code.TOKEN_MALFORMED, Code.UNKNOWN_ISSUER)
+    kinds: tuple[Callable[..., object], ...] = (tokens.verify_booking, tokens.verify_signed, sharing.verify_key)
+    for verify in kinds:
+        with pytest.raises(ProtocolError):
+            verify(SHARE, TRUST)

@@ -5,22 +5,25 @@ import asyncio
 import msgspec
 import pytest
 
-from host_tools.phone.client import MAX_PENDING, Phone
+from host_tools.phone.client import MAX_PENDING, SELF_TEST_TIMEOUT_S, Phone
 from host_tools.phone.errors import HandshakeRefused, LinkClosed, LinkFailed, PhoneError, Refused
 from host_tools.phone.handshake import fresh_key
 from protocol import messages
 from protocol.edhoc import booking_credential, module_credential
-from protocol.errors import Code, refuse
+from protocol.errors import Code, Role, refuse
 from protocol.messages import (
     Accepted,
     Done,
     Ended,
+    KeyEntry,
+    KeyList,
     MessageType,
     Notice,
     NoticeKind,
     Operation,
     Push,
     PushKind,
+    SelfTested,
 )
 from tests.support.module_peer import DENIED, GRANTED, ModulePeer, PeerLink, seeded
 
@@ -71,6 +74,37 @@ async def test_the_questions_have_their_answers() -> None:
         assert bench.peer.head.put == [b"signed"]
         await phone.lock(b"12345678")
         assert (await phone.outcome(b"12345678")).operation is Operation.LOCK
+
+
+@pytest.mark.req("KEY-1", "KEY-5")
+async def test_an_owner_opens_the_boot_and_sees_what_was_shared() -> None:
+    peer = ModulePeer()
+    listed = KeyList((KeyEntry(1, bytes(16), "Zoë", 5, 1_790_600_000_000, activated=False),))
+    peer.head.bodies[Operation.KEYS] = listed
+    pushes: asyncio.Queue[Push] = asyncio.Queue()
+    phone = Phone(PeerLink(peer), peer.key_file(), peer.holder, entropy=seeded(7), on_push=pushes.put_nowait)
+    async with phone:
+        assert await phone.open_boot() == Done()
+        assert await phone.keys() == listed
+        accepted = Push(PushKind.NOTICE, Notice(NoticeKind.KEY_ACCEPTED))
+        link = phone._link
+        assert isinstance(link, PeerLink)
+        link.session.push(accepted)
+        assert await pushes.get() == accepted
+
+
+@pytest.mark.req("OWN-1")
+async def test_a_dealer_waits_for_a_self_test_longer_than_for_anything_else() -> None:
+    peer = ModulePeer()
+    phone = Phone(PeerLink(peer), peer.key_file(Role.SERVICE), peer.holder, entropy=seeded(7))
+    async with phone:
+        peer.head.bodies[Operation.SELF_TEST] = SelfTested(b"report")
+        assert await phone.self_test() == SelfTested(b"report")
+        peer.head.silent.add(Operation.SELF_TEST)
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(LinkClosed, match="within 30 s"):
+            await phone.self_test()
+        assert asyncio.get_running_loop().time() - begun == pytest.approx(SELF_TEST_TIMEOUT_S)
 
 
 async def test_a_list_of_4096_bytes_goes_through_and_a_longer_one_is_not_sent() -> None:

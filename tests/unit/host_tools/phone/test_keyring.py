@@ -13,8 +13,10 @@ from host_tools.phone.keyring import (
     new_key,
     read_booking,
     read_key,
+    read_shown,
     write_booking,
     write_key,
+    write_shown,
 )
 from protocol import keys
 from tests.support.module_peer import ModulePeer
@@ -95,6 +97,31 @@ def test_a_file_that_is_no_booking_is_refused(tmp_path: Path, data: bytes) -> No
     path.write_bytes(data)
     with pytest.raises(KeyringError, match="Fetch the booking anew"):
         read_booking(path)
+
+
+@pytest.mark.req("KEY-1")
+def test_whatever_a_phone_shows_has_its_file(tmp_path: Path) -> None:
+    peer = ModulePeer()
+    for number, shown in enumerate((peer.booking_file(), peer.key_file())):
+        path = tmp_path / f"{number}.json"
+        write_shown(path, shown)
+        assert read_shown(path) == shown
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"{}", "is wrong: booking file"),
+        (b"\xff\xfe", "it is not text"),
+        (b'{"format": "sharebox-share/1"}', "is wrong: share file"),
+    ],
+)
+def test_a_file_that_a_phone_can_not_show_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
+    path = tmp_path / "shown.json"
+    path.write_bytes(data)
+    with pytest.raises(KeyringError, match=why):
+        read_shown(path)
 
 
 @pytest.mark.req("ACC-12")
