@@ -83,7 +83,7 @@ def boot(
     durable: Durable | None, profile: Profile, now: int, trouble: Trouble | None = None
 ) -> tuple[State, tuple[Effect, ...]]:
     """The module after power-up, from what the store holds (None: nothing yet). Re-sends the whole posture."""
-    known = _counted(_own(ownership.own(durable or Durable(profile.floor_ms, profile.key_epoch), profile))
+    known = _counted(_own(durable or Durable(profile.floor_ms, profile.key_epoch), profile))
     floor_ms = max(known.floor_ms, profile.floor_ms)
     slot = replace(known.slot, acknowledged=known.slot.version == 0)
     state = State(profile, replace(known, floor_ms=floor_ms, slot=slot), Clock(floor_ms, now))
@@ -96,7 +96,6 @@ def boot(
     draft = Draft(state, now)
     draft.order(Actuate(posture(known)))
     reporting.event(draft, EventKind.BOOTED)
-    takeover.resumed(draft)
     remote.resumed(draft)
     if trouble is not None:
         reporting.event(draft, EventKind.STORE_TROUBLE, reason=trouble.value)
@@ -146,9 +145,6 @@ def next_deadline(state: State, now: int) -> int:
     held = (state.durable.driver_key, *(link.key for link in state.links))
     changes = [hours.changes_at_ms(state.clock, key, now) for key in held if key is not None]
     due.extend(at for at in (*changes, deletion.due_at_ms(state, now)) if at is not None)
-    changes_hands_at_ms = takeover.next_at_ms(state)
-    if changes_hands_at_ms is not None:
-        due.append(changes_hands_at_ms)
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:
         due.append(state.end_at_ms + overdue_ms)
@@ -199,7 +195,7 @@ def _happened(draft: Draft, event: Event) -> None:
             bookings.settle(draft)
             requests.received(draft, event)
         case ActuationFinished():
-            if not remote.finished(draft, event) and not selftest.finished(draft, event):
+            if not remote.finished(draft, event):
                 requests.actuation_finished(draft, event)
         case OrderReceived(signed, correlation):
             bookings.settle(draft)
@@ -219,7 +215,6 @@ def _happened(draft: Draft, event: Event) -> None:
         case StorageFailed(undone):
             bookings.settle(draft)
             _undone(draft, undone)
-            takeover.undone(draft)
         case _:
             raise AssertionError(f"no room for {event}")
 
@@ -292,7 +287,6 @@ def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
     activation.settle(draft)
     deletion.settle(draft)
     bookings.settle(draft)
-    takeover.settle(draft)
     links.settle(draft)
     if draft.state.vehicle is not before.vehicle:
         reporting.track(draft)
