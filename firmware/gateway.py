@@ -5,7 +5,7 @@ core. A peer can cause nothing here but a refusal and, in the end, being hung up
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -57,6 +57,14 @@ class Heard(msgspec.Struct):
     events: list[Event] = []
     fragments: list[bytes] = []
     hang_up: bool = False
+
+
+class _Shown(NamedTuple):
+    """What a phone authenticates with. `parent`: the standing key that a shared one came from."""
+
+    credential: Credential
+    claims: Booking | Key
+    parent: Key | None = None
 
 
 class _Session:
@@ -176,16 +184,17 @@ class Gateway:
         responder, session.responder = session.responder, None
         if responder is None:
             return self._handshake_failed(link, session, EdhocError(Code.HANDSHAKE_FAILED, "no handshake is under way"))
-        shown: list[Booking | Key] = []
+        shown: list[_Shown] = []
 
         def holder(label: int, value: bytes) -> Credential:
             if label == credential.SHARED_KEY:
                 session.owe(SHARE_CHECKS, now_ms)
-            return self._holder(label, value, shown)
+            shown.append(self._verified(label, value))
+            return shown[0].credential
 
         try:
             answer = responder.message_3(body, holder)
-            event = self._presented(link, *shown)
+            event = self._presented(link, shown[0])
         except ProtocolError as error:
             return self._handshake_failed(link, session, error)
         session.channel = SecureChannel.from_exporter(responder.export, module_side=True)
@@ -194,36 +203,31 @@ class Gateway:
         session.reassembler.max_bytes = framing.MAX_SESSION_MESSAGE_BYTES
         return Heard([event], session.fragments(MessageType.EDHOC, answer))
 
-    def _holder(self, label: int, value: bytes, shown: list[Booking | Key]) -> Credential:
-        """The credential that a phone referred to, by value: a booking, a standing key, or a share with what it was
-        shared from. Puts its claims into `shown`, and those of the latter after them."""
+    def _verified(self, label: int, value: bytes) -> _Shown:
+        """What a phone showed, by value: a booking, a standing key, or a share with what it was shared from."""
         match label:
             case credential.KCWT:
                 booking = tokens.verify_booking(value, self._trust)
-                made = credential.booking_credential(value, _point(booking.holder))
-                shown.append(booking)
+                return _Shown(credential.booking_credential(value, _point(booking.holder)), booking)
             case credential.STANDING_KEY:
                 key = sharing.verify_key(value, self._trust)
-                made = credential.key_credential(value, _point(key.holder))
-                shown.append(key)
+                return _Shown(credential.key_credential(value, _point(key.holder)), key)
             case credential.SHARED_KEY:
                 parent, share = credential.split_chain(value)
                 standing, key = sharing.verify_share(parent, share, self._trust)
-                made = credential.share_credential(parent, share, _point(key.holder))
-                shown += (key, standing)
+                return _Shown(credential.share_credential(parent, share, _point(key.holder)), key, standing)
             case _:
                 raise ProtocolError(Code.NOT_ADMITTED, "the phone presented neither a booking nor a key")
-        return made
 
-    def _presented(self, link: LinkId, shown: Booking | Key, *shared_from: Booking | Key) -> Event:
+    def _presented(self, link: LinkId, shown: _Shown) -> Event:
         """Who has authenticated. An activation code is opened here and goes no further. Raises ProtocolError."""
-        if isinstance(shown, Booking):
-            return TokenPresented(link, shown)
-        parent = next((key for key in shared_from if isinstance(key, Key)), None)
-        if shown.activation is Activation.NONE:
-            return KeyPresented(link, shown, parent=parent)
-        code = sealing.unseal(shown.sealed_code, self._handshake_key, shown.token_id)
-        return KeyPresented(link, shown, self.code_print(code), parent)
+        claims = shown.claims
+        if isinstance(claims, Booking):
+            return TokenPresented(link, claims)
+        if claims.activation is Activation.NONE:
+            return KeyPresented(link, claims, parent=shown.parent)
+        code = sealing.unseal(claims.sealed_code, self._handshake_key, claims.token_id)
+        return KeyPresented(link, claims, self.code_print(code), shown.parent)
 
     def _handshake_failed(self, link: LinkId, session: _Session, error: ProtocolError) -> Heard:
         heard = self._violated(session, error)

@@ -19,6 +19,7 @@ from host_tools.phone.keyring import (
     write_shown,
 )
 from protocol import keys
+from protocol.provisioning import PhoneFile
 from tests.support.module_peer import ModulePeer
 
 
@@ -102,7 +103,8 @@ def test_a_file_that_is_no_booking_is_refused(tmp_path: Path, data: bytes) -> No
 @pytest.mark.req("KEY-1")
 def test_whatever_a_phone_shows_has_its_file(tmp_path: Path) -> None:
     peer = ModulePeer()
-    for number, shown in enumerate((peer.booking_file(), peer.key_file())):
+    files: tuple[PhoneFile, ...] = (peer.booking_file(), peer.key_file())
+    for number, shown in enumerate(files):
         path = tmp_path / f"{number}.json"
         write_shown(path, shown)
         assert read_shown(path) == shown
