@@ -13,7 +13,7 @@ import structlog
 from firmware import VERSION
 from firmware.answers import Spoken, acknowledges, spoken, unacknowledged
 from firmware.core import module
-from firmware.core.effects import Actuate, Effect, HangUp, Persist, Say, TryCode
+from firmware.core.effects import Actuate, AnswerMenu, Effect, HangUp, Persist, Say, TryCode
 from firmware.core.events import (
     Action,
     ActuationFinished,
@@ -30,6 +30,7 @@ from firmware.core.events import (
 from firmware.core.state import Profile, State
 from firmware.gateway import Gateway, Heard
 from firmware.keeper import Keeper
+from firmware.menu import Menu
 from firmware.outbox import Courier
 from firmware.patience import Patience
 from firmware.ports import BrokerPort, LinkId, RadioPort, StorePort, VehicleFact, VehiclePort
@@ -86,6 +87,7 @@ class Pump:
             version=VERSION,
             witness=self._witness,
         )
+        self.menu = Menu(lambda: self.state, gateway.code_print, self.post)
         self.state: State
         self.started = asyncio.Event()
 
@@ -202,6 +204,8 @@ class Pump:
                 self._switchboard.hang_up(link)
             case TryCode(code, ticket):
                 self.post(CodeTried(code, ticket))
+            case AnswerMenu(ticket, refusal):
+                self.menu.answered(ticket, refusal)
             case Say(record):
                 self._courier.say(record)
             case _ if isinstance(effect, Spoken):

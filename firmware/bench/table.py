@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from firmware.bench import calling, driving, keeping, looking, ordering, owner, recordings, surroundings, timing
+from firmware.bench import calling, driving, keeping, looking, menu, ordering, owner, recordings, surroundings, timing
 from firmware.bench.grammar import Command
 from firmware.bench.room import Room
 
@@ -12,6 +12,7 @@ COMMANDS: Final[tuple[Command[Room], ...]] = (
     *ordering.COMMANDS,
     *driving.COMMANDS,
     *calling.COMMANDS,
+    *menu.COMMANDS,
     *timing.COMMANDS,
     *surroundings.COMMANDS,
     *keeping.COMMANDS,

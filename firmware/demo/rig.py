@@ -45,7 +45,7 @@ from host_tools.radio.devices import RadioDevice, virtual_central
 from protocol import keys
 from protocol.errors import Role
 from protocol.messages import Push
-from protocol.provisioning import BookingFile, Provisioning
+from protocol.provisioning import BookingFile, PhoneFile, Provisioning
 from protocol.tokens import Booking
 
 BEGINS_S: Final = 1_793_354_400
@@ -253,7 +253,7 @@ class Rig:
 
     @asynccontextmanager
     async def phone(
-        self, holder: Holder, file: BookingFile, link_to: Callable[[BLEDevice], PhoneLink] = BleakLink
+        self, holder: Holder, file: PhoneFile, link_to: Callable[[BLEDevice], PhoneLink] = BleakLink
     ) -> AsyncIterator[Phone]:
         """The holder's phone, with a Bluetooth adapter of its own and an open session."""
 
