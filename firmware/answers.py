@@ -7,12 +7,22 @@ from typing import TypeGuard
 
 import msgspec
 
-from firmware.core.effects import Answer, AnswerEnded, AnswerMenu, ContinueHandshake, Effect, RefuseHandshake, Say, Tell
+from firmware.core.effects import (
+    Answer,
+    AnswerEnded,
+    AnswerMenu,
+    AnswerTested,
+    ContinueHandshake,
+    Effect,
+    RefuseHandshake,
+    Say,
+    Tell,
+)
 from firmware.gateway import Gateway, Heard
 from protocol.errors import Code, refuse
-from protocol.messages import Accepted, Done, Outcome, Reply
+from protocol.messages import Accepted, Done, Outcome, Reply, SelfTested
 
-Spoken = Answer | AnswerEnded | Tell | ContinueHandshake | RefuseHandshake
+Spoken = Answer | AnswerEnded | AnswerTested | Tell | ContinueHandshake | RefuseHandshake
 """The effects that put something on a link."""
 
 
@@ -24,6 +34,9 @@ def spoken(gateway: Gateway, effect: Spoken) -> Heard:
         case AnswerEnded(link, request_id, code, body, receipt):
             signed = msgspec.structs.replace(body, receipt=gateway.receipt(receipt))
             return Heard([], gateway.answer(link, Reply(request_id, code, signed)))
+        case AnswerTested(link, request_id, report):
+            tested = SelfTested(gateway.self_test(report))
+            return Heard([], gateway.answer(link, Reply(request_id, Code.OK, tested)))
         case Tell(link, push):
             return Heard([], gateway.answer(link, push))
         case ContinueHandshake(link):

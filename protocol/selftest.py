@@ -22,7 +22,7 @@ class Part(IntEnum):
     RADIO = 1
     """Connections at that moment: the one that asks is one of them."""
     BROKER = 2
-    """Records that wait to be sent."""
+    """No number."""
     GNSS = 3
     """Age of the last fix, ms."""
     CLOCK = 4

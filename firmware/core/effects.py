@@ -5,6 +5,7 @@ import msgspec
 from firmware.core.events import Action
 from firmware.core.reports import Record
 from firmware.core.usage import Chained
+from protocol import selftest
 from protocol.errors import Code, Refusal
 from protocol.messages import Ended, Push, Reply
 from protocol.msd import Msd
@@ -37,6 +38,14 @@ class AnswerEnded(Effect, frozen=True, gc=False):
     code: Code
     body: Ended
     receipt: EndReceipt
+
+
+class AnswerTested(Effect, frozen=True, gc=False):
+    """Send the reply to a self-test: `report`, signed by the module (OWN-1)."""
+
+    link: int
+    request_id: int
+    report: selftest.Report
 
 
 class Tell(Effect, frozen=True, gc=False):

@@ -19,9 +19,12 @@ from firmware.core import (
     hours,
     links,
     orders,
+    ownership,
     remote,
     reporting,
     requests,
+    selftest,
+    takeover,
     trip,
     vehicle,
 )
@@ -96,6 +99,7 @@ def boot(
     draft = Draft(state, now)
     draft.order(Actuate(posture(known)))
     reporting.event(draft, EventKind.BOOTED)
+    takeover.resumed(draft)
     remote.resumed(draft)
     if trouble is not None:
         reporting.event(draft, EventKind.STORE_TROUBLE, reason=trouble.value)
@@ -107,7 +111,8 @@ def boot(
 def _own(durable: Durable, profile: Profile) -> Durable:
     """From now on this module's. A card that was moved brings no booking, no release and no position of another car
     along. A module that was provisioned for newer keys does not go back to older ones."""
-    durable = replace(durable, key_epoch=max(durable.key_epoch, profile.key_epoch), module_id=profile.module_id)
+    key_epoch = max(durable.key_epoch, profile.key_epoch)
+    durable = replace(ownership.own(durable, profile), key_epoch=key_epoch, module_id=profile.module_id)
     held = (durable.trip.booking, durable.driver_key, *(known.key for known in durable.keys))
     if all(each is None or each.module_id == profile.module_id for each in held):
         return durable
@@ -145,6 +150,9 @@ def next_deadline(state: State, now: int) -> int:
     held = (state.durable.driver_key, *(link.key for link in state.links))
     changes = [hours.changes_at_ms(state.clock, key, now) for key in held if key is not None]
     due.extend(at for at in (*changes, deletion.due_at_ms(state, now)) if at is not None)
+    changes_hands_at_ms = takeover.next_at_ms(state)
+    if changes_hands_at_ms is not None:
+        due.append(changes_hands_at_ms)
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:
         due.append(state.end_at_ms + overdue_ms)
@@ -195,7 +203,7 @@ def _happened(draft: Draft, event: Event) -> None:
             bookings.settle(draft)
             requests.received(draft, event)
         case ActuationFinished():
-            if not remote.finished(draft, event):
+            if not remote.finished(draft, event) and not selftest.finished(draft, event):
                 requests.actuation_finished(draft, event)
         case OrderReceived(signed, correlation):
             bookings.settle(draft)
@@ -280,6 +288,7 @@ def _undone(draft: Draft, undone: Event) -> None:
             activation.undone(draft, undone)
         case _:
             pass
+    takeover.undone(draft)
 
 
 def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
@@ -287,6 +296,7 @@ def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
     activation.settle(draft)
     deletion.settle(draft)
     bookings.settle(draft)
+    takeover.settle(draft)
     links.settle(draft)
     if draft.state.vehicle is not before.vehicle:
         reporting.track(draft)

@@ -1,28 +1,53 @@
 """Signed material from the backend: orders, revocation lists, time attestations (BKG-2, SUB-1, ACC-5, CLK-2).
 
 They were verified before; they come over the broker or are carried by any phone, and mean the same either way. An
-order is carried out once: its identifier and outcome are remembered. What moves the car from afar: `remote`.
+order is carried out once: its identifier and outcome are remembered. What moves the car from afar: `remote`; whose car
+it is: `ownership` and `takeover`.
 """
 
 from typing import Final
 
 import msgspec
 
-from firmware.core import clock, ledger, remote, reporting, results, subscription
+from firmware.core import clock, drivers, ledger, ownership, remote, reporting, results, subscription, takeover
 from firmware.core.bookings import apply_list, end_by_order
 from firmware.core.clock import AGREE_MS, NONCE_LASTS_MS, Quality
 from firmware.core.draft import Draft
 from firmware.core.state import Ordered, State
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Accepted, Request
-from protocol.orders import REMOTE, Ending, Order, OrderKind, Subscription
+from protocol.orders import (
+    REMOTE,
+    Coupling,
+    DriverRemoval,
+    Ending,
+    Order,
+    OrderKind,
+    Place,
+    Removal,
+    Subscription,
+)
 from protocol.telemetry import EventKind
 from protocol.tokens import RevocationList, TimeAttestation
 
-CARRIED: Final = frozenset({OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION})
-"""What any phone may carry. The rest is for the broker: it is about a car that one does not stand beside."""
+CARRIED: Final = frozenset(
+    {
+        OrderKind.END_BOOKING,
+        OrderKind.SUBSCRIPTION,
+        OrderKind.COUPLE,
+        OrderKind.REMOVE_OWNER,
+        OrderKind.REMOVE_DRIVER,
+        OrderKind.HOME,
+    }
+)
+"""What any phone may carry. The rest is for the broker: it is about a car that one does not stand beside, or one that
+has to be connected."""
 AFAR: Final = REMOTE | {OrderKind.REQUEST_STATE}
 """For `remote`."""
+OWNING: Final = frozenset({OrderKind.COUPLE, OrderKind.REMOVE_OWNER})
+"""What has to be durable before it holds (PWR-2)."""
+REPEATABLE: Final = frozenset({OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION})
+"""What a module that has forgotten takes all the same: an end must not be lost, and a number says what is newest."""
 
 replace = msgspec.structs.replace
 
@@ -50,18 +75,21 @@ def received(draft: Draft, signed: Order | RevocationList, correlation: bytes) -
     if isinstance(signed, RevocationList):
         newer = signed.number > draft.durable.list_number
         body = _list(draft, signed)
-        _answer(draft, b"", body, correlation, for_certain=newer)
+        _answer(draft, b"", body, correlation, (), for_certain=newer)
         return
     known = ledger.ordered(draft.durable, signed.order_id)
     new = known is None and signed.issued_s >= draft.durable.orders_before_s
     if signed.kind in CARRIED:
         body = _order(draft, signed, known)
         _note(draft, signed, body)
-        _answer(draft, signed.order_id, body, correlation, for_certain=new)
+        told = ownership.numbers(draft.durable) if signed.kind in OWNING and isinstance(body, Accepted) else ()
+        _answer(draft, signed.order_id, body, correlation, told, for_certain=new)
         return
     issued(draft, signed.issued_s)
-    if signed.kind not in AFAR:
+    if signed.kind not in AFAR and not isinstance(signed.details, Coupling):
         results.say(draft, signed.order_id, Code.ORDER_UNSUPPORTED, correlation)
+    elif new and isinstance(signed.details, Coupling):
+        takeover.received(draft, signed, signed.details, correlation)
     elif new:
         remote.received(draft, signed, correlation)
     elif known is None:
@@ -81,11 +109,24 @@ def undone(draft: Draft, signed: Order | RevocationList, correlation: bytes) -> 
     results.say(draft, order_id, Code.STORAGE_FAILED, correlation)
 
 
-def _answer(draft: Draft, order_id: bytes, body: Accepted | Refusal, correlation: bytes, *, for_certain: bool) -> None:
+def waits_for_disk(signed: Order | RevocationList | TimeAttestation | None) -> bool:
+    """Whether what a phone carried must not be done while it can not be made durable."""
+    return isinstance(signed, Order) and signed.kind in OWNING
+
+
+def _answer(
+    draft: Draft,
+    order_id: bytes,
+    body: Accepted | Refusal,
+    correlation: bytes,
+    numbers: tuple[tuple[str, int], ...],
+    *,
+    for_certain: bool,
+) -> None:
     refusal = body if isinstance(body, Refusal) else None
     pending = isinstance(body, Accepted) and body.pending
     if for_certain:
-        results.report(draft, order_id, refusal, correlation, pending=pending)
+        results.report(draft, order_id, refusal, correlation, numbers, pending=pending)
     else:
         code = Code.OK if refusal is None else refusal.code
         results.say(draft, order_id, code, correlation, pending=pending)
@@ -134,13 +175,28 @@ def _order(draft: Draft, order: Order, known: Ordered | None) -> Accepted | Refu
     issued(draft, order.issued_s)
     if known is not None and known.code is Code.OK:
         return Accepted(known.pending)
-    refusal = remote.late(draft, order)
-    if refusal is not None:
-        return refusal
-    if isinstance(order.details, Subscription):
-        return subscription.take(draft, order.details)
-    assert isinstance(order.details, Ending)
-    return Accepted(end_by_order(draft, order.details, order.issued_s))
+    forgotten = known is None and order.issued_s < draft.durable.orders_before_s
+    if forgotten and order.kind not in REPEATABLE:
+        return refuse(Code.ORDER_LATE)
+    return remote.late(draft, order) or _carry_out(draft, order)
+
+
+def _carry_out(draft: Draft, order: Order) -> Accepted | Refusal:
+    match order.details:
+        case Ending():
+            return Accepted(end_by_order(draft, order.details, order.issued_s))
+        case Subscription():
+            return subscription.take(draft, order.details)
+        case Coupling():
+            return remote.uncertain(draft, order) or ownership.couple(draft, order.details)
+        case Removal():
+            return ownership.remove(draft, order.details)
+        case DriverRemoval():
+            return drivers.remove(draft, order.details)
+        case Place():
+            return ownership.set_home(draft, order.details, order)
+        case _:
+            return refuse(Code.ORDER_UNSUPPORTED)
 
 
 def _note(draft: Draft, order: Order, body: Accepted | Refusal) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import clock, ledger, reporting, results, subscription, vehicle
+from firmware.core import clock, ledger, ownership, reporting, results, subscription, vehicle
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate
 from firmware.core.events import Action, ActuationFinished
@@ -31,7 +31,7 @@ ACTION_OF: Final = {
 def received(draft: Draft, order: Order, correlation: bytes) -> None:
     """Carry an order out that has not been seen before, or say why not. What moves waits for the disk."""
     action = ACTION_OF.get(order.kind)
-    refusal = late(draft, order) or (None if action is None else _uncertain(draft, order) or _obstacle(draft, action))
+    refusal = late(draft, order) or (None if action is None else uncertain(draft, order) or _obstacle(draft, action))
     if refusal is not None:
         _conclude(draft, order, refusal, correlation)
     elif action is None:
@@ -73,8 +73,9 @@ def late(draft: Draft, order: Order) -> Refusal | None:
     return refuse(Code.ORDER_LATE, numbers=(("late_by_ms", late_by_ms),)) if late_by_ms > 0 else None
 
 
-def _uncertain(draft: Draft, order: Order) -> Refusal | None:
-    """What moves the car needs the certainty that the order is not late, and not signed in a time to come."""
+def uncertain(draft: Draft, order: Order) -> Refusal | None:
+    """What moves the car, or makes it somebody's, needs the certainty that the order is not late, and not signed in a
+    time to come."""
     earliest, latest = clock.interval(draft.state.clock, draft.now)
     early = clock.floor(draft.state.clock, draft.now) < order.issued_s * 1000
     if latest is None or early:
@@ -88,6 +89,9 @@ def _obstacle(draft: Draft, action: Action) -> Refusal | None:
     """Whose car it is, and what the car has to do with it."""
     state, now = draft.state, draft.now
     sample = vehicle.current(state.vehicle, now)
+    unowned = ownership.refusal(state)
+    if unowned is not None:
+        return unowned
     inactive = subscription.remote_inactive(state, now)
     if inactive is not None:
         return inactive

@@ -61,14 +61,20 @@ class Message(NamedTuple):
 
 # ---------------------------------------------------------------- the gate
 def position_hidden(state: State) -> bool:
-    """Whether somebody other than the owner has the car (PRV-1, PRV-4)."""
+    """Whether somebody other than the owner has the car (PRV-1, PRV-4), or nobody owns it."""
     trip = state.durable.trip
-    return trip.running and trip.booking is not None and trip.booking.role is not Role.OWNER
+    driven = trip.running and trip.booking is not None and trip.booking.role is not Role.OWNER
+    return driven or not state.durable.ownership.coupled
 
 
 def may_leave(state: State, *, reveals_position: bool) -> bool:
     """Whether a record may be sent now."""
     return not (reveals_position and position_hidden(state))
+
+
+def erased(state: State, record: Record) -> bool:
+    """Whether a record is a position of somebody who does not own the car any more: it never leaves (OWN-4)."""
+    return record.reveals_position and record.number < state.durable.erased_before
 
 
 # ---------------------------------------------------------------- recording

@@ -23,11 +23,18 @@ replace = msgspec.structs.replace
 
 
 def report(
-    draft: Draft, order_id: bytes, refusal: Refusal | None, correlation: bytes, *, pending: bool = False
+    draft: Draft,
+    order_id: bytes,
+    refusal: Refusal | None,
+    correlation: bytes,
+    numbers: tuple[tuple[str, int], ...] = (),
+    *,
+    pending: bool = False,
 ) -> None:
-    """Tell the backend for certain, once the outcome is durable. `order_id` is empty for a list."""
+    """Tell the backend for certain, once the outcome is durable, with `numbers`, or those of the refusal. `order_id` is
+    empty for a list."""
     code = Code.OK if refusal is None else refusal.code
-    numbers = () if refusal is None else refusal.numbers
+    numbers = numbers if refusal is None else refusal.numbers
     reporting.order_result(
         draft, order_id, int(code), code.name, pending=pending, correlation=correlation, numbers=numbers
     )

@@ -3,16 +3,31 @@
 Decides which subscription counts and whether remote orders are paid for. When bookings may begin: `admit`.
 """
 
+from datetime import UTC, datetime
+from typing import Final
+
 import msgspec
 
 from firmware.core import clock
 from firmware.core.draft import Draft
 from firmware.core.state import State
+from protocol import durations
+from protocol.claims import MAX_TIME_S
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Accepted
 from protocol.orders import Subscription
 
 replace = msgspec.structs.replace
+
+YEAR: Final[durations.Months] = 12
+
+
+def first(number: int, begins_s: int) -> Subscription:
+    """SUB-1: what comes with a coupling: sharing and remote services for one year, not renewed by itself. It is over at
+    the end of the day, UTC, that has the same date a year later (28 February after a leap day)."""
+    last = durations.last_day(datetime.fromtimestamp(begins_s, UTC).date(), [YEAR])
+    until_s = min(durations.over_at_s(last) or MAX_TIME_S, MAX_TIME_S)
+    return Subscription(number, until_s, until_s)
 
 
 def take(draft: Draft, told: Subscription) -> Accepted | Refusal:

@@ -370,7 +370,7 @@ def test_a_subscription_is_taken_whoever_carries_it() -> None:
 
 
 @pytest.mark.req("SVC-3")
-@pytest.mark.parametrize("kind", sorted(set(OrderKind) - {OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION}))
+@pytest.mark.parametrize("kind", sorted(set(OrderKind) - orders.CARRIED))
 def test_what_is_for_the_broker_no_phone_carries(kind: OrderKind) -> None:
     step, body = put(a_state(subscription=TOLD), replace(FLASH, kind=kind))
     assert refused(body).code is Code.ORDER_UNSUPPORTED
