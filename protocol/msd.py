@@ -274,9 +274,11 @@ def prepare() -> None:
 class _Codec(Protocol):
     """What is used of asn1tools, which has no types."""
 
-    def encode(self, name: str, data: dict[str, object], *, check_constraints: bool = False) -> bytes: ...
+    def encode(self, name: str, data: dict[str, object], *, check_constraints: bool = False) -> bytes:
+        """The bytes of a value of the type `name`."""
 
-    def decode(self, name: str, data: bytes) -> dict[str, object]: ...
+    def decode(self, name: str, data: bytes) -> dict[str, object]:
+        """The value that these bytes are."""
 
 
 @cache

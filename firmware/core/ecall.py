@@ -18,6 +18,7 @@ from firmware.core import clock, geo, reporting, services
 from firmware.core.clock import Quality
 from firmware.core.draft import Draft
 from firmware.core.effects import CallEmergency, EndEmergency
+from firmware.core.events import CrashDetected, EmergencyAcknowledged, EmergencyCancelled, EmergencyPressed
 from firmware.core.reports import Point
 from firmware.core.state import Call, State
 from protocol import msd
@@ -35,7 +36,22 @@ replace = msgspec.structs.replace
 
 
 # ---------------------------------------------------------------- facts
-def crashed(draft: Draft) -> None:
+def happened(
+    draft: Draft, event: CrashDetected | EmergencyPressed | EmergencyCancelled | EmergencyAcknowledged
+) -> None:
+    """What the car, somebody in it, or the emergency centre says."""
+    match event:
+        case CrashDetected():
+            _crashed(draft)
+        case EmergencyPressed():
+            _pressed(draft)
+        case EmergencyCancelled():
+            _cancelled(draft)
+        case EmergencyAcknowledged(number):
+            _acknowledged(draft, number)
+
+
+def _crashed(draft: Draft) -> None:
     """The crash sensors spoke. A call by hand that is under way becomes one by crash; of one by crash they say nothing
     new, for a car is hit more than once."""
     draft.state = replace(draft.state, pressed_at_ms=None)
@@ -47,20 +63,20 @@ def crashed(draft: Draft) -> None:
         draft.state = replace(draft.state, called_at_ms=None)
 
 
-def pressed(draft: Draft) -> None:
+def _pressed(draft: Draft) -> None:
     """Somebody wants help, and has a while to think better of it."""
     if draft.durable.call is None and draft.state.pressed_at_ms is None:
         draft.state = replace(draft.state, pressed_at_ms=draft.now)
 
 
-def cancelled(draft: Draft) -> None:
+def _cancelled(draft: Draft) -> None:
     """Somebody does not need help after all. A call that was made is not taken back: the centre asks."""
     if draft.state.pressed_at_ms is not None:
         draft.state = replace(draft.state, pressed_at_ms=None)
         reporting.event(draft, EventKind.ECALL_CANCELLED, draft.durable.trip.booking)
 
 
-def acknowledged(draft: Draft, number: int) -> None:
+def _acknowledged(draft: Draft, number: int) -> None:
     """The centre has the call."""
     call = draft.durable.call
     if call is not None and call.number == number:

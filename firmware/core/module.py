@@ -15,6 +15,7 @@ from firmware.core import (
     clock,
     deletion,
     drive,
+    ecall,
     geo,
     hours,
     links,
@@ -25,6 +26,7 @@ from firmware.core import (
     requests,
     selftest,
     takeover,
+    teleservice,
     trip,
     vehicle,
 )
@@ -101,6 +103,7 @@ def boot(
     reporting.event(draft, EventKind.BOOTED)
     takeover.resumed(draft)
     remote.resumed(draft)
+    ecall.resumed(draft)
     if trouble is not None:
         reporting.event(draft, EventKind.STORE_TROUBLE, reason=trouble.value)
     if trouble in (Trouble.REBUILT, Trouble.ROLLED_BACK):
@@ -149,10 +152,8 @@ def next_deadline(state: State, now: int) -> int:
     due = [state.saved_at_ms + SAVE_EVERY_MS, *(links.expires_at_ms(state, link, now) for link in state.links)]
     held = (state.durable.driver_key, *(link.key for link in state.links))
     changes = [hours.changes_at_ms(state.clock, key, now) for key in held if key is not None]
-    due.extend(at for at in (*changes, deletion.due_at_ms(state, now)) if at is not None)
-    changes_hands_at_ms = takeover.next_at_ms(state)
-    if changes_hands_at_ms is not None:
-        due.append(changes_hands_at_ms)
+    rooms = (deletion.due_at_ms(state, now), takeover.next_at_ms(state), ecall.next_ms(state))
+    due.extend(at for at in (*changes, *rooms) if at is not None)
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:
         due.append(state.end_at_ms + overdue_ms)
@@ -180,10 +181,12 @@ def _happened(draft: Draft, event: Event) -> None:
             draft.state = replace(draft.state, vehicle=vehicle.sampled(draft.state.vehicle, event, draft.now))
             _satellites(draft)
             _rearm(draft)
-        case Ticked() | NetworkServing():
+        case Ticked():
             pass
+        case NetworkServing(mcc):
+            draft.state = replace(draft.state, serving_mcc=mcc)
         case CrashDetected() | EmergencyPressed() | EmergencyCancelled() | EmergencyAcknowledged():
-            pass
+            ecall.happened(draft, event)
         case LinkOpened(link):
             links.opened(draft, link)
         case LinkLost(link):
@@ -293,6 +296,7 @@ def _undone(draft: Draft, undone: Event) -> None:
 
 def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
     """State-triggered rules, reports of what changed, and the order to write it down."""
+    ecall.settle(draft)
     activation.settle(draft)
     deletion.settle(draft)
     bookings.settle(draft)
@@ -300,6 +304,7 @@ def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
     links.settle(draft)
     if draft.state.vehicle is not before.vehicle:
         reporting.track(draft)
+        teleservice.settle(draft)
     if draft.state.vehicle is not before.vehicle or draft.durable.trip.phase is not before.durable.trip.phase:
         reporting.vehicle_state(draft)
     access.push_changes(draft, before)

@@ -1,5 +1,7 @@
 """What may be told to whom, and when (PRV-1 to PRV-6, TEL-1, TEL-3, CUT-7).
 
+While the SIM is not for telemetry, neither states nor positions are made that could leave later (SVC-4).
+
 A position is gated when it is sent, not when it is recorded: `may_leave` and `slot_message` are asked at the
 moment of sending. A position from inside a driver's booking is never even recorded, save the parking position.
 """
@@ -10,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from firmware.core import clock, geo, usage, vehicle
+from firmware.core import clock, geo, sim, usage, vehicle
 from firmware.core.draft import Draft
 from firmware.core.effects import Log, Report
 from firmware.core.reports import Point, Record
@@ -150,6 +152,8 @@ def full_state(draft: Draft) -> None:
 
 def vehicle_state(draft: Draft, *, force: bool = False) -> None:
     """Report the vehicle's state, whole, when a fast signal changed, or a slow one and its time has come."""
+    if not sim.uplink(draft.state):
+        return
     values = _signals(draft.state, draft.now)
     told = draft.state.told
     if not force and not _worth_telling(draft.state, values, draft.now):
@@ -166,7 +170,7 @@ def track(draft: Draft) -> None:
     slot, last = state.durable.slot, state.told.point_at_ms
     due = last is None or now - last >= TRACK_EVERY_MS or slot.point is None
     wanted = sample.ignition_on or slot.point is None
-    if position_hidden(state) or not due or not wanted:
+    if position_hidden(state) or not due or not wanted or not sim.uplink(state):
         return
     point = fixed_point(state)
     if point is None or point == slot.point:

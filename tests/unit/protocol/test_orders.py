@@ -296,7 +296,10 @@ def test_each_detail_has_its_bounds(kind: OrderKind, wrong: dict[str, cbor.Value
         (OrderKind.COUPLE, replace(COUPLING, vin="I" * 17)),
         (OrderKind.SERVICES, replace(SERVICES, first_registration=(2000, 2, 29), base_active=False)),
         (OrderKind.SERVICES, replace(SERVICES, packs=(), renewals=())),
-        (OrderKind.SERVICES, replace(SERVICES, packs=("6AC",) * 16, renewals=(("real-time-traffic", 120, (2024, 2, 29)),) * 32)),
+        (
+            OrderKind.SERVICES,
+            replace(SERVICES, packs=("6AC",) * 16, renewals=(("real-time-traffic", 120, (2024, 2, 29)),) * 32),
+        ),
         (OrderKind.HOME, Place(-900_000_000, -1_800_000_000)),
         (OrderKind.SEND_TO_CAR, Place(900_000_000, 1_800_000_000, "ß" * 64)),
     ],
