@@ -2,7 +2,7 @@
 
 import msgspec
 
-from firmware.core import admit, clock, geo, hours, keys, vehicle
+from firmware.core import admit, clock, geo, hours, keys, ownership, vehicle
 from firmware.core.draft import Draft
 from firmware.core.effects import Tell
 from firmware.core.state import Gist, Link, State
@@ -84,7 +84,7 @@ def vehicle_state(state: State, now: int) -> VehicleState:
 
 def home_distance_m(state: State) -> int | None:
     """Distance of the last fix from home in metres, rounded down; None without a fix or a home."""
-    fix, home = geo.usable(state.vehicle.sample.fix), state.profile.home
+    fix, home = geo.usable(state.vehicle.sample.fix), ownership.home(state)
     return None if fix is None or home is None else int(geo.distance_m((fix.latitude_e7, fix.longitude_e7), home))
 
 

@@ -8,7 +8,7 @@ from enum import Enum, unique
 
 import msgspec
 
-from firmware.core import clock, vehicle
+from firmware.core import clock, drivers, vehicle
 from firmware.core.state import Link, State
 from firmware.core.trip import GRACE_MS
 from protocol.errors import Code, Refusal, Role, refuse
@@ -44,6 +44,7 @@ def admit(state: State, booking: Booking, now: int) -> Admission | Refusal:
             return _dead(state, booking) or Admission.REBIND
         return in_use(state, booking.role, now)
     refusal = _dead(state, booking) or _outside_window(state, booking, now) or _sharing_over(state, booking, now)
+    refusal = refusal or drivers.refusal(state, booking)
     if refusal is not None:
         return refusal
     if not trip.running:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import access, admit, clock, deletion, drive, ledger, reporting, trip, vehicle
+from firmware.core import access, admit, clock, deletion, drive, drivers, ledger, reporting, trip, vehicle
 from firmware.core.admit import Admission
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate
@@ -59,7 +59,8 @@ def _start(draft: Draft, booking: Booking) -> None:
         draft.order(Actuate(Action.ARM_IMMOBILISER))
         durable = draft.durable
     begun = Trip(trip.happened(durable.trip, TripEvent.ADMITTED).phase, booking, started_ms)
-    draft.keep(replace(ledger.bind(durable, booking), trip=begun, drive_enabled=False, arm_when_parked=False))
+    durable = drivers.note(ledger.bind(durable, booking), booking)
+    draft.keep(replace(durable, trip=begun, drive_enabled=False, arm_when_parked=False))
     end_at_ms = now + booking.ends_at_s * 1000 - started_ms
     draft.state = replace(draft.state, end_at_ms=end_at_ms, anchored_on_floor=False)
     if booking.role is not Role.OWNER:

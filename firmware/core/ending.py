@@ -3,7 +3,7 @@
 Decides whether the car may be left like this. Who may ask is `requests`, what becomes of the booking `bookings`.
 """
 
-from firmware.core import geo
+from firmware.core import geo, ownership
 from firmware.core.bookings import end
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, AnswerEnded
@@ -50,7 +50,7 @@ def answer(draft: Draft, link_id: int, request_id: int) -> None:
     point = trip.end_point
     age_ms = None if point is None else max(0, trip.ended_ms - point.utc_ms)
     body = Ended(trip.ended_ms, trip.end_distance_m, age_ms)
-    home = draft.state.profile.home
+    home = ownership.home(draft.state)
     outside = (
         point is not None
         and home is not None

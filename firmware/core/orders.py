@@ -157,10 +157,11 @@ def _remember_from_now(draft: Draft) -> None:
     if draft.durable.forgetful and clock.quality(draft.state.clock, draft.now) is not Quality.FLOOR:
         utc_s = clock.utc(draft.state.clock, draft.now) // 1000
         durable = draft.durable
-        dead_before_s, orders_before_s = (
-            max(at_s, utc_s + 1) for at_s in (durable.dead_before_s, durable.orders_before_s)
+        dead, ordered, keys = (
+            max(at_s, utc_s + 1) for at_s in (durable.dead_before_s, durable.orders_before_s, durable.keys_before_s)
         )
-        draft.keep(replace(durable, forgetful=False, dead_before_s=dead_before_s, orders_before_s=orders_before_s))
+        remembering = replace(durable, forgetful=False, dead_before_s=dead, orders_before_s=ordered, keys_before_s=keys)
+        draft.keep(remembering)
 
 
 def issued(draft: Draft, issued_s: int) -> None:

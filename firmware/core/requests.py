@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import access, admit, clock, drive, ending, geo, keys, ledger, orders, vehicle
+from firmware.core import access, admit, clock, drive, ending, geo, keys, ledger, orders, selftest, vehicle
 from firmware.core.admit import Admission
 from firmware.core.bookings import board
 from firmware.core.draft import Draft
@@ -78,7 +78,7 @@ def undone(draft: Draft, event: RequestReceived) -> None:
     refusal = refuse(Code.STORAGE_FAILED)
     denied = link.denied if access.granted(draft.state, link, draft.now) else refusal
     draft.set_link(replace(link, active_at_ms=draft.now, denied=denied))
-    if event.request.operation in PERMITS:
+    if event.request.operation in PERMITS or orders.waits_for_disk(event.signed):
         draft.answer(link.id, event.request.id, refusal)
     else:
         _answer(draft, event)
@@ -122,7 +122,7 @@ def _question(draft: Draft, link_id: int, request: Request, entropy: bytes) -> N
         case Operation.KEYS:
             draft.answer(link_id, request.id, _keys(draft, link))
         case Operation.SELF_TEST:
-            draft.answer(link_id, request.id, refuse(Code.UNKNOWN_OPERATION))
+            _self_test(draft, link, request.id)
         case _:
             draft.answer(link_id, request.id, _nonce(draft, entropy))
 
@@ -186,6 +186,13 @@ def _keys(draft: Draft, link: Link) -> KeyList | Refusal:
     if _role(link) is not Role.OWNER:
         return refuse(Code.ROLE_REQUIRED, role=_role(link), remedy="The main user may see who has a key.")
     return KeyList(keys.listed(draft.state))
+
+
+def _self_test(draft: Draft, link: Link, request_id: int) -> None:
+    """OWN-1: for a dealer. The answer comes when everything has been tried."""
+    refusal = access.refusal(draft.state, link, draft.now) or selftest.asked(draft, link, request_id)
+    if refusal is not None:
+        draft.answer(link.id, request_id, refusal)
 
 
 def _user(link: Link) -> bytes:
