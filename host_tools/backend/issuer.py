@@ -6,12 +6,14 @@ Pure: time and entropy are arguments. It keeps no calendar and asks nobody; what
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from protocol import claims, keys, tokens
+from protocol import claims, keys, sharing, tokens
 from protocol.errors import ProtocolError, Role
 from protocol.messages import Permission
 from protocol.orders import MOST_REMOTE_TTL_S, REMOTE, SHORT_LIVED, Details, Ending, Order, OrderKind, Subscription
+from protocol.sharing import Key
 
 ALL_PERMISSIONS: Final = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE)
+KEY_PERMISSIONS: Final = ALL_PERMISSIONS | int(Permission.BOOT)
 ORDER_TTL_S: Final = 24 * 3600
 SUBSCRIPTION_TTL_S: Final = 30 * 24 * 3600
 REMOTE_TTL_S: Final = 120
@@ -78,6 +80,46 @@ class Issuer:
         """The signed form of `booking`."""
         return tokens.mint_booking(booking, self._private)
 
+    def key(  # noqa: PLR0913 - a key's claims, most with a default
+        self,
+        *,
+        module_id: bytes,
+        holder: keys.PublicKey,
+        starts_s: int,
+        expires_s: int,
+        now_s: int,
+        role: Role = Role.OWNER,
+        permissions: int | None = None,
+        key_epoch: int = 0,
+        user: bytes | None = None,
+        device_generation: int = 0,
+    ) -> Key:
+        """The claims of a new standing key: an owner's with every permission, or a dealer's (SERVICE) with none. Raises
+        ValueError when the times are not in order, or for another role."""
+        if not 0 <= starts_s < expires_s <= claims.MAX_TIME_S:
+            raise ValueError(f"a key ends after it begins: {starts_s} to {expires_s}")
+        if role not in (Role.OWNER, Role.SERVICE):
+            raise ValueError(f"a {role.name.lower()} has no standing key")
+        usual = KEY_PERMISSIONS if role is Role.OWNER else 0
+        return Key(
+            token_id=self._entropy(16),
+            not_before_s=starts_s,
+            expires_s=expires_s,
+            issued_s=now_s,
+            module_id=module_id,
+            role=role,
+            permissions=usual if permissions is None else permissions,
+            key_epoch=key_epoch,
+            user=user or self._entropy(8),
+            holder=keys.public_to_bytes(holder),
+            device_generation=device_generation,
+            issuer=self.key_id,
+        )
+
+    def key_token(self, key: Key) -> bytes:
+        """The signed form of a standing key."""
+        return sharing.mint_key(key, self._private)
+
     def end_order(self, booking: tokens.Booking, *, now_s: int, ttl_s: int = ORDER_TTL_S) -> bytes:
         """A signed order that ends `booking`; a module that hears it later than `ttl_s` drops it."""
         ending = Ending(booking.booking_id, booking.expires_s)
@@ -134,10 +176,14 @@ class Issuer:
         """The signed list `number` (it must rise from list to list) of withdrawn bookings. Raises ValueError when
         it would be too long for a module."""
         entries = tuple((booking.token_id, booking.expires_s) for booking in revoked)
-        listed = tokens.RevocationList(module_id, number, now_s, min_key_epoch, entries, self.key_id)
+        return self.signed_list(tokens.RevocationList(module_id, number, now_s, min_key_epoch, entries))
+
+    def signed_list(self, listed: tokens.RevocationList) -> bytes:
+        """The signed form of a list. Raises ValueError when it would be too long for a module."""
         signed = tokens.mint_revocation_list(listed, self._private)
         if len(signed) > tokens.MAX_LIST_BYTES:
-            raise ValueError(f"{len(entries)} entries are too many for one list of {tokens.MAX_LIST_BYTES} bytes")
+            count = len(listed.revoked) + len(listed.fading)
+            raise ValueError(f"{count} entries are too many for one list of {tokens.MAX_LIST_BYTES} bytes")
         return signed
 
     def time_attestation(self, *, module_id: bytes, nonce: bytes, now_s: int) -> bytes:

@@ -1,7 +1,8 @@
-"""The commands that talk to the car of a booking, over BLE or a serial line."""
+"""The commands that talk to the car of a booking or key, over BLE or a serial line."""
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +18,14 @@ from host_tools.cli.radio import radio, session
 from host_tools.cli.troubles import refusal_fields
 from host_tools.cli.way import link_of
 from host_tools.phone.keyring import read_file, read_key, write_replacing
-from protocol.explain import REASONS, describe, distance, duration, instant
+from protocol.errors import one_line
+from protocol.explain import REASONS, describe, distance, duration, instant, permissions_in_words
 from protocol.messages import Access, Done, Ended, Operation, Status, VehicleState
 
 _SPOKEN = {
     Operation.UNLOCK: "Unlocked",
     Operation.LOCK: "Locked",
+    Operation.OPEN_BOOT: "Boot opened",
     Operation.ENABLE_DRIVE: "Driving enabled",
     Operation.DISABLE_DRIVE: "Driving disabled",
 }
@@ -76,6 +79,11 @@ async def unlock(*, car: Car = CAR) -> None:
 async def lock(*, car: Car = CAR) -> None:
     """Close the car."""
     await _command(Operation.LOCK, car)
+
+
+async def boot(*, car: Car = CAR) -> None:
+    """Open the boot, and nothing else."""
+    await _command(Operation.OPEN_BOOT, car)
 
 
 async def drive(
@@ -141,7 +149,7 @@ def _where_it_ended(ended: Ended) -> list[str]:
 
 
 async def status(*, car: Car = CAR) -> None:
-    """Show whether the booking opens the car now, and the state of the car."""
+    """Show whether booking or key opens the car now, and the state of the car."""
     output = car.output()
     async with session(car, output) as opened:
         phone = await opened.open()
@@ -194,6 +202,34 @@ def _vehicle_in_words(vehicle: VehicleState) -> list[str]:
     if vehicle.home_distance_m is not None:
         words.append(f"{distance(vehicle.home_distance_m)} from home")
     return words
+
+
+async def keys(*, car: Car = CAR) -> None:
+    """Show the shared keys that the car knows, by their numbers in the vehicle's menu. It takes the main user's key.
+
+    Without `--booking` the phone shows the main user's key of the settings: `owner_key`.
+    """
+    output = car.output()
+    if car.booking is None:
+        car = replace(car, booking=str(car.settings().path("owner_key")))
+    async with session(car, output) as opened:
+        found = await (await opened.open()).keys()
+    for one in found.keys:
+        state = "deleted, and still good" if one.deleted else "activated" if one.activated else "waits for its code"
+        until = instant(one.expires_at_ms)
+        fields: dict[str, object] = {
+            "number": one.number,
+            "token": one.token_id.hex(),
+            "name": one.name,
+            "permissions": one.permissions,
+            "expires_at_ms": one.expires_at_ms,
+            "activated": one.activated,
+            "deleted": one.deleted,
+        }
+        line = f"{one.number}  {one_line(one.name)}: {permissions_in_words(one.permissions)}, until {until}, {state}"
+        output.result("shared-key", fields, line)
+    if not found.keys:
+        output.say("The car knows no shared key.")
 
 
 async def locate(*, car: Car = CAR) -> None:

@@ -31,14 +31,16 @@ def _leaf(name: str, function: str, text: str) -> Leaf:
 
 _PHONE: Final = Branch(
     "phone",
-    "What a phone with a booking does: find the car, open it, drive it, end the booking.",
+    "What a phone with a booking or a key does: find the car, open it, drive it, end the booking.",
     (
         _leaf("scan", "car:scan", "Show the modules in range."),
-        _leaf("status", "car:status", "Show whether the booking opens the car now, and the state of the car."),
+        _leaf("status", "car:status", "Show whether booking or key opens the car now, and the state of the car."),
         _leaf("unlock", "car:unlock", "Open the car."),
+        _leaf("boot", "car:boot", "Open the boot."),
         _leaf("lock", "car:lock", "Close the car."),
         _leaf("drive", "car:drive", "Release the immobiliser; --off arms it again."),
         _leaf("end", "car:end", "End the booking."),
+        _leaf("keys", "car:keys", "Show the shared keys that the car knows; for the main user."),
         _leaf("locate", "car:locate", "Show where the car is."),
         _leaf("outcome", "car:outcome", "Ask how an earlier command ended."),
         _leaf("put", "car:put", "Hand a signed order, list or time to the module."),
@@ -65,7 +67,10 @@ _ISSUER: Final = Branch(
         _leaf("booking", "issue:booking", "Make a booking and write the file that a phone is given."),
         _leaf("end-order", "issue:end_order", "Sign an order that ends a booking."),
         _leaf("order", "issue:order", "Sign an order to the car from afar."),
-        _leaf("subscription", "issue:subscription", "Sign what the owner has paid for."),
+        _leaf("subscription", "subscription:subscription", "Sign what the owner has paid for."),
+        _leaf("renew", "subscription:renew", "Sign that the owner has paid for more."),
+        _leaf("pause", "subscription:pause", "Sign that sharing pauses."),
+        _leaf("resume", "subscription:resume", "Sign that sharing goes on after a pause."),
         _leaf("couple", "desk:couple", "Sign an order that makes somebody the owner of a car that has none."),
         _leaf("take-over", "desk:take_over", "Sign an order that makes somebody the owner of another's car."),
         _leaf("remove", "desk:remove", "Sign an order by which the owner gives the car up."),
@@ -76,6 +81,27 @@ _ISSUER: Final = Branch(
         _leaf("time", "issue:time_attestation", "Sign the time for a nonce of the module."),
         _leaf("send", "send:send", "Send an order over MQTT, and wait for its answer."),
         _PKI,
+    ),
+)
+_KEY: Final = Branch(
+    "key",
+    "Digital keys: the main user's, what is shared of it, and how it is deleted.",
+    (
+        _leaf("create", "standing:create", "Sign the main user's standing key for a phone."),
+        _leaf("request", "guest:request", "Ask for a shared key: write an invitation."),
+        _leaf("share", "sharing:share", "Share the main user's key with somebody."),
+        _leaf("accept", "guest:accept", "Check a shared key and keep it on this phone."),
+        _leaf("list", "sharing:list_", "Show what was shared."),
+        _leaf("delete", "sharing:delete", "Delete a shared key."),
+    ),
+)
+_DEALER: Final = Branch(
+    "dealer",
+    "A dealer's part: test a module from the factory, and couple the car to its owner.",
+    (
+        _leaf("credential", "standing:credential", "Sign a dealer's key for a phone."),
+        _leaf("test", "dealer:self_test", "Have a module test itself, and show its signed report."),
+        _leaf("couple", "dealer:couple", "Make somebody the owner of the car in front of you."),
     ),
 )
 _MODULE: Final = Branch(
@@ -139,6 +165,8 @@ _COMPLETION: Final = Branch(
 
 COMMANDS: Final[tuple[Leaf | Branch, ...]] = (
     _PHONE,
+    _KEY,
+    _DEALER,
     _ISSUER,
     _MODULE,
     _BENCH,

@@ -7,10 +7,16 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from host_tools.backend.issuer import Issuer
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.parsing import parse_duration, parse_position, parse_pseudonym
 from host_tools.cli.signing import ISSUING, Issuing, issuer_of, module_of, write_signed
+from host_tools.phone.errors import Refused
+from protocol import vin as vins
+from protocol.errors import one_line
+from protocol.explain import sentence
 from protocol.orders import Coupling, Details, DriverRemoval, OrderKind, Place, Removal
+from protocol.provisioning import Provisioning
 
 Owner = Annotated[str, Parameter(help="The account: 16 hexadecimal digits, or a name to make them of.")]
 Person = Annotated[str | None, Parameter(help="Who has the account; one person may have several. Default: `--owner`.")]
@@ -31,7 +37,7 @@ def couple(
     issuing: Issuing = ISSUING,
 ) -> None:
     """Sign an order that makes somebody the owner of a car that has none. Its subscription of one year begins then."""
-    _sign(OrderKind.COUPLE, _coupling(owner, person, vin, number, issuing), ttl, out, issuing)
+    _sign(OrderKind.COUPLE, _coupled(owner, person, vin, number, issuing), ttl, out, issuing)
 
 
 def take_over(
@@ -49,7 +55,7 @@ def take_over(
     `issuer send` takes it to the module; nothing else does. It needs both vehicle keys in the parked car for three
     minutes, and erases what the previous owner left there.
     """
-    _sign(OrderKind.TAKE_OVER, _coupling(owner, person, vin, number, issuing), ttl, out, issuing)
+    _sign(OrderKind.TAKE_OVER, _coupled(owner, person, vin, number, issuing), ttl, out, issuing)
 
 
 def remove(
@@ -105,11 +111,27 @@ def send_to_car(
     _sign(OrderKind.SEND_TO_CAR, Place(*parse_position(latitude, longitude), name), ttl, out, issuing)
 
 
-def _coupling(owner: str, person: str | None, vin: str | None, number: int | None, issuing: Issuing) -> Coupling:
+def _coupled(owner: str, person: str | None, vin: str | None, number: int | None, issuing: Issuing) -> Coupling:
+    return coupling_of(owner, person, vin, number, module_of(issuing.settings()))
+
+
+def coupling_of(owner: str, person: str | None, vin: str | None, number: int | None, module: Provisioning) -> Coupling:
+    """Who becomes the owner of which car. Raises CliError, and Refused for a VIN that cannot be (OWN-6)."""
     given = _number(number)
     account = parse_pseudonym(owner)
     who = account if person is None else parse_pseudonym(person)
-    return Coupling(given, account, who, vin or "", given)
+    return Coupling(given, account, who, vin_of(vin or module.vehicle.vin, module.vehicle.market), given)
+
+
+def vin_of(text: str, market: str) -> str:
+    """A VIN that can be. Raises CliError when there is none, Refused with what is wrong with it (OWN-6)."""
+    if not text:
+        raise CliError(Exit.USAGE, "the provisioning file names no VIN. Say which vehicle it is: --vin.")
+    fault = vins.check(text, market)
+    if fault is not None:
+        refusal = vins.refusal(fault)
+        raise Refused(refusal, f"the VIN '{one_line(text)}' is refused", sentence(refusal))
+    return text
 
 
 def _number(number: int | None) -> int:
@@ -118,13 +140,19 @@ def _number(number: int | None) -> int:
 
 def _sign(kind: OrderKind, details: Details, ttl: str | None, out: Path, issuing: Issuing) -> None:
     settings = issuing.settings()
-    signer, module = issuer_of(settings), module_of(settings)
-    ttl_s = None if ttl is None else parse_duration(ttl)
-    try:
-        signed = signer.order(kind, details, module_id=module.module_id, now_s=int(time.time()), ttl_s=ttl_s)
-    except ValueError as error:
-        raise CliError(Exit.USAGE, f"this order cannot be made: {error}. Check what was given.") from None
-    name = kind.name.lower().replace("_", "-")
+    module = module_of(settings)
+    signed = signed_order(kind, details, module, issuer_of(settings), int(time.time()), ttl)
     told = {field: getattr(details, field) for field in details.__struct_fields__}
     fields = {field: value.hex() if isinstance(value, bytes) else value for field, value in told.items()}
-    write_signed(out, signed, name, issuing, msgspec.to_builtins(fields))
+    write_signed(out, signed, kind.name.lower().replace("_", "-"), issuing, msgspec.to_builtins(fields))
+
+
+def signed_order(
+    kind: OrderKind, details: Details, module: Provisioning, signer: Issuer, now_s: int, ttl: str | None
+) -> bytes:
+    """The order in its signed form. Raises CliError in words for what has no form."""
+    ttl_s = None if ttl is None else parse_duration(ttl)
+    try:
+        return signer.order(kind, details, module_id=module.module_id, now_s=now_s, ttl_s=ttl_s)
+    except ValueError as error:
+        raise CliError(Exit.USAGE, f"this order cannot be made: {error}. Check what was given.") from None

@@ -9,7 +9,6 @@ FORMER: Final = {
     "issue": "issuer",
     "send": "issuer send",
     "pki": "issuer pki",
-    "key": "module key",
     "dev": "module init",
     "--install-completion": "completion install",
 }

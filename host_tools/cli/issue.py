@@ -8,17 +8,32 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from host_tools.backend.issuer import ALL_PERMISSIONS, ORDER_TTL_S, REMOTE_TTL_S, Issuer
+from host_tools.backend.withdrawals import Withdrawal
 from host_tools.cli.exits import CliError, Exit
-from host_tools.cli.parsing import parse_duration, parse_hex, parse_instant, parse_pseudonym
+from host_tools.cli.parsing import parse_duration, parse_hex, parse_pseudonym, parse_window
 from host_tools.cli.settings import Settings
-from host_tools.cli.signing import ISSUING, Issuing, holder_of, issuer_of, module_of, write_signed
-from host_tools.phone.keyring import KeyringError, read_booking, write_booking
-from protocol import keys, tokens
+from host_tools.cli.signing import (
+    ISSUING,
+    Epoch,
+    Generation,
+    Issuing,
+    PermissionName,
+    bits_of,
+    holder_of,
+    issuer_of,
+    module_of,
+    publics_of,
+    tell_signed,
+    write_signed,
+)
+from host_tools.cli.withdrawing import withdraw
+from host_tools.phone.keyring import KeyringError, read_booking, write_shown
+from protocol import tokens
 from protocol.errors import ProtocolError, Role
 from protocol.explain import instant, permissions_in_words
-from protocol.messages import Permission
-from protocol.orders import OrderKind, Subscription
-from protocol.provisioning import BookingFile, Provisioning
+from protocol.orders import OrderKind
+from protocol.provisioning import BookingFile
+from protocol.sharing import Deletion
 
 
 class RoleName(Enum):
@@ -38,15 +53,6 @@ class RemoteName(Enum):
     state = OrderKind.REQUEST_STATE
 
 
-class PermissionName(Enum):
-    """Permissions as they are typed."""
-
-    unlock = Permission.UNLOCK
-    drive = Permission.DRIVE
-    lock = Permission.LOCK
-    locate = Permission.LOCATE
-
-
 def booking(  # noqa: PLR0913 - one parameter an option
     *,
     from_: Annotated[str, Parameter("--from", help="Begin: now, +1h, or 2026-07-01T10:00Z.")] = "now",
@@ -60,20 +66,18 @@ def booking(  # noqa: PLR0913 - one parameter an option
         str | None, Parameter(help="The phone's key: a key file, or a public key in hex. Default: `key`.")
     ] = None,
     user: Annotated[str | None, Parameter(help="The user: 16 hexadecimal digits, or a name to make them of.")] = None,
-    device_generation: Annotated[int, Parameter(help="Rises with each newer device of the user.")] = 0,
+    key_epoch: Epoch = None,
+    device_generation: Generation = 0,
     out: Annotated[str | None, Parameter(help="The booking file to write. Default: booking.json.")] = None,
     issuing: Issuing = ISSUING,
 ) -> None:
     """Make a booking and write the file that a phone is given."""
     settings = Settings({"issuer": issuing.issuer, "provisioning": issuing.provisioning, "booking": out, "key": holder})
     now_s = int(time.time())
-    starts_s = parse_instant(from_, now_s)
-    if for_ is not None and until is not None:
-        raise CliError(Exit.USAGE, "--for and --until contradict each other. Give one of them.")
-    ends_s = starts_s + parse_duration(for_ or "2h") if until is None else parse_instant(until, now_s)
+    starts_s, ends_s = parse_window(from_, for_, until, now_s, usual="2h")
     module = module_of(settings)
     signer = issuer_of(settings)
-    bits = sum({int(one.value) for one in permission}) or ALL_PERMISSIONS
+    bits = bits_of(permission) or ALL_PERMISSIONS
     try:
         claims = signer.booking(
             module_id=module.module_id,
@@ -83,14 +87,14 @@ def booking(  # noqa: PLR0913 - one parameter an option
             now_s=now_s,
             role=role.value,
             permissions=bits,
-            key_epoch=module.key_epoch,
+            key_epoch=module.key_epoch if key_epoch is None else key_epoch,
             user=None if user is None else parse_pseudonym(user),
             device_generation=device_generation,
         )
     except ValueError as error:
         raise CliError(Exit.USAGE, f"{error}. Check --from, --for and --until.") from None
     path = settings.path("booking")
-    write_booking(path, _booking_file(signer.token(claims), module))
+    write_shown(path, BookingFile(signer.token(claims), *publics_of(module)))
     fields: dict[str, object] = {
         "file": str(path),
         "booking": claims.booking_id.hex(),
@@ -145,60 +149,33 @@ def order(
     write_signed(out, signed, "order", issuing, {"what": what.name})
 
 
-def subscription(
-    *,
-    sharing: Annotated[str, Parameter(help="Until when bookings may begin: +52w, or 2026-07-01T10:00Z.")] = "+52w",
-    remote: Annotated[str, Parameter(help="Until when orders from afar are carried out.")] = "+52w",
-    paused: Annotated[bool, Parameter(help="Let no booking begin until a later subscription.")] = False,
-    number: Annotated[int | None, Parameter(help="Number of it; must rise. Default: seconds since 1970.")] = None,
-    out: Annotated[Path, Parameter(help="The file to write.")] = Path("subscription.cose"),
-    issuing: Issuing = ISSUING,
-) -> None:
-    """Sign what the owner has paid for; take it to the module with `phone put` or `issuer send`."""
-    settings = issuing.settings()
-    now_s = int(time.time())
-    told = Subscription(
-        now_s if number is None else number, parse_instant(sharing, now_s), parse_instant(remote, now_s), paused
-    )
-    signer = issuer_of(settings)
-    try:
-        signed = signer.subscription_order(told, module_id=module_of(settings).module_id, now_s=now_s)
-    except ValueError as error:
-        raise CliError(Exit.USAGE, f"{error}.") from None
-    fields: dict[str, object] = {
-        "number": told.number,
-        "sharing_until_s": told.sharing_until_s,
-        "remote_until_s": told.remote_until_s,
-        "paused": told.paused,
-    }
-    write_signed(out, signed, "subscription", issuing, fields)
-
-
 def revocation_list(
     bookings: Annotated[tuple[Path, ...], Parameter(help="Booking files to withdraw.")] = (),
     /,
     *,
     number: Annotated[int | None, Parameter(help="Number of the list; must rise. Default: seconds since 1970.")] = None,
     min_key_epoch: Annotated[int, Parameter(help="Bookings of older key epochs are dead.")] = 0,
-    out: Annotated[Path, Parameter(help="The file to write.")] = Path("revocation-list.cose"),
+    out: Annotated[
+        str | None,
+        Parameter(help="The file of the list: what it says already stays in it. Default: revocation-list.cose."),
+    ] = None,
     issuing: Issuing = ISSUING,
 ) -> None:
-    """Sign a list of withdrawn bookings; take it to the module with `phone put`."""
-    settings = issuing.settings()
-    signer = issuer_of(settings)
-    now_s = int(time.time())
-    try:
-        signed = signer.revocation_list(
-            module_id=module_of(settings).module_id,
-            number=now_s if number is None else number,
-            revoked=[_claims(path, signer) for path in bookings],
-            now_s=now_s,
-            min_key_epoch=min_key_epoch,
-        )
-    except ValueError as error:
-        raise CliError(Exit.USAGE, f"{error}. Withdraw fewer at once.") from None
-    fields: dict[str, object] = {"number": now_s if number is None else number, "entries": len(bookings)}
-    write_signed(out, signed, "revocation-list", issuing, fields)
+    """Sign a list of withdrawn bookings; take it to the module with `phone put`. Shared keys: `key delete`."""
+    settings = Settings({"issuer": issuing.issuer, "provisioning": issuing.provisioning, "revocations": out})
+    signer, path = issuer_of(settings), settings.path("revocations")
+    claims = [_claims(each, signer) for each in bookings]
+    listed, signed = withdraw(
+        path,
+        [Withdrawal(one.token_id, Deletion.IMMEDIATE, one.expires_s) for one in claims],
+        signer,
+        module_id=module_of(settings).module_id,
+        now_s=int(time.time()),
+        number=number,
+        min_key_epoch=min_key_epoch,
+    )
+    count = len(listed.revoked) + len(listed.fading)
+    tell_signed(path, signed, "revocation-list", issuing, {"number": listed.number, "entries": count})
 
 
 def time_attestation(
@@ -215,13 +192,6 @@ def time_attestation(
         module_id=module_of(settings).module_id, nonce=parse_hex(nonce, 16, "a nonce"), now_s=now_s
     )
     write_signed(out, signed, "time-attestation", issuing, {"now_s": now_s})
-
-
-def _booking_file(token: bytes, module: Provisioning) -> BookingFile:
-    def public(private: bytes) -> bytes:
-        return keys.public_to_bytes(keys.private_from_bytes(private).public_key())
-
-    return BookingFile(token, public(module.handshake_private), public(module.signing_private), module.module_id)
 
 
 def _claims(path: Path, signer: Issuer) -> tokens.Booking:

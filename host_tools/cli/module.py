@@ -2,11 +2,14 @@
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
+import msgspec
 from cyclopts import Parameter
 
+from host_tools.cli.desk import vin_of
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import SHOWN, Shown
@@ -14,7 +17,7 @@ from host_tools.cli.parsing import parse_position
 from host_tools.cli.settings import DEFAULTS, FILE_NAME, Settings
 from host_tools.phone.keyring import new_key, write_key, write_new
 from protocol import keys
-from protocol.provisioning import Provisioning, encode_provisioning
+from protocol.provisioning import Provisioning, VehicleFacts, encode_provisioning
 
 MODULE_FILE = "sharebox.toml"
 
@@ -52,8 +55,39 @@ booking = "{booking}"
 key = "{key}"
 issuer = "{issuer}"
 provisioning = "{provisioning}"
+owner_key = "{owner_key}"
+dealer_key = "{dealer_key}"
+shares = "{shares}"
+revocations = "{revocations}"
 broker = "{broker}"
 """
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Delivered:
+    """What the dealer writes down about the vehicle, and whether it has an owner already."""
+
+    factory: Annotated[
+        bool, Parameter(negative="", help="As it leaves the factory: nothing moves before an owner is coupled.")
+    ] = False
+    vin: Annotated[str, Parameter(help="Vehicle identification number. Default: none is written down.")] = ""
+    market: Annotated[str, Parameter(help="The country it was made for, such as BE.")] = ""
+    prepared: Annotated[
+        bool, Parameter(negative="--not-prepared", help="Whether the vehicle has the option 5GE, for car sharing.")
+    ] = True
+    digital_keys: Annotated[bool, Parameter(help="Whether the vehicle takes digital keys.")] = True
+    legal_ecall: Annotated[bool, Parameter(help="Whether it has the emergency call that EU law asks for.")] = False
+
+    def facts(self) -> VehicleFacts:
+        """What of it the module knows. Raises CliError for a country that is none, Refused for a VIN that cannot be."""
+        if self.market and not (len(self.market) == 2 and self.market.isascii() and self.market.isupper()):
+            raise CliError(Exit.USAGE, f"'{self.market}' is no country. Write two capital letters, such as BE.")
+        vin = vin_of(self.vin, self.market) if self.vin else ""
+        return VehicleFacts(vin, self.market, self.prepared, self.digital_keys, self.legal_ecall)
+
+
+_DELIVERED: Final = Delivered()
 
 
 def init(
@@ -65,9 +99,12 @@ def init(
         tuple[float, float] | None,
         Parameter(help="Home position, where the simulated car stands at first: latitude and longitude in degrees."),
     ] = None,
+    delivered: Delivered = _DELIVERED,
     shown: Shown = SHOWN,
 ) -> None:
     """Make a directory with an issuer, a provisioned module and a phone's key, ready for `sharebox run`.
+
+    Without `--factory` the car has an owner already, whom nobody asks for: a bench for everyday.
 
     Parameters
     ----------
@@ -85,6 +122,8 @@ def init(
         issuers=(keys.public_to_bytes(issuer.public_key()),),
         home=None if home is None else parse_position(*home),
         provisioned_s=int(time.time()),
+        vehicle=delivered.facts(),
+        coupled=not delivered.factory,
     )
     link = "virtual" if hub_port == 6402 else f"virtual:127.0.0.1:{hub_port}"
     names = DEFAULTS | {"link": link}
@@ -104,7 +143,12 @@ def init(
     fields: dict[str, object] = {"directory": str(directory), "module": provisioning.module_id.hex()}
     output.result("bench", fields, f"{directory}: module {provisioning.module_id.hex()}")
     output.say(f"Start the module:  sharebox run --config {directory / MODULE_FILE}")
-    output.say(f"Then:              cd {directory} && shareboxctl issuer booking --for 2h && shareboxctl phone unlock")
+    bench, factory = (
+        "issuer booking --for 2h && shareboxctl phone unlock",
+        "dealer credential && shareboxctl dealer test",
+    )
+    first = factory if delivered.factory else bench
+    output.say(f"Then:              cd {directory} && shareboxctl {first}")
 
 
 def info(
@@ -131,6 +175,8 @@ def info(
         "signing_public": signing,
         "issuers": [issuer.hex() for issuer in module.issuers],
         "home": home,
+        "vehicle": msgspec.to_builtins(module.vehicle),
+        "coupled": module.coupled,
     }
     where = "none" if home is None else f"{home['latitude']:.6f}, {home['longitude']:.6f}"
     lines = (
@@ -139,5 +185,19 @@ def info(
         f"Signing key    {signing}",
         *(f"Issuer         {issuer.hex()}" for issuer in module.issuers),
         f"Home           {where}",
+        f"Vehicle        {_vehicle_in_words(module)}",
     )
     shown.output().result("module", fields, *lines)
+
+
+def _vehicle_in_words(module: Provisioning) -> str:
+    facts = module.vehicle
+    words = (
+        facts.vin or "VIN not known",
+        facts.market,
+        "" if facts.prepared else "not prepared for sharing",
+        "" if facts.digital_keys else "no digital keys",
+        "EU emergency call" if facts.legal_ecall else "",
+        "owner taken for granted" if module.coupled else "no owner before one is coupled",
+    )
+    return ", ".join(word for word in words if word)

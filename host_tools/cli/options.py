@@ -70,9 +70,12 @@ class AtConsole(Radio):
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Car(Radio):
-    """Options of every command that talks to the car of a booking."""
+    """Options of every command that talks to the car of a booking or key."""
 
-    booking: Annotated[str | None, Parameter(help="The booking file. Default: booking.json.")] = None
+    booking: Annotated[
+        str | None,
+        Parameter(alias="--with", help="What the phone shows: a booking, key or share file. Default: booking.json."),
+    ] = None
     key: Annotated[str | None, Parameter(help="The phone's private key. Default: holder.pem.")] = None
     capture: Annotated[
         str | None,

@@ -42,6 +42,15 @@ def parse_instant(text: str, now_s: int) -> int:
     return int(instant.timestamp())
 
 
+def parse_window(from_: str, for_: str | None, until: str | None, now_s: int, *, usual: str) -> tuple[int, int]:
+    """Begin and end, UTC seconds, of --from, and --for or --until; `usual` is how long without them. Raises CliError
+    USAGE."""
+    starts_s = parse_instant(from_, now_s)
+    if for_ is not None and until is not None:
+        raise CliError(Exit.USAGE, "--for and --until contradict each other. Give one of them.")
+    return starts_s, starts_s + parse_duration(for_ or usual) if until is None else parse_instant(until, now_s)
+
+
 def parse_hex(text: str, size: int, what: str) -> bytes:
     """`size` bytes of hexadecimal digits; `what` they are goes into the error. Raises CliError USAGE."""
     try:

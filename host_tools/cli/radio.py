@@ -1,4 +1,4 @@
-"""The way to the module that a command was told, and a session with the car of a booking over it."""
+"""The way to the module that a command was told, and a session with the car of a booking or key over it."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +15,7 @@ from host_tools.cli.settings import Settings
 from host_tools.cli.way import link_of
 from host_tools.phone.client import Phone
 from host_tools.phone.errors import LinkFailed
-from host_tools.phone.keyring import read_booking, read_key
+from host_tools.phone.keyring import read_key, read_shown
 from host_tools.phone.links import PhoneLink
 from host_tools.phone.reconnect import Settled, reliably
 from protocol.explain import announce, describe
@@ -77,7 +77,7 @@ class Session:
 
     def __init__(self, car: Car, output: Output, capture: "Capture | None" = None) -> None:
         settings = car.settings()
-        self._booking = read_booking(settings.path("booking"))
+        self._shown = read_shown(settings.path("booking"))
         self._key = read_key(settings.path("key"))
         self._timeout_s = settings.seconds("timeout")
         self._link = link_of(settings)
@@ -142,7 +142,7 @@ class Session:
     def _new_phone(self, link: PhoneLink) -> Phone:
         return Phone(
             link,
-            self._booking,
+            self._shown,
             self._key,
             on_push=self._pushed,
             timeout_s=self._timeout_s,

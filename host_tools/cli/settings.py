@@ -25,6 +25,10 @@ DEFAULTS: Final[dict[str, str]] = {
     "key": "holder.pem",
     "issuer": "issuer.pem",
     "provisioning": "provisioning.json",
+    "owner_key": "owner-key.json",
+    "dealer_key": "dealer-key.json",
+    "shares": "shares.json",
+    "revocations": "revocation-list.cose",
     "broker": "127.0.0.1:1883",
     "tls_ca": "",
     "tls_cert": "",
@@ -33,9 +37,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "level": "",
     "password_file": "",
 }
-_PATHS: Final = frozenset(
-    {"booking", "key", "issuer", "provisioning", "tls_ca", "tls_cert", "tls_key", "capture", "password_file"}
-)
+_PATHS: Final = frozenset(DEFAULTS) - {"link", "timeout", "broker", "level"}
 
 
 class Value(msgspec.Struct, frozen=True):

@@ -1,11 +1,13 @@
 """What every command that signs has in common: whose key, for which module, and the file that it leaves behind."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from host_tools.backend.issuer import Issuer
 from host_tools.cli.files import read_provisioning
@@ -14,6 +16,7 @@ from host_tools.cli.settings import Settings
 from host_tools.phone.keyring import read_key, write_replacing
 from protocol import keys
 from protocol.errors import ProtocolError
+from protocol.messages import Permission
 from protocol.provisioning import Provisioning
 
 
@@ -35,9 +38,37 @@ class Issuing(Shown):
 ISSUING: Final = Issuing()
 
 
+_U32: Final = validators.Number(gte=0, lte=2**32 - 1)
+Epoch = Annotated[
+    int | None,
+    Parameter(help="The car's key epoch; it rises with each owner. Default: as it was provisioned.", validator=_U32),
+]
+Generation = Annotated[int, Parameter(help="Rises with each newer device of the user.", validator=_U32)]
+
+
+class PermissionName(Enum):
+    """Permissions as they are typed."""
+
+    unlock = Permission.UNLOCK
+    drive = Permission.DRIVE
+    lock = Permission.LOCK
+    locate = Permission.LOCATE
+    boot = Permission.BOOT
+
+
+def bits_of(permissions: Iterable[PermissionName]) -> int:
+    """Permissions as bits."""
+    return sum({int(one.value) for one in permissions})
+
+
 def write_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object]) -> None:
     """Write what was signed, and say so: `fields` and the bytes for programs."""
     write_replacing(out, signed, 0o644)
+    tell_signed(out, signed, kind, issuing, fields)
+
+
+def tell_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object]) -> None:
+    """Say what was signed: `fields` and the bytes for programs."""
     shown: dict[str, object] = {"file": str(out), **fields, "signed": signed.hex()}
     issuing.output().result(kind, shown, f"{out}: {kind.replace('-', ' ')}, {len(signed)} bytes")
 
@@ -50,6 +81,15 @@ def issuer_of(settings: Settings) -> Issuer:
 def module_of(settings: Settings) -> Provisioning:
     """The module that the settings name. Raises KeyringError."""
     return read_provisioning(settings.path("provisioning"))
+
+
+def publics_of(module: Provisioning) -> tuple[bytes, bytes, bytes]:
+    """By what a phone knows the module: its public handshake key, its public signing key, its identifier."""
+
+    def public(private: bytes) -> bytes:
+        return keys.public_to_bytes(keys.private_from_bytes(private).public_key())
+
+    return public(module.handshake_private), public(module.signing_private), module.module_id
 
 
 def holder_of(text: str) -> keys.PublicKey:

@@ -8,7 +8,9 @@ from typing import Final
 import msgspec
 
 from host_tools.backend.reading import Received
-from protocol.errors import one_line
+from protocol.errors import Role, one_line
+from protocol.explain import instant, permissions_in_words
+from protocol.sharing import Hours, Key
 from protocol.telemetry import EventReport, Health, Online, OrderResult, PositionReport, StateReport
 
 
@@ -91,6 +93,19 @@ def plain(value: bool | float | str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def key_in_words(key: Key) -> str:
+    """What a key allows and when, on one line."""
+    window = f"{instant(key.not_before_s * 1000)} to {instant(key.expires_s * 1000)}"
+    allows = "the self-test" if key.role is Role.SERVICE else permissions_in_words(key.permissions)
+    return f"{allows}, {window}" + ("" if key.hours is None else f", {hours_in_words(key.hours)}")
+
+
+def hours_in_words(hours: Hours) -> str:
+    """ "08:00 to 18:00 UTC"."""
+    (from_h, from_min), (to_h, to_min) = divmod(hours.from_min, 60), divmod(hours.to_min, 60)
+    return f"{from_h:02}:{from_min:02} to {to_h:02}:{to_min:02} UTC"
 
 
 SHORT_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))

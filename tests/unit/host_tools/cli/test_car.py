@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 from host_tools.cli.exits import Exit
-from host_tools.phone.keyring import write_booking, write_key
+from host_tools.phone.keyring import write_booking, write_key, write_shown
 from protocol import keys
 from protocol.errors import Code, refuse
 from protocol.messages import (
     Accepted,
     Ended,
+    KeyEntry,
+    KeyList,
     Notice,
     NoticeKind,
     Operation,
@@ -23,6 +25,8 @@ from protocol.messages import (
     Status,
     VehicleState,
 )
+from protocol.provisioning import KeyFile
+from protocol.sharing import Key
 from protocol.tokens import TimeAttestation, trust_of, verify_signed
 from tests.support.car_park import car_park
 from tests.support.command import Ran, in_loop
@@ -54,6 +58,7 @@ def run(capsys: pytest.CaptureFixture[str], peer: ModulePeer) -> Run:
         (["unlock"], "Unlocked.", Operation.UNLOCK),
         (["lock"], "Locked.", Operation.LOCK),
         (["drive"], "Driving enabled.", Operation.ENABLE_DRIVE),
+        (["boot"], "Boot opened.", Operation.OPEN_BOOT),
         (["drive", "--off"], "Driving disabled.", Operation.DISABLE_DRIVE),
     ],
 )
@@ -183,6 +188,36 @@ async def test_the_end_tells_the_distance_from_home_and_keeps_the_receipt(
     assert not none.exists()
     peer.head.bodies[Operation.END_BOOKING] = Ended(NOW_S * 1000, 5)
     assert (await run("phone", "end", "--yes")).out.endswith("The car is 5 m from its home position.\n")
+
+
+@pytest.mark.req("KEY-1", "KEY-5", "KEY-6")
+async def test_the_main_user_sees_the_keys_that_the_car_knows(run: Run, peer: ModulePeer) -> None:
+    claims = peer.issuer.key(
+        module_id=peer.module_id, holder=peer.holder.public_key(), starts_s=0, expires_s=2**32 - 1, now_s=0
+    )
+    public = keys.public_to_bytes(peer.handshake_key.public_key())
+    write_shown(Path("owner-key.json"), KeyFile(peer.issuer.key_token(claims), public, public, peer.module_id))
+    peer.head.bodies[Operation.KEYS] = KeyList()
+    assert await run("phone", "keys") == Ran(0, "", "The car knows no shared key.\n")
+    assert isinstance(peer.admitted[-1], Key)
+    ana = KeyEntry(1, b"\x0a" * 16, "Ana\n", 7, NOW_S * 1000, activated=False)
+    peer.head.bodies[Operation.KEYS] = KeyList(
+        (
+            ana,
+            msgspec.structs.replace(ana, number=3, name="Ben", activated=True),
+            msgspec.structs.replace(ana, number=4, name="Eve", activated=True, deleted=True),
+        )
+    )
+    until = "until 2026-05-28 20:26:40 UTC"
+    assert (await run("phone", "keys")).out.splitlines() == [
+        f"1  Ana : unlock, drive, lock, {until}, waits for its code",
+        f"3  Ben: unlock, drive, lock, {until}, activated",
+        f"4  Eve: unlock, drive, lock, {until}, deleted, and still good",
+    ]
+    (first, *_) = (await run("phone", "keys", "--json", "--with", "owner-key.json")).objects()
+    assert (first["type"], first["number"], first["token"], first["activated"]) == ("shared-key", 1, "0a" * 16, False)
+    peer.head.refusals[Operation.KEYS] = refuse(Code.ROLE_REQUIRED)
+    assert (await run("phone", "keys", "--booking", "booking.json")).code == Exit.REFUSED
 
 
 @pytest.mark.req("PRV-5")

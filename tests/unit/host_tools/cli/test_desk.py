@@ -70,6 +70,17 @@ def test_places_are_signed_in_degrees(bench: Run) -> None:
     assert (order.kind, order.details) == (OrderKind.SEND_TO_CAR, Place(-481_000_000, 115_000_000, "Rue Neuve 1"))
 
 
+@pytest.mark.req("OWN-6")
+def test_the_vin_is_that_of_the_provisioning_file_and_one_that_can_be(bench: Run) -> None:
+    ran = bench("issuer", "couple", "--owner", "maria")
+    assert (ran.code, "the provisioning file names no VIN" in ran.err) == (Exit.USAGE, True)
+    ran = bench("issuer", "couple", "--owner", "maria", "--vin", "O" + VIN[1:])
+    assert (ran.code, ran.out, "It may be 0." in ran.err) == (Exit.REFUSED, "", True)
+    bench("module", "init", "../c", "--vin", VIN, "--market", "BE")
+    bench("issuer", "couple", "--owner", "maria", "--provisioning", "../c/provisioning.json", "--out", "x.cose")
+    assert VIN.encode() in Path("x.cose").read_bytes()
+
+
 @pytest.mark.parametrize(
     "tokens",
     [

@@ -17,7 +17,7 @@ from host_tools.cli.hints import FORMER, hint, unknown
         ("issue booking", "issuer"),
         ("dev init", "module init"),
         ("send x.cose", "issuer send"),
-        ("key new", "module key"),
+        ("key new", "module key new"),
         ("pki init", "issuer pki"),
         ("--install-completion", "completion install"),
         ("issuer pki modul", "issuer pki module"),

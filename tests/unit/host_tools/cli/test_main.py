@@ -62,7 +62,7 @@ def test_a_mistyped_command_gets_a_suggestion_on_one_line(capsys: pytest.Capture
 def test_an_old_name_and_one_that_is_like_nothing_get_an_answer_too(capsys: pytest.CaptureFixture[str]) -> None:
     run = shareboxctl(capsys)
     assert run("unlock").err == 'shareboxctl: Unknown command "unlock". Did you mean "phone unlock"? Try --help.\n'
-    assert run("key", "new", "x").err.endswith('Did you mean "module key"? Try --help.\n')
+    assert run("key", "new", "x").err.endswith('Did you mean "module key new"? Try --help.\n')
     strange = run("frob\x1bnicate")
     assert strange.code == Exit.USAGE
     assert strange.err.startswith('shareboxctl: Unknown command "frob nicate". Available commands: ')

@@ -8,8 +8,10 @@ import pytest
 from host_tools.cli.exits import Exit
 from host_tools.phone.keyring import read_key
 from protocol import keys
-from protocol.provisioning import decode_provisioning
+from protocol.provisioning import VehicleFacts, decode_provisioning
 from tests.support.command import shareboxctl
+
+VIN = "WMWXM520X0T123456"
 
 
 def test_a_bench_has_an_issuer_a_module_that_trusts_it_and_a_phone(
@@ -68,7 +70,9 @@ def test_who_a_module_is_can_be_shown_without_its_secrets(capsys: pytest.Capture
     file = Path("b/provisioning.json")
     shown = run("module", "info", "--provisioning", str(file))
     assert shown.out.startswith(f"Module {made['module']}, key epoch 0\n")
-    assert shown.out.endswith("Home           52.500000, 13.400000\n")
+    assert shown.out.endswith(
+        "Home           52.500000, 13.400000\nVehicle        VIN not known, owner taken for granted\n"
+    )
     (fields,) = run("module", "info", "--provisioning", str(file), "--json").objects()
     assert (fields["module"], fields["home"]) == (made["module"], {"latitude": 52.5, "longitude": 13.4})
     secrets = decode_provisioning(file.read_text())
@@ -76,4 +80,31 @@ def test_who_a_module_is_can_be_shown_without_its_secrets(capsys: pytest.Capture
         assert private.hex() not in shown.out
         assert private.hex() not in str(fields)
     run("module", "init", "c")
-    assert run("module", "info", "--provisioning", "c/provisioning.json").out.endswith("Home           none\n")
+    assert run("module", "info", "--provisioning", "c/provisioning.json").out.splitlines()[4] == "Home           none"
+
+
+@pytest.mark.req("OWN-1", "OWN-2", "KEY-9")
+def test_a_module_from_the_factory_knows_its_vehicle_and_no_owner(capsys: pytest.CaptureFixture[str]) -> None:
+    run = shareboxctl(capsys)
+    told = ("--factory", "--vin", VIN, "--market", "BE", "--not-prepared", "--no-digital-keys", "--legal-ecall")
+    ran = run("module", "init", "b", *told)
+    assert "shareboxctl dealer credential && shareboxctl dealer test" in ran.err
+    made = decode_provisioning(Path("b/provisioning.json").read_text())
+    assert made.vehicle == VehicleFacts(VIN, "BE", prepared=False, digital_keys=False, legal_ecall=True)
+    assert not made.coupled
+    assert run("module", "info", "--provisioning", "b/provisioning.json").out.endswith(
+        f"Vehicle        {VIN}, BE, not prepared for sharing, no digital keys, EU emergency call, "
+        "no owner before one is coupled\n"
+    )
+
+
+@pytest.mark.req("OWN-6")
+def test_a_vin_that_cannot_be_says_which_character_and_what_may_be_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    run = shareboxctl(capsys)
+    ran = run("module", "init", "b", "--vin", VIN[:-1] + "I")
+    assert (ran.code, ran.out) == (Exit.REFUSED, "")
+    assert "rule OWN-6, code VIN_INVALID" in ran.err
+    assert "character 17 is 'I', which is in no VIN. It may be 1." in ran.err
+    assert "check digit" in run("module", "init", "b", "--vin", VIN, "--market", "US").err
+    assert run("module", "init", "b", "--market", "Belgium").code == Exit.USAGE
+    assert not Path("b").exists()

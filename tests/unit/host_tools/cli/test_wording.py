@@ -1,9 +1,12 @@
 """What `watch` and `history` say of a message."""
 
+import msgspec
 import pytest
 
 from host_tools.backend.reading import Received
-from host_tools.cli.wording import fields_of, gap_of, line_of, plain, short
+from host_tools.cli.wording import fields_of, gap_of, hours_in_words, key_in_words, line_of, plain, short
+from protocol.errors import Role
+from protocol.sharing import Hours, Key
 from protocol.telemetry import Channel, EventKind, EventReport, Online, OrderResult, PositionReport, StateReport
 from tests.support.reports import MODULE_ID, health, stamp, state
 
@@ -88,3 +91,14 @@ def test_values_are_plain_and_lose_nothing() -> None:
 def test_an_age_is_short() -> None:
     ages = {-1.0: "0 s", 0.9: "0 s", 59.9: "59 s", 60.0: "1 min", 3599.0: "59 min", 7200.0: "2 h", 200_000.0: "2 d"}
     assert {seconds: short(seconds) for seconds in ages} == ages
+
+
+@pytest.mark.req("KEY-2")
+def test_a_key_is_told_by_what_it_allows_and_when() -> None:
+    key = Key(bytes(16), 1_780_000_000, 1_780_003_600, 0, bytes(8), Role.GUEST, 5, 0, bytes(8), bytes(33))
+    window = "2026-05-28 20:26:40 UTC to 2026-05-28 21:26:40 UTC"
+    assert key_in_words(key) == f"unlock, lock, {window}"
+    at_night = msgspec.structs.replace(key, hours=Hours(1320, 365))
+    assert key_in_words(at_night) == f"unlock, lock, {window}, 22:00 to 06:05 UTC"
+    assert key_in_words(msgspec.structs.replace(key, role=Role.SERVICE)) == f"the self-test, {window}"
+    assert hours_in_words(Hours(0, 1439)) == "00:00 to 23:59 UTC"
