@@ -183,8 +183,6 @@ def _happened(draft: Draft, event: Event) -> None:
             _rearm(draft)
         case Ticked():
             pass
-        case NetworkServing(mcc):
-            draft.state = replace(draft.state, serving_mcc=mcc)
         case CrashDetected() | EmergencyPressed() | EmergencyCancelled() | EmergencyAcknowledged():
             ecall.happened(draft, event)
         case LinkOpened(link):
@@ -200,7 +198,7 @@ def _happened(draft: Draft, event: Event) -> None:
         case TokenPresented() | KeyPresented():
             bookings.settle(draft)
             _presented(draft, event)
-        case VehicleKeyUsed() | KeyDeactivated() | CodeEntered() | CodeTried():
+        case VehicleKeyUsed() | KeyDeactivated() | CodeEntered() | CodeTried() | NetworkServing():
             _at_the_car(draft, event)
         case RequestReceived():
             bookings.settle(draft)
@@ -254,9 +252,13 @@ def _satellites(draft: Draft) -> None:
         _time(draft, TimeSource.GNSS, fix.utc_ms + draft.now - fix.taken_at_ms)
 
 
-def _at_the_car(draft: Draft, event: VehicleKeyUsed | KeyDeactivated | CodeEntered | CodeTried) -> None:
-    """What somebody does with a vehicle key, or at the vehicle's menu."""
+def _at_the_car(
+    draft: Draft, event: VehicleKeyUsed | KeyDeactivated | CodeEntered | CodeTried | NetworkServing
+) -> None:
+    """What somebody does with a vehicle key, or at the vehicle's menu; and where the car is served."""
     match event:
+        case NetworkServing(mcc):
+            draft.state = replace(draft.state, serving_mcc=mcc)
         case VehicleKeyUsed(button):
             deletion.vehicle_key_used(draft, button)
         case KeyDeactivated():
