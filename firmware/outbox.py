@@ -6,7 +6,8 @@ has waited. Refuses to know what a record says.
 
 What may leave now is asked of the core at the moment of handing over (PRV-1): a position that is not allowed out waits,
 and what may go goes on. A position that was handed over and not acknowledged when a driver's booking begins is taken
-back by severing the connection: no buffer can let it out later.
+back by severing the connection: no buffer can let it out later. Positions of whoever owned the car before never leave:
+they are forgotten, connected or not (OWN-4).
 """
 
 import asyncio
@@ -100,7 +101,8 @@ class Courier:
         self._witness = witness or Witness()
         self._health_told: StoreCondition | None = None
         self._health_due_s = 0.0
-        self._send_after_s = self._read_after_s = self._forget_after_s = 0.0
+        self._erased_before = self._guarded_before = 0
+        self._send_after_s = self._read_after_s = self._forget_after_s = self._erase_after_s = 0.0
 
     # ------------------------------------------------------------ what the pump says
     def wake(self) -> None:
@@ -116,11 +118,15 @@ class Courier:
             self._send_after_s = 0.0
             self._said.clear()
             self._health_told = None
-        if self._broker is None or reporting.may_leave(state, reveals_position=True):
+        changed_hands = state.durable.erased_before > self._guarded_before
+        self._guarded_before = state.durable.erased_before
+        may_leave = reporting.may_leave(state, reveals_position=True) and not changed_hands
+        if self._broker is None or may_leave:
             return
         self._reap()
         if any(flight.reveals_position for flight in self._flights):
-            self._broker.sever("a driver's booking begins while a position is on its way")
+            whose = "another owner has the car" if changed_hands else "a driver's booking begins"
+            self._broker.sever(f"{whose} while a position is on its way")
             self._drop_flights()
 
     def say(self, record: Record) -> None:
@@ -137,6 +143,7 @@ class Courier:
                 self._woken.clear()
                 self._reap()
                 await self._forget()
+                await self._erase()
                 await self._fill_window()
                 await self._rest()
         finally:
@@ -163,6 +170,7 @@ class Courier:
             self._send_after_s,
             self._read_after_s,
             self._forget_after_s,
+            self._erase_after_s,
             self._health_due_s,
             self._slot_told[1],
         )
@@ -212,6 +220,22 @@ class Courier:
         else:
             del self._acknowledged[: len(numbers)]
 
+    async def _erase(self) -> None:
+        """Forget what waits of another owner's positions, a page at a time."""
+        before = self._look()[0].durable.erased_before
+        while self._erased_before < before and _now_s() >= self._erase_after_s:
+            try:
+                found = await self._shelf.pending(reveals_position=True, limit=PAGE_RECORDS)
+                old = [stored.number for stored in found if stored.number < before]
+                await self._shelf.remove(*old)
+            except StoreFailed as error:
+                log.info("positions of another owner not removed", why=str(error))
+                self._erase_after_s = _now_s() + RETRY_S
+                return
+            self._page.outdated = True
+            if len(old) < PAGE_RECORDS:
+                self._erased_before = before
+
     # ------------------------------------------------------------ what is under way
     def _launch_ahead(self) -> bool:
         """Hand over what goes before all records: the retained position (PRV-2, PRV-3), answers. False: nothing."""
@@ -248,6 +272,12 @@ class Courier:
         if not records:
             return False
         state, now = self._look()
+        erased = [record.number for record in records if reporting.erased(state, record)]
+        if erased:  # they were read before the car changed hands
+            self._acknowledged += erased
+            records = tuple(record for record in records if record.number not in erased)
+            if not records:
+                return True
         reveals = any(record.reveals_position for record in records)
         if not reporting.may_leave(state, reveals_position=reveals):
             self._page.outdated = True  # it was read before the booking began

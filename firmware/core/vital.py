@@ -6,8 +6,8 @@ numbers and the floor only rise, and a booking that was to end does not run on. 
 
 import msgspec
 
-from firmware.core import ledger
-from firmware.core.state import USERS_KEPT, Counters, DeadBooking, Durable, EndReason, Profile, Slot, Trip
+from firmware.core import ledger, ownership
+from firmware.core.state import USERS_KEPT, Counters, DeadBooking, Durable, EndReason, Ownership, Profile, Slot, Trip
 from firmware.core.usage import Head
 from protocol.orders import Subscription
 from protocol.tokens import Booking
@@ -32,6 +32,8 @@ class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
     forgetful: bool = False
     module_id: bytes = b""
     subscription: Subscription | None = None
+    ownership: Ownership = Ownership()
+    erased_before: int = 0
 
 
 def of(durable: Durable) -> Vital:
@@ -57,6 +59,8 @@ def of(durable: Durable) -> Vital:
         durable.forgetful,
         durable.module_id,
         durable.subscription,
+        durable.ownership,
+        durable.erased_before,
     )
 
 
@@ -68,7 +72,7 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
     fresh = Durable(profile.floor_ms, profile.key_epoch)
     if vital is None:
         return older or replace(fresh, forgetful=True)
-    known = older or replace(fresh, slot=Slot(version=vital.slot_version + 1))
+    known = _owned(older or replace(fresh, slot=Slot(version=vital.slot_version + 1)), vital)
     floor_ms = max(known.floor_ms, vital.floor_ms)
     known = replace(known, floor_ms=floor_ms, dead_before_s=max(known.dead_before_s, vital.dead_before_s))
     for booking_id, reason, expires_s, issued_s in vital.dead:
@@ -92,6 +96,16 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
         orders_before_s=orders_before_s,
         subscription=_later(known.subscription, vital.subscription),
     )
+
+
+def _owned(known: Durable, vital: Vital) -> Durable:
+    """A state from before the car changed hands is that of the old owner: nothing of it comes back (OWN-4)."""
+    mine, noted = known.ownership, vital.ownership
+    erased_before = max(known.erased_before, vital.erased_before)
+    if noted.number > mine.number:
+        known = replace(ownership.wiped(known), key_epoch=known.key_epoch)
+    newest = max(mine, noted, key=lambda each: (each.number, each.home_set_s))
+    return replace(known, ownership=newest, erased_before=erased_before)
 
 
 def _later(known: Subscription | None, noted: Subscription | None) -> Subscription | None:

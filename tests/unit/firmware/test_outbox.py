@@ -441,6 +441,68 @@ async def test_what_reveals_nothing_is_not_taken_back_nor_what_has_been_acknowle
     assert await office.disk.pending_count() == 0
 
 
+# ---------------------------------------------------------------- another owner
+@pytest.mark.req("OWN-4")
+@pytest.mark.parametrize("connected", [True, False])
+async def test_positions_of_another_owner_are_forgotten_and_never_leave(office: Office, connected: bool) -> None:
+    office.become(running())
+    await office.keep(position(1), event(2), *(position(number) for number in range(3, 600)))
+    await office.quiet()
+    office.become(a_state(erased_before=600), connected=connected)
+    await office.keep(position(600), event(601))
+    await office.quiet()
+    assert await office.disk.pending_count() == (0 if connected else 2)
+    office.become(a_state(erased_before=600))
+    await office.quiet()
+    assert office.seqs == [2, 600, 601]
+
+
+@pytest.mark.req("OWN-4")
+async def test_a_position_that_was_read_or_is_on_its_way_when_the_car_changes_hands_is_taken_back(
+    office: Office,
+) -> None:
+    office.broker.holds = True
+    await office.keep(*(position(number) for number in range(1, 5)), event(5))
+    await office.under_way(5)
+    office.become(a_state(erased_before=5))
+    assert office.broker.severed == ["another owner has the car while a position is on its way"]
+    office.become(a_state(erased_before=5))
+    office.broker.holds = False
+    await office.quiet()
+    assert office.seqs == [5]
+    assert len(office.broker.severed) == 1
+
+
+@pytest.mark.req("OWN-4")
+async def test_a_car_that_changes_hands_while_the_store_is_read_is_in_time(office: Office) -> None:
+    class Late(MemoryDisk):
+        """The car changes hands while this store looks for records."""
+
+        async def pending(self, *, reveals_position: bool | None = None, limit: int = 1) -> tuple[StoredRecord, ...]:
+            found = await super().pending(reveals_position=reveals_position, limit=limit)
+            office.become(a_state(erased_before=3))
+            return found
+
+    disk = Late()
+    await disk.commit(None, (position(1), position(2), event(3)))
+    _, task = office.hire(disk)
+    await office.quiet()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert office.seqs == [3]
+    assert await disk.pending_count() == 0
+
+
+@pytest.mark.req("OWN-4")
+async def test_a_store_that_can_not_be_read_has_its_positions_forgotten_later(office: Office) -> None:
+    office.become(a_state(), connected=False)
+    await office.keep(position(1))
+    office.disk.unreadable = 3
+    office.become(a_state(erased_before=2), connected=False)
+    await office.quiet()
+    assert await office.disk.pending_count() == 0
+
+
 @pytest.mark.req("PRV-4")
 async def test_an_owners_booking_takes_nothing_back(office: Office) -> None:
     office.broker.holds = True

@@ -5,7 +5,7 @@ import pytest
 
 from firmware.core import vital
 from firmware.core.reports import Point
-from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Ordered, Slot, Trip
+from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Ordered, Ownership, Slot, Trip
 from firmware.core.usage import Head
 from firmware.core.vital import Vital
 from protocol.errors import Code
@@ -185,3 +185,49 @@ def test_a_noted_device_may_have_the_number_nought() -> None:
 
 def test_what_is_noted_says_whose_it_is() -> None:
     assert vital.of(replace(FULL, module_id=b"a module")).module_id == b"a module"
+
+
+# ---------------------------------------------------------------- whose car it is
+NEW_OWNER = Ownership(True, b"another1", b"a person", BEGINS_MS, 3)
+CHANGED = vital.of(replace(FULL, ownership=NEW_OWNER, key_epoch=EPOCH + 2, erased_before=45, subscription=None))
+
+
+@pytest.mark.req("OWN-4", "PWR-1")
+def test_a_lost_state_does_not_bring_the_old_owner_back() -> None:
+    rebuilt = vital.restored(None, CHANGED, PROFILE)
+    assert rebuilt.ownership == NEW_OWNER
+    assert (rebuilt.key_epoch, rebuilt.erased_before) == (EPOCH + 2, 45)
+
+
+@pytest.mark.req("OWN-4", "PWR-1")
+def test_a_state_from_before_the_car_changed_hands_keeps_nothing_of_its_owner() -> None:
+    older = replace(
+        FULL,
+        ownership=Ownership(True, b"an owner", b"somebody", 1, 2, (1, 2), 3),
+        drivers=(b"a driver",),
+        counters=Counters(40, 40, 30, 20, 10, 9, 4),
+    )
+    known = vital.restored(older, CHANGED, PROFILE)
+    assert known.ownership == NEW_OWNER
+    assert (known.trip, known.drive_enabled, known.drivers, known.subscription) == (Trip(), False, (), None)
+    assert (known.slot.point, known.slot.acknowledged) == (None, False)
+    assert known.key_epoch == EPOCH + 2, "not one more: the new owner's keys are good"
+    assert known.erased_before == 45
+    assert known.dead == FULL.dead
+
+
+@pytest.mark.req("OWN-5", "PWR-1")
+def test_an_older_critical_record_takes_nothing_from_the_owner() -> None:
+    newer = replace(FULL, ownership=NEW_OWNER, erased_before=46)
+    known = vital.restored(newer, NOTED, PROFILE)
+    assert (known.ownership, known.erased_before, known.trip) == (NEW_OWNER, 46, FULL.trip)
+    given_up = Ownership(coupled=False, number=4)
+    gone = vital.restored(newer, vital.of(replace(newer, ownership=given_up)), PROFILE)
+    assert gone.ownership == given_up
+    assert gone.trip == Trip()
+
+
+def test_where_the_car_lives_is_known_after_a_loss() -> None:
+    moved = Ownership(home=(1, 2), home_set_s=1_790_000_000)
+    assert vital.restored(None, vital.of(replace(FULL, ownership=moved)), PROFILE).ownership == moved
+    assert vital.restored(replace(FULL, ownership=moved), NOTED, PROFILE).ownership == moved
