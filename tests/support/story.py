@@ -9,9 +9,9 @@
     ''')
 
 Left of the bar: a time (`12:00:00`, `12:30:00.001`, `D3 08:00:00` for day 3, UTC from BASE) and what happens (`.`
-nothing but time). Right of it: what holds then. What words there are: `Story._do`, `_car` and `story_claims`. A name
-that asks for something connects and presents its booking first when it is not connected. The world around it:
-`story_world`.
+nothing but time). Right of it: what holds then. What words there are: `Story._do`, `_car` and `story_claims`; those of
+digital keys: `story_keys`. A name that asks for something connects and presents its booking or key first when it is not
+connected. The world around it: `story_world`.
 """
 
 import re
@@ -29,6 +29,7 @@ from protocol.errors import Code, Role
 from protocol.messages import Operation
 from protocol.orders import Order
 from protocol.tokens import RevocationList, TimeAttestation
+from tests.support import story_keys
 from tests.support.ordering import remote, subscription
 from tests.support.story_claims import Line, check
 from tests.support.story_world import (
@@ -42,7 +43,6 @@ from tests.support.story_world import (
     World,
     make_booking,
     milliseconds,
-    token_id_of,
 )
 
 _THREE = {"open": True, "closed": False, "on": True, "off": False, "unknown": None}
@@ -65,6 +65,9 @@ class Story:
                 continue
             if line.startswith("bookings:"):
                 self._booking(line.removeprefix("bookings:").strip())
+                continue
+            if line.startswith("keys:"):
+                story_keys.declare(self.world, line.removeprefix("keys:").strip())
                 continue
             left, _, claims = line.partition("|")
             match = TIME.match(left.strip())
@@ -99,6 +102,8 @@ class Story:
                 pass
             case ["car", *state]:
                 self._car(state)
+            case ["menu", *what]:
+                self.seen.answer = story_keys.at_the_menu(self.world, what)
             case ["broker" | "reboot" | "power" | "disk" | "time" | "stranger" | "order" | "list" | "subscription", *_]:
                 self._surroundings(words)
             case [name, "presents"]:
@@ -164,8 +169,9 @@ class Story:
             case ["subscription", number, "sharing", sharing, "remote", until, *paused]:
                 return subscription(number, sharing, until, world.now, paused=bool(paused))
             case ["list", number, "epoch", epoch, *names]:
-                revoked = tuple((token_id_of(name), world.bookings[name].expires_s) for name in names)
-                return RevocationList(MODULE_ID, int(number), issued_s, int(epoch), revoked)
+                revoked = tuple(story_keys.withdrawn(world, name) for name in names if "/" not in name)
+                fading = story_keys.fading(world, names)
+                return RevocationList(MODULE_ID, int(number), issued_s, int(epoch), revoked, fading=fading)
             case ["time", wrong]:
                 return TimeAttestation(MODULE_ID, world.nonce, issued_s + int(wrong))
             case ["time", wrong, "for", "another", "nonce"]:
@@ -196,10 +202,8 @@ class Story:
                 car.doors_open = _THREE[state]
             case ["boot", state]:
                 car.boot_open = _THREE[state]
-            case ["key", "unlocks"]:
-                car.locked = False
-            case ["key", "locks"]:
-                car.locked = True
+            case ["key", ("unlocks" | "locks") as button]:
+                story_keys.vehicle_key(self.world, button)
             case ["silent"]:
                 car.silent = True
                 return

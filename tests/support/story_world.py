@@ -12,15 +12,30 @@ from typing import NamedTuple
 import msgspec
 
 from firmware.core import clock, module, reporting
-from firmware.core.access import access
-from firmware.core.effects import Actuate, Answer, AnswerEnded, AnswerTested, Effect, HangUp, Persist, Report, Say, Tell
+from firmware.core.access import access, granted
+from firmware.core.effects import (
+    Actuate,
+    Answer,
+    AnswerEnded,
+    AnswerMenu,
+    AnswerTested,
+    Effect,
+    HangUp,
+    Persist,
+    Report,
+    Say,
+    Tell,
+    TryCode,
+)
 from firmware.core.events import (
     Action,
     ActuationFinished,
     BrokerConnected,
+    CodeTried,
     Event,
     Fix,
     HandshakeBegun,
+    KeyPresented,
     LinkLost,
     LinkOpened,
     OrderReceived,
@@ -35,11 +50,12 @@ from firmware.core.events import (
 )
 from firmware.core.reporting import Message
 from firmware.core.reports import Record
-from firmware.core.state import Durable, Profile, State
+from firmware.core.state import KEYS_KEPT, Durable, Profile, State
 from protocol import selftest
-from protocol.errors import Code, Role
+from protocol.errors import Code, Refusal, Role
 from protocol.messages import Access, Body, Nonce, Operation, Permission, Push, Request
 from protocol.orders import Ending, Order, OrderKind
+from protocol.sharing import Key
 from protocol.telemetry import Channel
 from protocol.tokens import Booking, EndReceipt, RevocationList, TimeAttestation
 from tests.support.interface import watch
@@ -65,7 +81,10 @@ OPERATIONS = {
     "locate": Operation.LOCATE,
     "nonce": Operation.GET_NONCE,
     "outcome": Operation.OUTCOME,
+    "boot": Operation.OPEN_BOOT,
+    "keys": Operation.KEYS,
 }
+MOVES = (Action.UNLOCK, Action.RELEASE_IMMOBILISER, Action.OPEN_BOOT)
 Signed = Order | RevocationList | TimeAttestation
 TIME = re.compile(r"(?:D(\d+) )?(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?")
 
@@ -103,6 +122,14 @@ def make_booking(name: str, role: Role, begins: str, ends: str, **changes: objec
 def token_id_of(name: str) -> bytes:
     """The token of the booking called `name`."""
     return name.encode().ljust(16, b"t")
+
+
+class Held(NamedTuple):
+    """What a phone authenticates itself with: a key, the print of its code, and what it was shared from."""
+
+    key: Key
+    code: bytes = b""
+    parent: Key | None = None
 
 
 class Answered(NamedTuple):
@@ -170,6 +197,11 @@ class World:
         self.powered = True
         self.car = Car()
         self.bookings: dict[str, Booking] = {}
+        self.keys: dict[str, Held] = {}
+        self.menu: list[Refusal | None] = []
+        self.fails_at_try = False
+        """The power is cut when a code is about to be compared."""
+        self.dead_keys: set[bytes] = set()
         self.links: dict[str, int] = {}
         self.next_link = 1
         self.next_request = 1
@@ -262,6 +294,10 @@ class World:
                     self.answers.append(Answered(code, body, receipt))
                 case AnswerTested(_, _, report):
                     self.reports.append(report)
+                case TryCode(code, ticket) if not self.fails_at_try:
+                    done.append(CodeTried(code, ticket))
+                case AnswerMenu(_, refusal):
+                    self.menu.append(refusal)
                 case Tell(link, push):
                     self.pushes.append((self._name(link), push))
                 case HangUp(link):
@@ -273,6 +309,8 @@ class World:
                     pass
         for event_ in done:
             self.tell(event_)
+        if self.fails_at_try and any(isinstance(effect, TryCode) for effect in effects):
+            self.cut_power()
 
     def _actuate(self, action: Action) -> bool:
         if action in (Action.RELEASE_IMMOBILISER, Action.ARM_IMMOBILISER):
@@ -290,6 +328,8 @@ class World:
                 self.car.immobilised = True
             case Action.FLASH:
                 self.car.flashes += 1
+            case Action.OPEN_BOOT:
+                self.car.boot_open = True
         return self.car.actuators != "mute"
 
     def _deliver(self) -> None:
@@ -332,12 +372,13 @@ class World:
         moving = self.car.moving
         for effect in effects:
             if isinstance(effect, Actuate) and effect.action is Action.ARM_IMMOBILISER and moving:
-                assert not (before.durable.drive_enabled and before.durable.trip.running), "taken from a moving car"
-            if isinstance(effect, Actuate) and effect.action in (Action.UNLOCK, Action.RELEASE_IMMOBILISER):
+                assert module.posture(before.durable) is Action.ARM_IMMOBILISER, "taken from a moving car"
+            if isinstance(effect, Actuate) and effect.action in MOVES:
                 order = event.signed if isinstance(event, OrderReceived) and not self.secret else None
                 afar = isinstance(order, Order) and order.order_id == effect.command_id
                 tested = before.testing is not None or self.state.testing is not None
-                assert durable.trip.running or afar or tested, "moved something without a running booking"
+                mine = durable.trip.running or self._by_key(effect)
+                assert mine or afar or tested, "moved something without a running booking or a live key"
             if isinstance(effect, Report) and self.secret:
                 told = effect.record.point is not None and not effect.record.parking
                 assert not told, "a position is recorded during a driver's booking"
@@ -345,6 +386,27 @@ class World:
         dead = {d.booking_id for d in durable.dead}
         running = durable.trip.booking if durable.trip.running else None
         assert running is None or running.booking_id not in dead, "a dead booking runs"
+        self._never_of_keys(durable, effects)
+
+    def _by_key(self, effect: Actuate) -> bool:
+        """Whether a live key asked for it on a link, or it is the posture of one that drives."""
+        if not effect.command_id:
+            return effect.action is Action.RELEASE_IMMOBILISER and self.state.durable.driver_key is not None
+        pending = self.state.pending
+        link = None if pending is None else self.state.link(pending.link)
+        return link is not None and link.key is not None and granted(self.state, link, self.mono)
+
+    def _never_of_keys(self, durable: Durable, effects: tuple[Effect, ...]) -> None:
+        """A key that died on the disk stays dead, a shared key is not known twice, and a key drives or a booking."""
+        if not self.disk_full and any(isinstance(effect, Persist) for effect in effects):
+            self.dead_keys |= {dead.token_id for dead in durable.dead_keys}
+        known = [known.key.token_id for known in durable.keys]
+        assert not set(known) & self.dead_keys, "a dead key revives"
+        assert len(set(known)) == len(known) <= KEYS_KEPT, "a key is known twice, or there are too many"
+        assert durable.driver_key is None or (durable.drive_enabled and not durable.trip.running), "two drive"
+        for link in self.state.links:
+            dead = link.key is not None and {link.key.token_id, link.key.parent} & self.dead_keys
+            assert not (dead and granted(self.state, link, self.mono)), "a dead key is granted"
 
     def _name(self, link: int) -> str:
         return next((name for name, number in self.links.items() if number == link), f"link {link}")
@@ -386,7 +448,10 @@ class World:
         if name not in self.links:
             return
         self.tell(HandshakeBegun(self.links[name]))
-        self.tell(TokenPresented(self.links[name], self.bookings[name]))
+        if name in self.keys:
+            self.tell(KeyPresented(self.links[name], *self.keys[name]))
+        else:
+            self.tell(TokenPresented(self.links[name], self.bookings[name]))
 
     def connect(self, name: str) -> None:
         """A central connects and says nothing."""
