@@ -1,7 +1,7 @@
 """A checker for the part of CDDL (RFC 8610) that `protocol/wire.cddl` uses, so that the schema cannot go stale.
 
 Rules, choices, arrays, maps with `=>`, `?` and `*`, integers, ranges, `h''`, `.size`, `.cbor` and the types bool,
-int, uint, bstr, tstr, any. Choices in arrays and groups within groups are not known here.
+int, uint, bstr, tstr, null, any. Choices in arrays and groups within groups are not known here.
 """
 
 import re
@@ -19,6 +19,7 @@ _PRELUDE: dict[str, Check] = {
     "uint": lambda value: type(value) is int and value >= 0,
     "bstr": lambda value: type(value) is bytes,
     "tstr": lambda value: type(value) is str,
+    "null": lambda value: value is None,
     "any": lambda value: True,
 }
 

@@ -19,6 +19,7 @@ from protocol.orders import (
     ServicePlan,
     Subscription,
 )
+from protocol.selftest import Part, Report, Result
 from protocol.sharing import Activation, Hours, Key
 
 
@@ -125,6 +126,17 @@ RECEIPT: Final = tokens.EndReceipt(
     position_known=True,
     offline=False,
 )
+REPORT: Final = Report(
+    module_id=MODULE_ID,
+    tested_s=1_790_000_000,
+    results=tuple(
+        Result(part, passed, detail)
+        for part, passed, detail in zip(
+            Part, (True, False, True, True, True, True), (1, None, 900, 40, 3, 2), strict=True
+        )
+    ),
+)
+"""Of a module without a broker."""
 
 
 def token(issuer: keys.PrivateKey = ISSUER, /, **changes: object) -> bytes:

@@ -32,7 +32,7 @@ from host_tools.phone.client import Phone
 from host_tools.phone.links import PhoneLink
 from host_tools.phone.serial import SerialLink
 from host_tools.virtual_time import VirtualTimeLoop
-from protocol.provisioning import BookingFile
+from protocol.provisioning import PhoneFile
 from protocol.serial import MAX_FRAGMENT_BYTES
 
 Front = Callable[[Path], AbstractContextManager[str]]
@@ -180,7 +180,7 @@ class SerialRig(Rig):
         return SerialLink(await self.cable.answer(), largest=self._largest)
 
     @asynccontextmanager
-    async def phone(self, holder: Holder, file: BookingFile, link_to: LinkOver | None = None) -> AsyncIterator[Phone]:
+    async def phone(self, holder: Holder, file: PhoneFile, link_to: LinkOver | None = None) -> AsyncIterator[Phone]:
         """The holder's phone on the serial line, with an open session. `link_to` may put another link over its own."""
         link: PhoneLink = await self.link()
         if link_to is not None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from protocol import cbor, framing, keys, messages
+from protocol import cbor, credential, framing, keys, messages, sealing
 from protocol.errors import Code, refuse
 from protocol.messages import Done, MessageType, Operation, Reply, Request
 from protocol.session import EXPORTER_CONTEXT, SecureChannel
@@ -29,7 +29,6 @@ def _block(title: str, data: bytes) -> str:
 
 
 def _keys() -> str:
-    rows = ["| key | private | public, compressed |", "|---|---|---|"]
     named = {
         "issuer": credentials.ISSUER,
         "holder": credentials.HOLDER,
@@ -37,10 +36,38 @@ def _keys() -> str:
         "phone, ephemeral": credentials.key("ephemeral, phone"),
         "module, ephemeral": credentials.key("ephemeral, module"),
     }
+    return _key_table(named)
+
+
+def _key_table(named: dict[str, keys.PrivateKey]) -> str:
+    rows = ["| key | private | public, compressed |", "|---|---|---|"]
     for name, private in named.items():
         public = keys.public_to_bytes(private.public_key())
         rows.append(f"| {name} | `{keys.private_to_bytes(private).hex()}` | `{public.hex()}` |")
     return "\n".join(rows) + "\n"
+
+
+def _shared_key() -> list[str]:
+    token, share = credentials.standing(), credentials.share()
+    public = credentials.GUEST.public_key()
+    printed = sealing.code_print(credentials.CODE, credentials.HANDSHAKE)
+    return [
+        "### 12.4 A shared key\n",
+        "The owner's standing key allows everything; the share is named Zoë, allows unlock and lock from 22:00 to\n"
+        f"06:00 UTC, and waits for the activation code {credentials.CODE}. More keys:\n",
+        _key_table(
+            {
+                "owner's phone": credentials.OWNER,
+                "guest's phone": credentials.GUEST,
+                "ephemeral, of the sealed code": credentials.key("ephemeral, code"),
+            }
+        ),
+        _block("Standing key", token),
+        _block("Share", share),
+        _block("The sealed code in it", credentials.SHARED.sealed_code),
+        _block("Print of the code in this module", printed),
+        _block("ID_CRED_I of the guest's phone", credential.share_credential(token, share, public).id_cred),
+    ]
 
 
 def _fragments(message: bytes, mtu: int, sequence: int) -> str:
@@ -89,6 +116,7 @@ def render() -> str:
         _block("The same as the module's first record", answer),
         _block(f"A refusal: reply 2, BUSY, {cbor.encode(int(Code.BUSY)).hex()} in CBOR", busy),
         _block("The same as the module's second record", busy_record),
+        *_shared_key(),
     ]
     return f"{START}\n\n" + "\n".join(parts) + f"\n{END}"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cbor2
 import pytest
 
-from protocol import cbor, messages, tokens
+from protocol import cbor, credential, messages, selftest, sharing, tokens
 from protocol.errors import Code, refuse
 from protocol.session import SecureChannel
 from protocol.values import (
@@ -70,22 +70,36 @@ def request(operation: Operation) -> bytes:
     return messages.encode_request(Request(1, operation, command_id=bytes(8) if carries else b""))
 
 
+STANDING_TOKEN = credentials.standing()
 ITEMS: list[tuple[str, bytes]] = [
     ("booking-token", credentials.token()),
     *(("order", tokens.mint_order(order, credentials.ISSUER)) for order in credentials.ORDERS),
-    ("revocation-list", tokens.mint_revocation_list(credentials.REVOCATION_LIST, credentials.ISSUER)),
+    *(
+        ("revocation-list", tokens.mint_revocation_list(listed, credentials.ISSUER))
+        for listed in (credentials.REVOCATION_LIST, credentials.FADING_LIST)
+    ),
+    ("standing-key", STANDING_TOKEN),
+    ("standing-key", sharing.mint_key(credentials.SERVICE, credentials.ISSUER)),
+    ("share", credentials.share()),
+    ("share", sharing.mint_share(credentials.PLAIN_SHARE, STANDING_TOKEN, credentials.OWNER)),
+    ("self-test-report", selftest.mint(credentials.REPORT, credentials.SIGNER)),
     ("time-attestation", tokens.mint_time_attestation(credentials.ATTESTATION, credentials.ISSUER)),
     ("end-receipt", tokens.mint_receipt(credentials.RECEIPT, credentials.SIGNER)),
     ("module-credential", handshakes.MODULE.cred),
     ("id-cred-r", handshakes.MODULE.id_cred),
     ("id-cred-i", b"\xa1\x0d" + credentials.token()),
+    ("id-cred-i", credential.key_credential(STANDING_TOKEN, credentials.OWNER.public_key()).id_cred),
+    (
+        "id-cred-i",
+        credential.share_credential(STANDING_TOKEN, credentials.share(), credentials.GUEST.public_key()).id_cred,
+    ),
     ("record", a_record()),
     *(("request", request(operation)) for operation in Operation),
     *(("reply", messages.encode_reply(Reply(1, Code.OK, body))) for body in BODIES),
     ("reply", messages.encode_reply(Reply(1, Code.OUTSIDE_HOME_AREA, Ended(1)))),
     ("reply", messages.encode_reply(Reply(1, Code.BUSY, BUSY))),
     ("push", messages.encode_push(Push(PushKind.ACCESS, DENIED))),
-    ("push", messages.encode_push(Push(PushKind.NOTICE, Notice(NoticeKind.CUTOFF_SOON, 300_000)))),
+    *(("push", messages.encode_push(Push(PushKind.NOTICE, Notice(kind, 300_000)))) for kind in NoticeKind),
     ("error", messages.encode_error(BUSY)),
     ("public-information", messages.encode_public_info(PublicInfo())),
 ]
@@ -112,8 +126,11 @@ def test_every_kind_of_credential_and_message_is_in_one_of_the_choices() -> None
         assert part_of_handshake or SCHEMA.matches("wire", data), rule
 
 
-def test_a_booking_is_no_order() -> None:
-    assert not SCHEMA.matches("order", credentials.token())
+def test_no_kind_of_credential_is_another() -> None:
+    kinds = {rule: data for rule, data in ITEMS if data[:2] == b"\x84\x51"}
+    assert len(kinds) == len(tokens.Typ)
+    for rule, data in kinds.items():
+        assert [other for other in kinds if SCHEMA.matches(other, data)] == [rule]
 
 
 @pytest.mark.parametrize("text", ["a = &b", "a = [ 1", "a b"])
