@@ -17,7 +17,7 @@ from host_tools.phone.links import PhoneLink
 from protocol import messages
 from protocol.errors import Code, ProtocolError, Refusal
 from protocol.explain import sentence
-from protocol.framing import Reassembler, fragments
+from protocol.framing import MAX_SESSION_MESSAGE_BYTES, Reassembler, fragments
 from protocol.keys import PrivateKey
 from protocol.messages import (
     COMMANDS,
@@ -45,8 +45,7 @@ from protocol.tokens import MAX_LIST_BYTES
 
 MAX_PENDING = 8
 """Requests under way at once; a ninth waits for none and is an error of the caller."""
-SELF_TEST_TIMEOUT_S = 30.0
-"""It moves the car five times, each of which may take some seconds."""
+SELF_TEST_TIMEOUT_S = 30.0  # it moves the car five times, each of which may take some seconds
 _CHANGING = COMMANDS | {Operation.PUT}
 _B = TypeVar("_B", bound=Body)
 
@@ -119,7 +118,9 @@ class Phone:
         self._reset()
         self.closed.clear()
         try:
-            await self._link.connect(self._fragment_arrived, self._link_closed)
+            await self._link.connect(
+                self._fragment_arrived, lambda: self._lose("the module hung up, or the radio lost it")
+            )
         except BaseException:
             self.closed.set()
             raise
@@ -145,6 +146,7 @@ class Phone:
                 self._channel = await shake_hands(
                     self._exchange, self._shown, self._holder, self.entropy, key_log=self._key_log
                 )
+                self._reassembler.max_bytes = MAX_SESSION_MESSAGE_BYTES
                 self._take_early_records()
             await self.status()
         except BaseException:
@@ -376,9 +378,6 @@ class Phone:
             waiting.set_result(answer)
 
     # ------------------------------------------------------------ losing the link
-    def _link_closed(self) -> None:
-        self._lose("the module hung up, or the radio lost it")
-
     def _lose(self, why: str) -> None:
         """The session is over: wake everybody who waits, and hang up."""
         if self.closed.is_set():
@@ -386,7 +385,8 @@ class Phone:
         self.closed.set()
         self._channel = None
         self._settle_pending(why)
-        self._hand_over_loss()
+        if self._shaking is not None and not self._shaking.done():
+            self._shaking.set_result(None)
         self._closing = asyncio.get_running_loop().create_task(self._link.close())
 
     def _settle_pending(self, why: str) -> None:
@@ -394,10 +394,6 @@ class Phone:
         for waiting in self._pending.values():
             if not waiting.done():
                 waiting.set_result(None)
-
-    def _hand_over_loss(self) -> None:
-        if self._shaking is not None and not self._shaking.done():
-            self._shaking.set_result(None)
 
     def _body(self, reply: Reply, kind: type[_B]) -> _B:
         if not isinstance(reply.body, kind):

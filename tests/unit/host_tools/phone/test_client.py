@@ -12,6 +12,7 @@ from protocol import messages
 from protocol.edhoc import booking_credential, module_credential
 from protocol.errors import Code, Role, refuse
 from protocol.messages import (
+    MAX_KEYS,
     Accepted,
     Done,
     Ended,
@@ -91,6 +92,17 @@ async def test_an_owner_opens_the_boot_and_sees_what_was_shared() -> None:
         assert isinstance(link, PeerLink)
         link.session.push(accepted)
         assert await pushes.get() == accepted
+
+
+@pytest.mark.req("KEY-6", "BLE-1")
+@pytest.mark.parametrize("payload", [20, 244])
+async def test_a_list_of_as_many_keys_as_there_can_be_arrives(payload: int) -> None:
+    """It is longer than any message before a session."""
+    peer = ModulePeer()
+    entry = KeyEntry(16, bytes(16), "n" * 32, 31, 2**32 * 1000, activated=True, deleted=True)
+    peer.head.bodies[Operation.KEYS] = KeyList((entry,) * MAX_KEYS)
+    async with Phone(PeerLink(peer, payload), peer.key_file(), peer.holder, entropy=seeded(7)) as phone:
+        assert len((await phone.keys()).keys) == MAX_KEYS
 
 
 @pytest.mark.req("OWN-1")
