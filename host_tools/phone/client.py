@@ -46,6 +46,7 @@ from protocol.tokens import MAX_LIST_BYTES
 MAX_PENDING = 8
 """Requests under way at once; a ninth waits for none and is an error of the caller."""
 SELF_TEST_TIMEOUT_S = 30.0  # it moves the car five times, each of which may take some seconds
+_HUNG_UP = "the module hung up, or the radio lost it"
 _CHANGING = COMMANDS | {Operation.PUT}
 _B = TypeVar("_B", bound=Body)
 
@@ -118,9 +119,7 @@ class Phone:
         self._reset()
         self.closed.clear()
         try:
-            await self._link.connect(
-                self._fragment_arrived, lambda: self._lose("the module hung up, or the radio lost it")
-            )
+            await self._link.connect(self._fragment_arrived, lambda: self._lose(_HUNG_UP))
         except BaseException:
             self.closed.set()
             raise
@@ -232,8 +231,8 @@ class Phone:
     async def request(
         self, operation: Operation, *, command_id: bytes = b"", body: bytes = b"", timeout_s: float | None = None
     ) -> Reply:
-        """Send one request and wait for its reply, whatever the operation. No answer in time (`timeout_s`, or the
-        phone's) ends the session, for nobody knows what became of it. Raises Refused, LinkClosed."""
+        """Send one request and wait for its reply. None in time (`timeout_s`, or the phone's) ends the session, for
+        nobody knows what became of it. Raises Refused, LinkClosed."""
         self._must_be_open(command_id)
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         request_id, answer = self._book_reply()
@@ -360,7 +359,7 @@ class Phone:
         else:
             raise ProtocolError(Code.MALFORMED, "a record without a session")
 
-    def _hand_over(self, heard: bytes | Refusal) -> bool:
+    def _hand_over(self, heard: bytes | Refusal | None) -> bool:
         if self._shaking is None or self._shaking.done():
             return False
         self._shaking.set_result(heard)
@@ -385,8 +384,7 @@ class Phone:
         self.closed.set()
         self._channel = None
         self._settle_pending(why)
-        if self._shaking is not None and not self._shaking.done():
-            self._shaking.set_result(None)
+        self._hand_over(None)
         self._closing = asyncio.get_running_loop().create_task(self._link.close())
 
     def _settle_pending(self, why: str) -> None:
