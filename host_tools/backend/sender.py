@@ -1,10 +1,11 @@
-"""Sends one signed order over MQTT and waits for what the module says of it.
+"""Sends one signed order over MQTT and waits for what the module says of it, and of its events meanwhile.
 
 Decides which answer is ours: the one with the correlation data that went out with the order. Refuses to know what the
 order says, and whether the answer is good news.
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from host_tools.backend.ingest import ANSWER_S, own_address
 from protocol.errors import one_line
-from protocol.telemetry import QOS, Channel, OrderResult, topic
+from protocol.telemetry import QOS, Channel, EventReport, OrderResult, topic
 
 CORRELATION_BYTES: Final = 16
 
@@ -35,13 +36,15 @@ async def send(
     entropy: Callable[[int], bytes],
     timeout_s: float,
     tls: ssl.SSLContext | None = None,
+    on_event: Callable[[EventReport], None] = lambda _: None,
 ) -> OrderResult:
-    """Publish `signed` to the module and return its answer. Raises SendError when the broker is not there or does not
-    allow it, and when no answer came within `timeout_s`; the order may have been carried out all the same."""
+    """Publish `signed` to the module and return its answer. `on_event` is told of the module's events until then.
+    Raises SendError when the broker is not there or does not allow it, and when no answer came within `timeout_s`; the
+    order may have been carried out all the same."""
     correlation = entropy(CORRELATION_BYTES)
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # Paho's is not annotated
     properties.CorrelationData = correlation
-    answers = topic(module_id, Channel.ORDER_RESULT)
+    answers, events = topic(module_id, Channel.ORDER_RESULT), topic(module_id, Channel.EVENT)
     client = aiomqtt.Client(
         host,
         port,
@@ -52,12 +55,15 @@ async def send(
     )
     try:
         async with asyncio.timeout(timeout_s), client:
-            for reason in await client.subscribe(answers, QOS):
+            allowed = await client.subscribe([(answers, QOS), (events, QOS)])
+            for wanted, reason in zip((answers, events), allowed, strict=True):
                 if isinstance(reason, ReasonCode) and reason.is_failure:
-                    raise SendError(f"the broker does not let us read {answers} ({reason}): check our rights there")
+                    raise SendError(f"the broker does not let us read {wanted} ({reason}): check our rights there")
             await client.publish(topic(module_id, Channel.ORDER), signed, QOS, properties=properties)
             async for message in client.messages:
-                if getattr(message.properties, "CorrelationData", b"") == correlation:
+                if message.topic.matches(events):
+                    _tell(message.payload, on_event)
+                elif getattr(message.properties, "CorrelationData", b"") == correlation:
                     return _read(message.payload)
             raise SendError("the broker has ended the connection before an answer came: send the order again")
     except TimeoutError:
@@ -66,6 +72,12 @@ async def send(
     except aiomqtt.MqttError as error:
         why = f"the broker {host}:{port} cannot be used ({error}): check that it runs, and its address"
         raise SendError(why) from None
+
+
+def _tell(payload: Any, on_event: Callable[[EventReport], None]) -> None:
+    """What cannot be read is no answer of ours, and not our trouble."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        on_event(msgspec.json.decode(payload, type=EventReport))
 
 
 def _read(payload: Any) -> OrderResult:

@@ -33,6 +33,7 @@ _PHONE: Final = Branch(
     "phone",
     "What a phone with a booking or a key does: find the car, open it, drive it, end the booking.",
     (
+        _leaf("init", "phone:init", "Make a directory for another phone, with a key of its own."),
         _leaf("scan", "car:scan", "Show the modules in range."),
         _leaf("status", "car:status", "Show whether booking or key opens the car now, and the state of the car."),
         _leaf("unlock", "car:unlock", "Open the car."),
@@ -75,6 +76,7 @@ _ISSUER: Final = Branch(
         _leaf("take-over", "desk:take_over", "Sign an order that makes somebody the owner of another's car."),
         _leaf("remove", "desk:remove", "Sign an order by which the owner gives the car up."),
         _leaf("remove-driver", "desk:remove_driver", "Sign an order that takes a driver off the list."),
+        _leaf("services", "services:services", "Sign which connected services were bought."),
         _leaf("home", "desk:home", "Sign where the car is at home."),
         _leaf("send-to-car", "desk:send_to_car", "Sign a destination for the car's navigation."),
         _leaf("revocation-list", "issue:revocation_list", "Sign a list of withdrawn bookings."),

@@ -68,7 +68,7 @@ def remove(
 ) -> None:
     """Sign an order by which the owner gives the car up: keys, drivers and home are erased, and the next one begins
     clean."""
-    details = Removal(_number(number), parse_pseudonym(owner))
+    details = Removal(number_of(number), parse_pseudonym(owner))
     _sign(OrderKind.REMOVE_OWNER, details, ttl, out, issuing)
 
 
@@ -117,7 +117,7 @@ def _coupled(owner: str, person: str | None, vin: str | None, number: int | None
 
 def coupling_of(owner: str, person: str | None, vin: str | None, number: int | None, module: Provisioning) -> Coupling:
     """Who becomes the owner of which car. Raises CliError, and Refused for a VIN that cannot be (OWN-6)."""
-    given = _number(number)
+    given = number_of(number)
     account = parse_pseudonym(owner)
     who = account if person is None else parse_pseudonym(person)
     return Coupling(given, account, who, vin_of(vin or module.vehicle.vin, module.vehicle.market), given)
@@ -134,7 +134,8 @@ def vin_of(text: str, market: str) -> str:
     return text
 
 
-def _number(number: int | None) -> int:
+def number_of(number: int | None) -> int:
+    """The number of an order about something that only rises."""
     return int(time.time()) if number is None else number
 
 

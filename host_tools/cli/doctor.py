@@ -23,11 +23,13 @@ from host_tools.cli.settings import Settings
 from host_tools.cli.watch import parse_broker, tls_of
 from host_tools.cli.way import link_of
 from host_tools.phone.errors import PhoneError
-from host_tools.phone.keyring import KeyringError, read_booking, read_key
+from host_tools.phone.keyring import KeyringError, read_key, read_shown
+from host_tools.phone.ledger import read_ledger
 from host_tools.phone.serial import public_info
-from protocol import tokens
+from protocol import sharing, tokens
 from protocol.errors import ProtocolError
 from protocol.explain import instant
+from protocol.provisioning import BookingFile, KeyFile, ShareFile
 
 CONNECT_TIMEOUT_S: Final = 3.0
 SYSTEM_BUS: Final = Path("/run/dbus/system_bus_socket")
@@ -109,22 +111,55 @@ def _file(name: str, read: Callable[[Path], object], make: str) -> Callable[[Set
 
 
 async def _booking(settings: Settings) -> Check:
+    """What the phone shows: a booking, a key or a share."""
     path = settings.path("booking")
     if not path.exists():
         return _note(f"there is no {path}", "Make one: `shareboxctl issuer booking --for 2h`.")
-    file = read_booking(path)
+    shown = read_shown(path)
+    if not isinstance(shown, BookingFile):
+        return _lasts(path, _key_ends_s(path, shown), "Ask for a new key.")
     if not settings.path("issuer").exists():
         return _ok(f"{path}; without its issuer's key nobody can tell what it says")
     issuer = Issuer(read_key(settings.path("issuer")), os.urandom)
     try:
-        claims = tokens.verify_booking(file.token, tokens.trust_of(file.module_id, (issuer.public,)))
+        claims = tokens.verify_booking(shown.token, tokens.trust_of(shown.module_id, (issuer.public,)))
     except ProtocolError:
         return _ok(f"{path}, of another issuer")
-    if claims.ends_at_s <= time.time():
-        return _note(
-            f"{path} is over since {instant(claims.ends_at_s * 1000)}", "Make one: `shareboxctl issuer booking`."
-        )
-    return _ok(f"{path}, until {instant(claims.ends_at_s * 1000)}")
+    return _lasts(path, claims.ends_at_s, "Make one: `shareboxctl issuer booking`.")
+
+
+def _key_ends_s(path: Path, shown: KeyFile | ShareFile) -> int:
+    try:
+        if isinstance(shown, KeyFile):
+            return sharing.read_key(shown.token).expires_s
+        return sharing.read_share(shown.parent, shown.share)[1].expires_s
+    except ProtocolError as error:
+        raise KeyringError(f"{path} cannot be used: {error.detail}. Ask for a new key.") from None
+
+
+def _lasts(path: Path, ends_s: int, anew: str) -> Check:
+    if ends_s <= time.time():
+        return _note(f"{path} is over since {instant(ends_s * 1000)}", anew)
+    return _ok(f"{path}, until {instant(ends_s * 1000)}")
+
+
+def _key_file(name: str, make: str) -> Callable[[Settings], Awaitable[Check]]:
+    async def check(settings: Settings) -> Check:
+        path = settings.path(name)
+        if not path.exists():
+            return _note(f"there is no {path}", make)
+        shown = read_shown(path)
+        if not isinstance(shown, KeyFile):
+            return _note(f"{path} is no standing key", make)
+        return _ok(str(path))
+
+    return check
+
+
+async def _shares(settings: Settings) -> Check:
+    path = settings.path("shares")
+    count = len(read_ledger(path))
+    return _ok(f"{path}: {count} shared" if count else "nothing was shared")
 
 
 # ---------------------------------------------------------------- ways to the module
@@ -204,6 +239,9 @@ CHECKS: Final[dict[str, Callable[[Settings], Awaitable[Check]]]] = {
     "issuer": _file("issuer", read_key, "Make a bench: `shareboxctl module init DIRECTORY`."),
     "key": _file("key", read_key, "Make one: `shareboxctl module key new FILE`."),
     "booking": _booking,
+    "owner_key": _key_file("owner_key", "Only for sharing keys. Make one: `shareboxctl key create`."),
+    "dealer_key": _key_file("dealer_key", "Only for dealers. Make one: `shareboxctl dealer credential`."),
+    "shares": _shares,
     "link": _link,
     "console": _console,
     "broker": _broker,

@@ -61,16 +61,16 @@ def bits_of(permissions: Iterable[PermissionName]) -> int:
     return sum({int(one.value) for one in permissions})
 
 
-def write_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object]) -> None:
-    """Write what was signed, and say so: `fields` and the bytes for programs."""
+def write_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object], *lines: str) -> None:
+    """Write what was signed, and say so: `fields` and the bytes for programs, `lines` more for people."""
     write_replacing(out, signed, 0o644)
-    tell_signed(out, signed, kind, issuing, fields)
+    tell_signed(out, signed, kind, issuing, fields, *lines)
 
 
-def tell_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object]) -> None:
-    """Say what was signed: `fields` and the bytes for programs."""
+def tell_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object], *lines: str) -> None:
+    """Say what was signed and is written: as `write_signed`."""
     shown: dict[str, object] = {"file": str(out), **fields, "signed": signed.hex()}
-    issuing.output().result(kind, shown, f"{out}: {kind.replace('-', ' ')}, {len(signed)} bytes")
+    issuing.output().result(kind, shown, f"{out}: {kind.replace('-', ' ')}, {len(signed)} bytes", *lines)
 
 
 def issuer_of(settings: Settings) -> Issuer:

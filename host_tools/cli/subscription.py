@@ -128,6 +128,6 @@ def _sign(told: Subscription, now_s: int, out: Path, issuing: Issuing) -> None:
         "remote_until_s": told.remote_until_s,
         "paused": told.paused,
     }
-    write_signed(out, signed, "subscription", issuing, fields)
     paused = ", paused" if told.paused else ""
-    issuing.output().say(f"Sharing until {instant(told.sharing_until_s * 1000)}{paused}.")
+    line = f"Sharing until {instant(told.sharing_until_s * 1000)}{paused}."
+    write_signed(out, signed, "subscription", issuing, fields, line)

@@ -11,7 +11,9 @@ import pytest
 
 from host_tools.cli import doctor, issue
 from host_tools.cli.exits import Exit
+from host_tools.phone.keyring import read_shown, write_shown
 from protocol.messages import PublicInfo, encode_public_info
+from protocol.provisioning import BookingFile, KeyFile
 from protocol.serial import Frame, Kind
 from tests.support.command import Ran, in_loop
 from tests.support.lines import held, lay
@@ -101,6 +103,44 @@ async def test_a_booking_of_somebody_else_is_taken_as_it_is(
     await in_loop(ask.capsys, "module", "key", "new", "other.pem")
     alter()
     await ask.says("booking", state, text)
+
+
+@pytest.mark.req("KEY-1")
+async def test_keys_and_shares_are_looked_at_like_bookings(ask: Doctor) -> None:
+    await in_loop(ask.capsys, "module", "init", ".")
+    await ask.says("owner_key", "note", "there is no .*owner-key.json. Only for sharing keys. Make one")
+    await ask.says("dealer_key", "note", "Only for dealers. Make one")
+    await ask.says("shares", "ok", "nothing was shared")
+    for tokens in (
+        ("key", "create"),
+        ("dealer", "credential"),
+        ("key", "request", "Ana"),
+        ("key", "share", "invitation.json"),
+    ):
+        await in_loop(ask.capsys, *tokens)
+    for name in ("owner_key", "dealer_key"):
+        await ask.says(name, "ok", r"-key\.json\.")
+    await ask.says("shares", "ok", r"shares\.json: 1 shared\.")
+    for name in ("share.json", "owner-key.json"):
+        write_shown(Path("booking.json"), read_shown(Path(name)))
+        await ask.says("booking", "ok", "until 20")
+    file = read_shown(Path("owner-key.json"))
+    assert isinstance(file, KeyFile)
+    other = BookingFile(file.token, file.module_handshake_public, file.module_signing_public, file.module_id)
+    write_shown(Path("owner-key.json"), other)
+    await ask.says("owner_key", "note", "is no standing key")
+    await in_loop(ask.capsys, "issuer", "booking")
+    booked = read_shown(Path("booking.json"))
+    assert isinstance(booked, BookingFile)
+    write_shown(Path("booking.json"), KeyFile(booked.token, *(file.module_handshake_public,) * 2, file.module_id))
+    await ask.says("booking", "wrong", "cannot be used: typ 65001 is not a standing key. Ask for a new key")
+
+
+@pytest.mark.req("KEY-1")
+async def test_a_key_that_is_over_is_noticed(ask: Doctor) -> None:
+    await in_loop(ask.capsys, "module", "init", ".")
+    await in_loop(ask.capsys, "key", "create", "--from", "2020-01-01", "--until", "2020-02-01", "--out", "booking.json")
+    await ask.says("booking", "note", "is over since .* Ask for a new key")
 
 
 async def test_a_booking_that_is_over_is_noticed(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:

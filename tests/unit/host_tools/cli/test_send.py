@@ -1,16 +1,21 @@
 """`shareboxctl issuer send` against a real broker, and a module that answers."""
 
+import json
 from pathlib import Path
 
 import aiomqtt
+import msgspec
 import pytest
 
 from host_tools.cli.exits import Exit
 from protocol import tokens
-from protocol.telemetry import OrderResult, encode
+from protocol.orders import Coupling, OrderKind
+from protocol.telemetry import QOS, Channel, EventKind, EventReport, OrderResult, encode, topic
 from tests.support import credentials
 from tests.support.answering import a_module, say
 from tests.support.command import Ran, in_loop
+from tests.support.credentials import MODULE_ID
+from tests.support.reports import stamp
 
 pytestmark = pytest.mark.asyncio(loop_factories=["real"])
 
@@ -39,7 +44,8 @@ async def test_an_order_that_was_taken_says_so(capsys: pytest.CaptureFixture[str
     assert waits == Ran(0, "Taken: it takes effect once the car is parked.\n", "")
     ran = await sent(capsys, OrderResult("0a", 0, "OK"), "--json")
     (shown,) = ran.objects()
-    assert (shown["order"], shown["name"], shown["pending"]) == ("0a", "OK", False)
+    assert (shown["order"], shown["name"], shown["pending"], shown["numbers"]) == ("0a", "OK", False, {})
+    assert (await sent(capsys, OrderResult("0a", 0, "OK", numbers={"key_epoch": 2}))).out == "Done: key epoch 2.\n"
 
 
 @pytest.mark.req("ACC-8", "SVC-3")
@@ -77,3 +83,26 @@ async def test_nobody_at_the_broker_is_an_error_of_the_connection(capsys: pytest
     ran = await in_loop(capsys, "issuer", "send", "order.cose", "--broker", "127.0.0.1:1", "--wait", "3s")
     assert ran.code == Exit.NOT_FOUND
     assert "cannot be used" in ran.err
+
+
+@pytest.mark.req("OWN-4")
+async def test_a_takeover_tells_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    order = msgspec.structs.replace(
+        credentials.ORDER, kind=OrderKind.TAKE_OVER, details=Coupling(1, bytes(8), bytes(8), "WMWXM520X0T123456", 1)
+    )
+    written("take-over.cose", tokens.mint_order(order, credentials.ISSUER))
+    progress = EventReport(stamp(7), EventKind.TAKEOVER_PROGRESS, numbers={"progress_pct": 50})
+    other = EventReport(stamp(8), EventKind.BOOTED)
+
+    async def answer(client: aiomqtt.Client, _: bytes, correlation: bytes) -> None:
+        for event in (progress, other):
+            await client.publish(topic(MODULE_ID, Channel.EVENT), encode(event), QOS)
+        await say(client, encode(OrderResult("0a", 0, "OK")), correlation)
+
+    async with a_module(answer) as broker:
+        at = ("--broker", f"{broker.host}:{broker.port}")
+        ran = await in_loop(capsys, "issuer", "send", "take-over.cose", *at)
+        assert ran == Ran(0, "Done.\n", "50 % done. Leave the car parked, and both vehicle keys in it.\n")
+        machine = await in_loop(capsys, "issuer", "send", "take-over.cose", "--json", *at)
+    (told,) = (json.loads(line) for line in machine.err.splitlines())
+    assert (told["type"], told["progress_pct"]) == ("progress", 50)
