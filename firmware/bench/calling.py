@@ -8,7 +8,7 @@ from typing import Final
 from firmware.bench.grammar import Command, Kind, Parameter, Words
 from firmware.bench.kinds import whole
 from firmware.bench.levels import Level
-from firmware.bench.results import Data, Result
+from firmware.bench.results import Data, DeskCode, DeskError, Result
 from firmware.bench.room import Room
 
 NONE: Final = "none"
@@ -50,6 +50,14 @@ async def cancel(room: Room, _: Words) -> Result:
     return _told(room, "emergency", "It was taken back.")
 
 
+async def answer(room: Room, _: Words) -> Result:
+    """The emergency centre has the call."""
+    number = room.emergency.answer()
+    if number is None:
+        raise DeskError(DeskCode.FAILED, "`emergency answer`: nobody has called, or nobody hears it. Type `emergency`.")
+    return Result("emergency", {"answered": number}, (f"The emergency centre has call {number}.",))
+
+
 def _told(room: Room, kind: str, line: str) -> Result:
     powered = room.stand.pump is not None
     data: Data = {"told": powered}
@@ -64,4 +72,5 @@ COMMANDS: Final = (
     Command(("crash",), _DO, "the car crashes, and its sensors speak", crash),
     Command(("emergency", "press"), _DO, "press the emergency button", press),
     Command(("emergency", "cancel"), _DO, "and take it back", cancel),
+    Command(("emergency", "answer"), _DO, "as the emergency centre: it has the call", answer),
 )

@@ -1,4 +1,4 @@
-"""What a booking could do at this moment, and what would change a refusal.
+"""What a booking or a key could do at this moment, what would end a key, and what would change a refusal.
 
 The core itself is asked: a step is a pure function, and what it would do is thrown away. So this can not differ from
 what a phone would be told. Decides only how to ask, and which facts of the car belong to a refusal.
@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import clock, module, vehicle
+from firmware.core import clock, keys, module, vehicle
 from firmware.core.effects import Answer
 from firmware.core.events import RequestReceived
 from firmware.core.state import Link, State
@@ -17,6 +17,7 @@ from firmware.core.vehicle import STILL_FOR_MS
 from protocol.errors import Code, Refusal
 from protocol.explain import duration, instant
 from protocol.messages import COMMANDS, Operation, Reply, Request, Status
+from protocol.sharing import Key
 from protocol.tokens import Booking
 
 OPERATIONS: Final = (
@@ -26,6 +27,14 @@ OPERATIONS: Final = (
     Operation.DISABLE_DRIVE,
     Operation.LOCATE,
     Operation.END_BOOKING,
+)
+OF_KEYS: Final = (
+    Operation.UNLOCK,
+    Operation.LOCK,
+    Operation.ENABLE_DRIVE,
+    Operation.DISABLE_DRIVE,
+    Operation.OPEN_BOOT,
+    Operation.LOCATE,
 )
 _LINK: Final = 0
 """No link of a radio has this number."""
@@ -49,6 +58,17 @@ class Holding(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
 
 
+class KeyHolding(msgspec.Struct, frozen=True):
+    """A digital key that the module knows of. `where`: "link 3", "drives", or "not here" when no phone is there;
+    `until`: what would end it, in words."""
+
+    where: str
+    key: Key
+    denied: Refusal | None
+    verdicts: tuple[Verdict, ...]
+    until: tuple[str, ...]
+
+
 def bookings(state: State, now: int) -> Iterator[Holding]:
     """Every booking that a phone presents or that has the car, with what it could do now."""
     seen = set()
@@ -61,11 +81,36 @@ def bookings(state: State, now: int) -> Iterator[Holding]:
         yield _holding(state, "in the car" if state.durable.trip.running else "was in the car", booking, now)
 
 
+def digital_keys(state: State, now: int) -> Iterator[KeyHolding]:
+    """Every digital key that a phone presents, that drives, or that was shared and has been here."""
+    here = [(f"link {link.id}", link.key) for link in state.links if link.key is not None]
+    driver = state.durable.driver_key
+    drives = [] if driver is None else [("drives", driver)]
+    shared = [("not here", known.key) for known in sorted(state.durable.keys, key=lambda known: known.number)]
+    seen = set()
+    for where, key in (*here, *drives, *shared):
+        if key.token_id not in seen:
+            seen.add(key.token_id)
+            yield _key_holding(state, where, key, now)
+
+
 def _holding(state: State, where: str, booking: Booking, now: int) -> Holding:
     alone = msgspec.structs.replace(state, links=(Link(_LINK, now, now, booking),))
-    status = _asked(alone, Request(1, Operation.STATUS), now)
-    denied = status.body.access.refusal if status is not None and isinstance(status.body, Status) else None
-    return Holding(where, booking, denied, tuple(_verdict(alone, operation, now) for operation in OPERATIONS))
+    verdicts = tuple(_verdict(alone, operation, now) for operation in OPERATIONS)
+    return Holding(where, booking, _denied(alone, now), verdicts)
+
+
+def _key_holding(state: State, where: str, key: Key, now: int) -> KeyHolding:
+    alone = msgspec.structs.replace(state, links=(Link(_LINK, now, now, key=key),))
+    verdicts = tuple(_verdict(alone, operation, now) for operation in OF_KEYS)
+    until = tuple(each.value for each in keys.what_now(state, key, now).until)
+    return KeyHolding(where, key, _denied(alone, now), verdicts, until)
+
+
+def _denied(state: State, now: int) -> Refusal | None:
+    """Why the only link there is may do nothing."""
+    status = _asked(state, Request(1, Operation.STATUS), now)
+    return status.body.access.refusal if status is not None and isinstance(status.body, Status) else None
 
 
 def _verdict(state: State, operation: Operation, now: int) -> Verdict:

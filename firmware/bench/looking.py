@@ -4,17 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from firmware import VERSION
-from firmware.bench import judging, kinds, signals
+from firmware.bench import kinds, signals
 from firmware.bench.grammar import Command, Kind, Parameter, Words
 from firmware.bench.levels import Level
-from firmware.bench.news import refusal_data, refused_data
 from firmware.bench.results import Data, Result
 from firmware.bench.room import Room
 from firmware.bench.words import instant, phase_word, yes_no
 from firmware.core import admit, clock
 from firmware.core.state import Link
 from firmware.core.trip import GRACE_MS
-from protocol.explain import duration, explain, permissions_in_words, sentence
+from protocol.explain import duration, permissions_in_words
 from protocol.tokens import Booking
 
 LOG_SHOWN: Final = 20
@@ -103,6 +102,8 @@ async def state(room: Room, _: Words) -> Result:
         "booking": None if trip.booking is None else trip.booking.booking_id.hex(),
         "drive_enabled": known.durable.drive_enabled,
         "links": len(known.links),
+        "keys": len(known.durable.keys),
+        "coupled": known.durable.ownership.coupled,
         "broker_connected": known.broker_connected,
         "boot": known.durable.counters.boot,
     }
@@ -110,6 +111,8 @@ async def state(room: Room, _: Words) -> Result:
         f"Booking: {phase_word(known)}",
         f"Driving enabled: {yes_no(known.durable.drive_enabled)}",
         f"Phones: {len(known.links)}",
+        f"Shared keys: {len(known.durable.keys)}",
+        f"Owner: {'coupled' if known.durable.ownership.coupled else 'none'}",
         f"Bluetooth: {'on' if stand.ble.is_on else 'off'}",
         f"Broker: {data['broker'] or 'none'}",
         f"Boots: {known.durable.counters.boot}",
@@ -171,14 +174,15 @@ async def links(room: Room, _: Words) -> Result:
 
 
 def _link_data(link: Link, admitted: bool, now: int) -> Data:
-    given = link.booking
+    given = link.credential
     return {
         "link": link.id,
         "open_for_ms": now - link.opened_at_ms,
         "silent_for_ms": now - link.active_at_ms,
         "user": None if given is None else given.user.hex(),
         "role": None if given is None else given.role.name.lower(),
-        "booking": None if given is None else given.booking_id.hex(),
+        "booking": None if link.booking is None else link.booking.booking_id.hex(),
+        "key": None if link.key is None else link.key.token_id.hex(),
         "admitted": admitted,
     }
 
@@ -193,6 +197,8 @@ async def credentials(room: Room, _: Words) -> Result:
         "revocation_list": known.list_number,
         "revoked": [token.hex() for token, _ in known.revoked],
         "dead": [{"booking": each.booking_id.hex(), "reason": each.reason.value} for each in known.dead],
+        "dead_keys": [{"key": each.token_id.hex(), "reason": each.code.name} for each in known.dead_keys],
+        "fading_keys": [{"key": each.token_id.hex(), "policy": each.policy.name.lower()} for each in known.deletions],
         "devices": {user.hex(): generation for user, generation in known.devices},
         "subscription": None,
     }
@@ -201,6 +207,8 @@ async def credentials(room: Room, _: Words) -> Result:
         f"Key epoch: {known.key_epoch}",
         f"Revocation list {known.list_number}: {len(known.revoked)} tokens",
         *(f"Dead: {each.booking_id.hex()} ({each.reason.value})" for each in known.dead),
+        *(f"Dead key: {each.token_id.hex()} ({each.code.name.lower()})" for each in known.dead_keys),
+        *(f"Deleted key, not yet gone: {each.token_id.hex()} ({each.policy.name.lower()})" for each in known.deletions),
     ]
     if subscription is not None:
         until = {"sharing_until_ms": subscription.sharing_until_s * 1000, "paused": subscription.paused}
@@ -218,43 +226,6 @@ async def log(room: Room, words: Words) -> Result:
     ]
     lines = tuple(f"{instant(each.at_ms)}  {each.line}" for each in shown)
     return Result("log", {"log": rows}, lines or ("Nothing has happened yet.",))
-
-
-async def why(room: Room, _: Words) -> Result:
-    """The last refusal that anybody was given, and what would change it."""
-    refused = room.news.refused
-    if refused is None:
-        return Result("why", {"refused": None, "changes": []}, ("Nobody has been refused anything yet.",))
-    pump = room.stand.pump
-    changes = () if pump is None else judging.changes(refused.refusal, pump.state, room.now)
-    lines = (
-        f"{instant(refused.at_ms)}: {refused.to} was refused {refused.asked}.",
-        *explain(refused.refusal).lines()[:2],
-        *(f"Change: {each}" for each in changes),
-    )
-    return Result("why", {"refused": refused_data(refused), "changes": list(changes)}, lines)
-
-
-async def can(room: Room, _: Words) -> Result:
-    """What each booking that is known here could do right now, and why not."""
-    rows: list[Data] = []
-    lines: list[str] = []
-    for holding in judging.bookings(room.state, room.now):
-        verdicts = {
-            each.operation.name.lower(): None if each.refusal is None else refusal_data(each.refusal)
-            for each in holding.verdicts
-        }
-        rows.append({**booking_data(holding.booking), "where": holding.where, "refused": verdicts})
-        given = holding.booking
-        lines.append(f"Booking {given.booking_id.hex()} ({given.role.name.lower()}, {holding.where}):")
-        if holding.denied is not None:
-            lines.append(f"  nothing: {sentence(holding.denied)} ({holding.denied.code.name})")
-            continue
-        for each in holding.verdicts:
-            name = each.operation.name.lower().replace("_", " ")
-            no = each.refusal
-            lines.append(f"  {name}: yes" if no is None else f"  {name}: no, {sentence(no)} ({no.code.name})")
-    return Result("can", {"bookings": rows}, tuple(lines) or ("No booking is known here.",))
 
 
 async def vehicle(room: Room, _: Words) -> Result:
@@ -316,8 +287,6 @@ COMMANDS: Final = (
         log,
         (Parameter("N", Kind[object]("N", kinds.whole(1, MOST_LOG)), optional=True),),
     ),
-    Command(("why",), Level.OBSERVE, "the last refusal, and what would change it", why),
-    Command(("can",), Level.OBSERVE, "what each booking could do right now", can),
     Command(("vehicle",), Level.OBSERVE, "the car, and what its bus tells", vehicle),
     Command(("vehicle", "show"), Level.OBSERVE, "the same", vehicle),
     Command(("time",), Level.OBSERVE, "the world's time, the module's, and how it passes", time),

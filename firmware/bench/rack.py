@@ -12,6 +12,7 @@ import msgspec
 
 from firmware.bench.disk import DiskFault, StoreSwitch
 from firmware.bench.recorder import Recorder
+from firmware.bench.rescue import EmergencySwitch
 from firmware.bench.results import DeskCode, DeskError
 from firmware.bench.stand import Contents, Facts, Time
 from firmware.bench.switches import BrokerSwitch, RadioSwitch
@@ -20,7 +21,7 @@ from firmware.core.effects import Effect
 from firmware.core.events import Event, TimeOffered, TimeSource
 from firmware.core.state import Profile, State
 from firmware.gateway import Gateway
-from firmware.ports import BrokerPort, RadioPort, RadioUnavailable, StoreFailed, StorePort, VehiclePort
+from firmware.ports import BrokerPort, EmergencyPort, RadioPort, RadioUnavailable, StoreFailed, StorePort, VehiclePort
 from firmware.pump import Observer, Pump
 from firmware.simulated.vehicle import SimulatedVehicle
 
@@ -41,6 +42,7 @@ class Parts(msgspec.Struct, frozen=True):
     carriers: Callable[[RadioPort], RadioPort] = lambda bluetooth: bluetooth
     supply: Callable[[bool], None] = lambda _: None
     recorder: Recorder | None = None
+    emergency: Callable[[], EmergencyPort] | None = None
 
 
 class Rack:
@@ -54,6 +56,7 @@ class Rack:
         self.radio = RadioSwitch()
         self.ble = RadioSwitch()
         self.broker: BrokerSwitch | None = None if parts.broker is None else BrokerSwitch()
+        self.emergency: EmergencySwitch | None = None if parts.emergency is None else EmergencySwitch()
         self.store = StoreSwitch()
         self.steps: Taps[Event, State, tuple[Effect, ...]] = Taps()
         self.powered: Taps[str] = Taps()
@@ -142,6 +145,8 @@ class Rack:
         self.radio.plug(parts.carriers(self.ble))
         if self.broker is not None and parts.broker is not None:
             self.broker.plug(parts.broker())
+        if self.emergency is not None and parts.emergency is not None:
+            self.emergency.plug(parts.emergency())
         return Pump(
             parts.profile,
             parts.gateway(),
@@ -225,8 +230,9 @@ class Rack:
         self.radio.cut()
         self.ble.cut()
         self._parts.supply(False)
-        if self.broker is not None:
-            self.broker.cut()
+        for line in (self.broker, self.emergency):
+            if line is not None:
+                line.cut()
 
     async def _store_anew(self, contents: Contents) -> None:
         store = self._parts.store()

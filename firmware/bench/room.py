@@ -1,8 +1,10 @@
 """What a command may touch: the stand, the news, the faults, the shelf. Decides what is missing when something is."""
 
+from firmware.bench.calls import Calls
 from firmware.bench.faults import Faults
 from firmware.bench.grammar import Grammar
 from firmware.bench.news import News
+from firmware.bench.rescue import EmergencySwitch
 from firmware.bench.results import DeskCode, DeskError
 from firmware.bench.shelf import Shelf
 from firmware.bench.stand import Stand
@@ -21,6 +23,7 @@ class Room:
         self.stand = stand
         self.grammar = grammar
         self.news = News(stand)
+        self.calls = Calls(stand)
         self.faults = Faults(stand.time, self.news)
         self.shelf = shelf
 
@@ -63,6 +66,16 @@ class Room:
                 'this module has no broker: none is configured. Set `uplink = "recorded"` in [bench].',
             )
         return self.stand.broker
+
+    @property
+    def emergency(self) -> EmergencySwitch:
+        """The line to the emergency centre. Raises DeskError NOT_HERE."""
+        if self.stand.emergency is None:
+            raise DeskError(
+                DeskCode.NOT_HERE,
+                'this module has no line to an emergency centre. Set `uplink = "recorded"` in [bench].',
+            )
+        return self.stand.emergency
 
     def prompt(self) -> str:
         """`sharebox active, 1 h 29 min 59 s left`."""

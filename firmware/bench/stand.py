@@ -7,6 +7,7 @@ import msgspec
 
 from firmware.bench.disk import StoreSwitch
 from firmware.bench.recorder import Recorder
+from firmware.bench.rescue import EmergencySwitch
 from firmware.bench.switches import BrokerSwitch, RadioSwitch
 from firmware.bench.taps import Taps
 from firmware.core.effects import Effect
@@ -101,6 +102,10 @@ class Stand(Protocol):
     @property
     def broker(self) -> BrokerSwitch | None:
         """Between the module and its broker; None: it has none."""
+
+    @property
+    def emergency(self) -> EmergencySwitch | None:
+        """Between the module and the emergency centre; None: it has no such line."""
 
     @property
     def store(self) -> StoreSwitch:

@@ -47,15 +47,22 @@ async def _switch_ble(room: Room, on: bool) -> Result:
 
 async def broker_down(room: Room, _: Words) -> Result:
     """The network is gone."""
-    room.broker.switch(False)
+    _switch_network(room, False)
     await room.broker.gone()
     return await _seen(room, "broker", "The network is gone.")
 
 
 async def broker_up(room: Room, _: Words) -> Result:
     """It is back."""
-    room.broker.switch(True)
+    _switch_network(room, True)
     return await _seen(room, "broker", "The network is back.")
+
+
+def _switch_network(room: Room, up: bool) -> None:
+    """The emergency call goes over the same air."""
+    room.broker.switch(up)
+    if room.stand.emergency is not None:
+        room.stand.emergency.switch(up)
 
 
 async def gnss_back(room: Room, _: Words) -> Result:

@@ -24,6 +24,7 @@ from firmware.adapters.store import MemoryStore
 from firmware.bench.desk import Desk
 from firmware.bench.rack import Parts, Rack
 from firmware.bench.recorder import Recorder
+from firmware.bench.rescue import LoopbackCentre
 from firmware.bench.stand import Time
 from firmware.bench.virtual import VirtualTime
 from firmware.core.effects import Effect
@@ -184,6 +185,7 @@ class Rig:
             broker=None if make_broker is None else lambda: make_broker(self.provisioning),
             vehicle=self.vehicle,
             supply=self._supply,
+            emergency=LoopbackCentre,
             recorder=self.recorder,
         )
 

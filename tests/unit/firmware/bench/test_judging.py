@@ -49,7 +49,7 @@ async def test_what_would_be_refused_is_refused_and_what_would_not_is_not() -> N
 
 async def test_a_booking_without_a_phone_is_judged_too() -> None:
     async with Rig() as rig:
-        assert (await rig.desk().do("can", Level.OBSERVE)).lines == ("No booking is known here.",)
+        assert (await rig.desk().do("can", Level.OBSERVE)).lines == ("No booking and no key is known here.",)
         anna = rig.holder("Anna")
         async with rig.phone(anna, rig.book(anna, lasts_s=3600)[1]) as phone:
             await phone.unlock()

@@ -7,22 +7,14 @@ import pytest
 
 from firmware.bench.levels import Level
 from firmware.bench.results import DeskCode, DeskError, Result
-from firmware.demo.rig import Holder, Rig
+from firmware.demo.rig import Rig
 from firmware.menu import MOST_WAITING
-from host_tools.phone import sharing
-from host_tools.phone.sharing import Shared, Terms
-from protocol.errors import Role
 from protocol.messages import Permission
-from protocol.provisioning import KeyFile
+from tests.support.keyholders import Keyholders
 
 
-class Stand:
+class Stand(Keyholders):
     """A rig whose owner shares keys, and somebody at its desk."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig = rig
-        self.owner = rig.holder("Olga", Role.OWNER)
-        self.guest = rig.holder("Ben", Role.GUEST)
 
     async def do(self, line: str) -> Result:
         return await self.rig.desk().do(line, Level.OPERATE)
@@ -31,30 +23,6 @@ class Stand:
         with pytest.raises(DeskError) as caught:
             await self.do(line)
         return caught.value
-
-    def share(self, *, coded: bool = True) -> Shared:
-        rig, now_s = self.rig, self.rig.now_s
-        key = rig.issuer.key(
-            module_id=rig.provisioning.module_id,
-            holder=self.owner.key.public_key(),
-            starts_s=now_s - 60,
-            expires_s=now_s + 86_400,
-            now_s=now_s,
-            key_epoch=rig.provisioning.key_epoch,
-        )
-        file = KeyFile(rig.issuer.key_token(key), *_publics(rig), rig.provisioning.module_id)
-        terms = Terms("Ben", int(Permission.UNLOCK), now_s - 60, now_s + 3_600, code_ttl_s=600 if coded else None)
-        return sharing.share(file, self.owner.key, self.guest.key.public_key(), terms, now_s=now_s, entropy=rig.entropy)
-
-    async def bring(self, shared: Shared, guest: Holder) -> None:
-        """The guest's phone shows the key to the car once."""
-        async with self.rig.phone(guest, shared.file):
-            await asyncio.sleep(6)
-
-
-def _publics(rig: Rig) -> tuple[bytes, bytes]:
-    facts = rig.rack.facts
-    return facts.handshake_key, facts.signing_key
 
 
 @pytest.fixture
@@ -66,8 +34,8 @@ async def stand() -> AsyncIterator[Stand]:
 @pytest.mark.req("BEN-1", "KEY-3", "KEY-4")
 async def test_a_code_is_entered_refused_and_taken(stand: Stand) -> None:
     assert (await stand.do("menu keys")).lines == ("No shared key is listed.",)
-    shared = stand.share()
-    await stand.bring(shared, stand.guest)
+    shared = stand.share(permissions=int(Permission.UNLOCK), coded=True)
+    await stand.bring(shared.file)
     assert (await stand.do("menu keys")).lines == ("1: Ben, unlock, until 2026-10-30 11:00:00 UTC, waits for its code",)
     wrong = "135790" if shared.code != "135790" else "246809"
     result = await stand.do(f"menu activate {wrong}")
@@ -87,7 +55,7 @@ async def test_a_code_is_entered_refused_and_taken(stand: Stand) -> None:
 
 @pytest.mark.req("BEN-1", "KEY-6")
 async def test_a_key_is_deactivated_by_its_number(stand: Stand) -> None:
-    await stand.bring(stand.share(coded=False), stand.guest)
+    await stand.bring(stand.share().file)
     desk = stand.rig.desk()
     assert desk.complete("menu deactivate ", Level.OPERATE) == ["1"]
     result = await stand.do("menu deactivate 1")
@@ -114,7 +82,7 @@ async def test_without_power_the_menu_is_dark(stand: Stand) -> None:
 
 @pytest.mark.req("PWR-2", "KEY-4")
 async def test_while_the_disk_hangs_no_code_is_compared_and_only_so_many_wait(stand: Stand) -> None:
-    await stand.bring(stand.share(), stand.guest)
+    await stand.bring(stand.share(coded=True).file)
     await stand.do("fault disk hanging")
     lines = ["menu activate 123456"] * (MOST_WAITING + 1)
     *answers, last = await asyncio.gather(*(stand.do(line) for line in lines), return_exceptions=True)

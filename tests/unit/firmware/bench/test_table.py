@@ -40,9 +40,11 @@ WORDS = {
     "dead|mute": "dead",
     "FILE": "nowhere.jsonl",
     "HEX": "00ff",
+    "MCC": "206",
+    "CODE": "123456",
 }
 """A word for each parameter."""
-FIRST = {"fault actuator": "fault actuator unlock dead"}
+FIRST = {"fault actuator": "fault actuator unlock dead", "keys": "keys 2"}
 
 
 def example(command: Command[Room]) -> str:

@@ -1,0 +1,61 @@
+"""Whose car it is, what was bought for it, and whether it calls for help, at the desk."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from firmware.bench.levels import Level
+from firmware.bench.loopback import LoopbackBroker
+from firmware.bench.results import DeskCode, DeskError, Result
+from firmware.demo.rig import Rig
+from protocol.orders import Coupling, OrderKind
+
+COUPLING = Coupling(1, b"account1", b"person_1", "WBA11AA0107A12345", 1)
+
+
+async def look(rig: Rig, line: str) -> Result:
+    return await rig.desk().do(line, Level.OBSERVE)
+
+
+async def order(rig: Rig, kind: OrderKind, details: Coupling) -> None:
+    signed = rig.issuer.order(kind, details, module_id=rig.provisioning.module_id, now_s=rig.now_s)
+    await rig.desk().do(f"order {signed.hex()}", Level.OPERATE)
+
+
+@pytest.mark.req("OWN-3", "OWN-4")
+async def test_a_takeover_is_seen_while_it_is_prepared_and_when_it_is_done() -> None:
+    async with Rig(broker=lambda _: LoopbackBroker()) as rig:
+        first = await look(rig, "ownership")
+        assert (first.data["coupled"], first.data["owner"], first.data["takeover_pct"]) == (True, "", None)
+        assert "nobody is named" in first.lines[0]
+        rig.vehicle.put_keys(2)
+        await asyncio.sleep(10)
+        await order(rig, OrderKind.TAKE_OVER, COUPLING)
+        await asyncio.sleep(91)
+        assert (await look(rig, "ownership")).data["takeover_pct"] == 50
+        assert (await look(rig, "ownership")).lines[-1] == "A takeover is being prepared: 50 %"
+        await asyncio.sleep(100)
+        done = await look(rig, "ownership")
+        assert (done.data["owner"], done.data["key_epoch"], done.data["home"]) == (b"account1".hex(), 2, None)
+        assert "since 2026-10-30 10:03" in done.lines[0]
+
+
+@pytest.mark.req("OWN-1", "OWN-5")
+async def test_a_car_of_nobody_says_so() -> None:
+    async with Rig() as rig:
+        durable = rig.pump.state.durable
+        nobody = msgspec.structs.replace(durable.ownership, coupled=False)
+        rig.pump.state = msgspec.structs.replace(
+            rig.pump.state, durable=msgspec.structs.replace(durable, ownership=nobody, drivers=(b"driver_1",))
+        )
+        shown = await look(rig, "ownership")
+        assert shown.lines[0] == "It belongs to nobody: nothing moves it."
+        assert shown.lines[-1] == f"Drivers: {b'driver_1'.hex()}"
+
+
+async def test_without_a_line_nobody_can_answer() -> None:
+    async with Rig() as rig:
+        with pytest.raises(DeskError, match="nobody has called") as caught:
+            await rig.desk().do("emergency answer", Level.OPERATE)
+        assert caught.value.code is DeskCode.FAILED
