@@ -63,7 +63,7 @@ def public_from_cose_key(value: cbor.Value) -> PublicKey:
     """The inverse of `cose_key`. Raises ProtocolError MALFORMED."""
     if type(value) is not dict or value.keys() != {_KTY, _CRV, _X, _Y}:
         raise _bad("a COSE_Key is not a map of four parameters")
-    if (value[_KTY], value[_CRV]) != (_EC2, _P256):
+    if (value[_KTY], value[_CRV]) != (_EC2, _P256) or value[_CRV] is True:  # which equals 1
         raise _bad("a COSE_Key is not an EC2 key on P-256")
     x, sign = value[_X], value[_Y]
     if type(x) is not bytes or type(sign) is not bool:

@@ -196,8 +196,7 @@ def decode_answer(data: bytes) -> Reply | Push:
 
 
 def _push(value: list[cbor.Value]) -> Push:
-    if value[0] != 0:
-        raise bad("a push has the id 0")
+    read_uint(value[0], "the id of a push", 0)
     try:
         kind = PushKind(read_uint(value[1], "kind of push"))
         if kind is PushKind.ACCESS:

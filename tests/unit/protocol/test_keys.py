@@ -44,6 +44,7 @@ GOOD = keys.cose_key(PUBLIC)
         {**GOOD, 2: b"\x0a"},
         {**GOOD, 1: 1},
         {**GOOD, -1: 2},
+        {**GOOD, -1: True},
         {**GOOD, -2: "x"},
         {**GOOD, -2: bytes(31)},
         {**GOOD, -3: bytes(32)},

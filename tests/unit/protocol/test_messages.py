@@ -9,6 +9,8 @@ from protocol.values import (
     Access,
     Done,
     Ended,
+    KeyEntry,
+    KeyList,
     Nonce,
     Notice,
     NoticeKind,
@@ -21,6 +23,7 @@ from protocol.values import (
     PushKind,
     Reply,
     Request,
+    SelfTested,
     Status,
 )
 
@@ -118,6 +121,8 @@ def test_bytes_that_are_no_cbor_are_refused_everywhere() -> None:
         Reply(5, Code.OK, Position(-1, 1, 0)),
         Reply(6, Code.OK, Accepted(pending=True)),
         Reply(7, Code.OK, Outcome(Operation.UNLOCK, Code.OK)),
+        Reply(7, Code.OK, KeyList((KeyEntry(1, bytes(16), "Zoë", 5, 1_790_600_000_000, activated=False),))),
+        Reply(7, Code.OK, SelfTested(b"report")),
         Reply(8, Code.NOT_PARKED, refuse(Code.NOT_PARKED, numbers=(("parked_ms", 4_999),))),
     ],
 )
@@ -135,6 +140,7 @@ def test_a_reply_has_its_bytes() -> None:
     [
         Push(PushKind.ACCESS, Access(False, Phase.CUT_OFF, refusal=refuse(Code.BOOKING_CUT_OFF))),
         Push(PushKind.NOTICE, Notice(NoticeKind.CUTOFF_SOON, 300_000)),
+        Push(PushKind.NOTICE, Notice(NoticeKind.KEY_ACTIVATED)),
     ],
 )
 @pytest.mark.req("ACC-10", "CUT-7")
@@ -152,7 +158,6 @@ def test_a_push_comes_back(push: Push) -> None:
         [1, 0, 1, {1: True}, 5],
         [65536, 0, 1, {1: True}],
         [1, 99, 1, {1: True}],
-        [1, 0, 8, {1: True}],
         [1, 0, 0, {}],
         [1, 3, 1, {1: True}],
         [1, 3, 0, {}],
@@ -162,6 +167,10 @@ def test_a_push_comes_back(push: Push) -> None:
         [0, 2, []],
         [0, 2, {1: 9, 2: 0}],
         [0, "x", {}],
+        [False, 2, {1: 1, 2: 0}],
+        [1, 0, 10, {1: True}],
+        [1, 0, 8, {1: [{}]}],
+        [1, 0, 9, {1: "report"}],
     ],
 )
 @pytest.mark.req("SEC-1")
