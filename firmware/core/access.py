@@ -11,6 +11,8 @@ from protocol.errors import Refusal, Role
 from protocol.messages import Access, Notice, NoticeKind, Phase, Push, PushKind, Status, VehicleState
 from protocol.sharing import Key
 
+replace = msgspec.structs.replace
+
 
 def access(state: State, link: Link, now: int) -> Access:
     """Granted with the deadlines in UTC, or denied with the refusal."""
@@ -97,8 +99,9 @@ def push_changes(draft: Draft, before: State) -> None:
         now_is = access(draft.state, link, draft.now)
         gist, known = _gist(now_is), link.told or _before(draft, before, link)
         if link.told != gist:
-            draft.set_link(msgspec.structs.replace(link, told=gist))
+            draft.set_link(replace(link, told=gist))
         if known is not None and known != gist:
+            draft.set_link(replace(link, told=gist, active_at_ms=draft.now))  # Time to read it.
             draft.order(Tell(link.id, Push(PushKind.ACCESS, now_is)))
 
 

@@ -33,10 +33,9 @@ def entered(draft: Draft, event: CodeEntered) -> None:
     if no is not None:
         draft.order(AnswerMenu(event.ticket, no))
         return
-    durable = draft.durable
-    step = min(durable.code_step + 1, len(PAUSES_MS) - 1)
-    counted = tuple(_tried(known, 1) if _waits(durable, known) else known for known in durable.keys)
-    draft.keep(replace(durable, keys=counted, code_step=step))
+    step = min(draft.durable.code_step + 1, len(PAUSES_MS) - 1)
+    counted = _counted(draft.durable, _waiting(draft.state, draft.now), 1)
+    draft.keep(replace(counted, code_step=step))
     draft.state = replace(
         draft.state,
         code_paused_until_ms=draft.now + PAUSES_MS[step],
@@ -51,9 +50,9 @@ def tried(draft: Draft, event: CodeTried) -> None:
     if draft.state.trying != Trying(event.code, event.ticket):
         return
     draft.state = replace(draft.state, trying=None)
-    waiting = [known for known in draft.durable.keys if _waits(draft.durable, known)]
+    waiting = _waiting(draft.state, draft.now)
     found = next((known for known in waiting if compare_digest(known.code, event.code)), None)
-    no = _wrong(draft, waiting) if found is None else _right(draft, found)
+    no = _wrong(draft, waiting) if found is None else _right(draft, found, waiting)
     draft.order(AnswerMenu(event.ticket, no))
 
 
@@ -86,18 +85,32 @@ def _not_taken(state: State, now: int) -> Refusal | None:
     pause_ms = state.code_paused_until_ms - now
     if pause_ms > 0:
         return refuse(Code.CODE_PAUSED, numbers=(("pause_ms", pause_ms),))
-    if not any(_waits(state.durable, known) for known in state.durable.keys):
+    if not _waiting(state, now):
         return refuse(Code.CODE_UNEXPECTED)
     return None
 
 
-def _waits(durable: Durable, known: KnownKey) -> bool:
-    """Whether it waits for its code and may still get it."""
-    alive = known.key.expires_s * 1000 > durable.floor_ms and ledger.dead_key(durable, known.key) is None
-    return keys.waits_for_code(known) and alive
+def _waiting(state: State, now: int) -> tuple[KnownKey, ...]:
+    """The keys that wait for their codes and may still get them."""
+    return tuple(
+        known
+        for known in state.durable.keys
+        if keys.waits_for_code(known)
+        and not keys.expired(state, known.key, now)
+        and ledger.dead_key(state.durable, known.key) is None
+    )
 
 
-def _wrong(draft: Draft, waiting: list[KnownKey]) -> Refusal:
+def _counted(durable: Durable, waiting: tuple[KnownKey, ...], more: int) -> Durable:
+    """With so many tries more for each of those that wait."""
+    numbers = {known.number for known in waiting}
+    counted = (
+        replace(known, tries=max(0, known.tries + more)) if known.number in numbers else known for known in durable.keys
+    )
+    return replace(durable, keys=tuple(counted))
+
+
+def _wrong(draft: Draft, waiting: tuple[KnownKey, ...]) -> Refusal:
     left = [MOST_TRIES - known.tries for known in waiting if known.tries < MOST_TRIES]
     pause_ms = max(0, draft.state.code_paused_until_ms - draft.now)
     if not left:
@@ -106,11 +119,9 @@ def _wrong(draft: Draft, waiting: list[KnownKey]) -> Refusal:
     return refuse(Code.CODE_WRONG, numbers=(("tries_left", min(left)), ("pause_ms", pause_ms)))
 
 
-def _right(draft: Draft, found: KnownKey) -> Refusal | None:
+def _right(draft: Draft, found: KnownKey, waiting: tuple[KnownKey, ...]) -> Refusal | None:
     """The code of a key that waits: the try was no wrong one for any key. Its time may be over all the same."""
-    durable = draft.durable
-    uncounted = tuple(_tried(known, -1) if _waits(durable, known) else known for known in durable.keys)
-    draft.keep(replace(durable, keys=uncounted))
+    draft.keep(_counted(draft.durable, waiting, -1))
     no = _too_late(draft, found)
     if no is not None:
         return no
@@ -133,7 +144,3 @@ def _too_late(draft: Draft, found: KnownKey) -> Refusal | None:
     if latest is None or latest >= until_ms:
         return refuse(Code.CLOCK_UNCERTAIN)
     return None
-
-
-def _tried(known: KnownKey, more: int) -> KnownKey:
-    return replace(known, tries=max(0, known.tries + more))

@@ -62,7 +62,7 @@ def refusal(state: State, key: Key, now: int) -> Refusal | None:
     return (
         unfit(state, key)
         or hours.outside_window(state.clock, key, now)
-        or _not_active(state.durable, key)
+        or _not_active(state, key, now)
         or hours.outside_hours(state.clock, key, now)
         or _in_use(state, key, now)
     )
@@ -108,13 +108,19 @@ def waits_for_code(known: KnownKey) -> bool:
     return not known.activated
 
 
+def expired(state: State, key: Key, now: int) -> bool:
+    """Whether it is over for ever, as far as a clock can tell that more than the module's own stands for."""
+    earliest, _ = clock.interval(state.clock, now)
+    return key.expires_s * 1000 <= (earliest if state.clock.trusted else clock.floor(state.clock, now))
+
+
 def fading(durable: Durable, token_id: bytes) -> tuple[Fading, ...]:
     """Its deletions by the main user that have not taken effect yet."""
     return tuple(each for each in durable.deletions if each.token_id == token_id)
 
 
 def listed(state: State) -> tuple[KeyEntry, ...]:
-    """The shared keys that are good or wait for their code, by number (KEY-6)."""
+    """The shared keys that are good or wait for their code, by number (KEY-6). As of the last minute."""
     durable = state.durable
     return tuple(
         KeyEntry(
@@ -126,7 +132,7 @@ def listed(state: State) -> tuple[KeyEntry, ...]:
             known.activated,
             bool(fading(durable, known.key.token_id)),
         )
-        for known in sorted(_live(durable), key=lambda each: each.number)
+        for known in sorted(_live(state, state.saved_at_ms), key=lambda each: each.number)
     )
 
 
@@ -160,8 +166,8 @@ def received(draft: Draft, link: Link, key: Key) -> None:
         if key.device_generation > dict(durable.devices).get(key.user, 0):
             draft.keep(ledger.bind(durable, key))
         return
-    live = _live(durable)
-    known = find(durable, key.token_id) is not None or key.expires_s * 1000 <= durable.floor_ms
+    live = _live(draft.state, draft.now)
+    known = find(durable, key.token_id) is not None or expired(draft.state, key, draft.now)
     if known or len(live) >= KEYS_KEPT:
         return
     # A phone that was replaced or withdrawn since grants no new key; those that it granted before go on.
@@ -186,9 +192,8 @@ def tell_main_user(draft: Draft, kind: NoticeKind) -> None:
 
 
 # ---------------------------------------------------------------- parts
-def _live(durable: Durable) -> tuple[KnownKey, ...]:
-    """Those that have not expired for certain: the floor never falls, so those never come back."""
-    return tuple(known for known in durable.keys if known.key.expires_s * 1000 > durable.floor_ms)
+def _live(state: State, now: int) -> tuple[KnownKey, ...]:
+    return tuple(known for known in state.durable.keys if not expired(state, known.key, now))
 
 
 def _of_the_dead(key: Key, code: Code) -> Refusal:
@@ -207,14 +212,14 @@ def _replaced(durable: Durable, key: Key) -> Refusal | None:
     return refuse(Code.DEVICE_REPLACED, role=key.role, numbers=numbers)
 
 
-def _not_active(durable: Durable, key: Key) -> Refusal | None:
+def _not_active(state: State, key: Key, now: int) -> Refusal | None:
     """A shared key that was never noted, or whose code nobody has entered (KEY-3)."""
     if not key.parent:
         return None
-    known = find(durable, key.token_id)
+    known = find(state.durable, key.token_id)
     if known is None:
-        if len(_live(durable)) >= KEYS_KEPT:
-            return refuse(Code.KEY_LIST_FULL, role=key.role, numbers=(("keys", KEYS_KEPT),))
+        if len(_live(state, now)) >= KEYS_KEPT:
+            return refuse(Code.KEY_LIST_FULL, role=key.role, numbers=(("listed", KEYS_KEPT),))
         no = refuse(Code.NOT_ADMITTED, rule="KEY-5", remedy="The key is noted as soon as you ask for something.")
         return replace(no, temporary=True)
     if known.activated:

@@ -303,13 +303,13 @@ def _finish(draft: Draft, before: State) -> tuple[State, tuple[Effect, ...]]:
     deletion.settle(draft)
     bookings.settle(draft)
     takeover.settle(draft)
-    links.settle(draft)
     if draft.state.vehicle is not before.vehicle:
         reporting.track(draft)
         teleservice.settle(draft)
     if draft.state.vehicle is not before.vehicle or draft.durable.trip.phase is not before.durable.trip.phase:
         reporting.vehicle_state(draft)
     access.push_changes(draft, before)
+    links.settle(draft)
     raised = clock.floor(draft.state.clock, draft.now) > clock.floor(before.clock, draft.now)
     due = raised or draft.now - before.saved_at_ms >= SAVE_EVERY_MS
     if draft.durable is not before.durable or due:
