@@ -111,7 +111,7 @@ class BrokerPort(Protocol):
         lost: Callable[[], None],
         received: Arrived,
     ) -> None:
-        """Stay connected and subscribed to this module's order topic; `connected` and `lost` alternate."""
+        """Stay connected and subscribed to this module's topic; `connected` and `lost` alternate."""
 
     def publish(self, publication: Publication) -> "asyncio.Future[None]":
         """Hand it over now; QoS 1. The future is done when the broker has acknowledged, or has BrokerUnavailable.

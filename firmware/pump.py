@@ -12,14 +12,25 @@ import structlog
 
 from firmware import VERSION
 from firmware.answers import Spoken, acknowledges, spoken, unacknowledged
-from firmware.core import module
-from firmware.core.effects import Actuate, AnswerMenu, Effect, HangUp, Persist, Say, TryCode
+from firmware.core import module, sim
+from firmware.core.effects import (
+    Actuate,
+    AnswerMenu,
+    CallEmergency,
+    Effect,
+    EndEmergency,
+    HangUp,
+    Persist,
+    Say,
+    TryCode,
+)
 from firmware.core.events import (
     Action,
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
     CodeTried,
+    EmergencyAcknowledged,
     Event,
     LinkLost,
     LinkOpened,
@@ -28,12 +39,13 @@ from firmware.core.events import (
     VehicleSampled,
 )
 from firmware.core.state import Profile, State
+from firmware.gate import Gate
 from firmware.gateway import Gateway, Heard
 from firmware.keeper import Keeper
 from firmware.menu import Menu
 from firmware.outbox import Courier
 from firmware.patience import Patience
-from firmware.ports import BrokerPort, LinkId, RadioPort, StorePort, VehicleFact, VehiclePort
+from firmware.ports import BrokerPort, EmergencyPort, LinkId, RadioPort, StorePort, VehicleFact, VehiclePort
 from firmware.switchboard import Switchboard
 from firmware.witness import Witness
 
@@ -60,6 +72,7 @@ class Pump:
         vehicle: VehiclePort,
         store: StorePort,
         broker: BrokerPort | None,
+        emergency: EmergencyPort | None = None,
         monotonic_ms: Callable[[], int],
         observer: Observer | None = None,
         witness: Witness | None = None,
@@ -68,7 +81,8 @@ class Pump:
         self._gateway = gateway
         self._radio = radio
         self._vehicle = vehicle
-        self._broker = broker
+        self._gate = None if broker is None else Gate(broker, "the SIM is for no telemetry", opened=True)
+        self._emergency = emergency
         self._now = monotonic_ms
         self._observer = observer
         self._witness = witness or Witness()
@@ -81,7 +95,7 @@ class Pump:
         self._keeper = Keeper(self._store, monotonic_ms, self.post)
         self._courier = Courier(
             self._keeper,
-            broker,
+            self._gate,
             lambda: (self.state, self._now()),
             self.post,
             version=VERSION,
@@ -115,9 +129,11 @@ class Pump:
             for actions in (self._doors, self._immobiliser):
                 group.create_task(self._actuate(actions))
             group.create_task(self._vehicle.run(self._vehicle_told))
-            if self._broker is not None:
-                group.create_task(self._broker.run(self._broker_connected, self._broker_lost, self._broker_said))
+            if self._gate is not None:
+                group.create_task(self._gate.run(self._broker_connected, self._broker_lost, self._broker_said))
                 group.create_task(self._courier.run())
+            if self._emergency is not None:
+                group.create_task(self._emergency.run(self._emergency_acknowledged))
             try:
                 await self._radio.start(self)
                 self.started.set()
@@ -180,6 +196,8 @@ class Pump:
     async def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...], *, saved: bool = False) -> None:
         """Adopt the state; restrict and hang up at once (CUT-4); acknowledge only what is durable."""
         self.state = state
+        if self._gate is not None:
+            self._gate.set(sim.uplink(state))
         self._courier.guard()
         acknowledgements = [effect for effect in effects if acknowledges(effect)]
         for effect in effects:
@@ -208,6 +226,8 @@ class Pump:
                 self.menu.answered(ticket, refusal)
             case Say(record):
                 self._courier.say(record)
+            case CallEmergency() | EndEmergency():
+                self._in_emergency(effect)
             case _ if isinstance(effect, Spoken):
                 heard = spoken(self._gateway, effect)
                 flooded = self._floods(heard)
@@ -275,6 +295,19 @@ class Pump:
             self.post(event)
         if heard.hang_up:
             self._switchboard.hang_up(link)
+
+    # ------------------------------------------------------------ the emergency centre
+    def _in_emergency(self, effect: CallEmergency | EndEmergency) -> None:
+        match effect:
+            case _ if self._emergency is None:
+                log.warning("there is no line for emergency calls")
+            case CallEmergency(number, message):
+                self._emergency.call(number, message)
+            case EndEmergency():
+                self._emergency.hang_up()
+
+    def _emergency_acknowledged(self, number: int) -> None:
+        self.post(EmergencyAcknowledged(number))
 
     # ------------------------------------------------------------ the broker
     def _broker_connected(self) -> None:

@@ -23,6 +23,12 @@ LATITUDE: Final = "Vehicle.CurrentLocation.Latitude"
 LONGITUDE: Final = "Vehicle.CurrentLocation.Longitude"
 FIX_TIME: Final = "Vehicle.CurrentLocation.Timestamp"
 MAX_CORRELATION_BYTES: Final = 64
+EMERGENCY: Final = "emergency"
+"""From the module to the emergency centre, and to nobody else: EN 15722, with the position of the car."""
+ACKNOWLEDGEMENT: Final = "emergency/ack"
+"""Towards the module: the centre has the call whose number is the correlation data."""
+CALL_BYTES: Final = 4
+"""Of the number of a call as correlation data, big-endian."""
 MAX_BACKLOG_RECORDS: Final = 64
 MAX_BACKLOG_BYTES: Final = 256 * 1024
 """A backlog that inflates to more than this is none of ours."""
@@ -30,7 +36,7 @@ MAX_BACKLOG_BYTES: Final = 256 * 1024
 
 @unique
 class Channel(StrEnum):
-    """Last level of a topic `sharebox/<module id in hex>/<channel>`."""
+    """Last level of a topic `sharebox/<module id in hex>/<channel>`. Emergency calls have topics of their own."""
 
     ONLINE = "online"
     """Retained; also the last will."""
@@ -211,6 +217,16 @@ class _Packed(msgspec.Struct, frozen=True):
 def topic(module_id: bytes, channel: Channel) -> str:
     """`sharebox/<module id in hex>/<channel>`."""
     return f"{TOPIC_ROOT}/{module_id.hex()}/{channel}"
+
+
+def emergency_topic(module_id: bytes) -> str:
+    """Where emergency calls go."""
+    return f"{TOPIC_ROOT}/{module_id.hex()}/{EMERGENCY}"
+
+
+def acknowledgement_topic(module_id: bytes) -> str:
+    """Where whoever has an emergency call says so."""
+    return f"{TOPIC_ROOT}/{module_id.hex()}/{ACKNOWLEDGEMENT}"
 
 
 def parse_topic(text: str) -> tuple[bytes, Channel] | None:

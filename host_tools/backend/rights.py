@@ -1,7 +1,9 @@
 """What each name may do at the broker: files for mosquitto (TEL-8).
 
 Decides: the rights of modules, backends and readers, and how the broker is set up. A module has exactly its own
-topics, by the name in its certificate, so a new module needs no new line. Refuses to know: certificates and files.
+topics, by the name in its certificate, so a new module needs no new line. An emergency call tells where a car is,
+whoever drives it: it is for the emergency centre, and neither owner nor backend may read it (PRV-1). Refuses to know:
+certificates and files.
 """
 
 import ipaddress
@@ -10,7 +12,7 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
-from protocol.telemetry import TOPIC_ROOT, Channel
+from protocol.telemetry import ACKNOWLEDGEMENT, EMERGENCY, TOPIC_ROOT, Channel
 
 HOME_ASSISTANT: Final = "homeassistant"
 """Where Home Assistant looks for devices; a module announces itself on `.../device/sharebox/<module id>/config`."""
@@ -28,9 +30,11 @@ class Role(StrEnum):
     """What a client is for."""
 
     BACKEND = "backend"
-    """Reads everything, and sends orders."""
+    """Reads what modules report, and sends orders."""
     READER = "reader"
     """Reads what modules report: a dashboard, Home Assistant."""
+    CENTRE = "centre"
+    """The emergency centre: reads emergency calls, and says that it has them."""
 
 
 def acl_patterns() -> str:
@@ -39,6 +43,8 @@ def acl_patterns() -> str:
         "# Rights at the broker. `%u` is the name in the client's certificate: a module's identifier.",
         "# mosquitto reads this again on SIGHUP.",
         *(f"pattern {_way(channel)} {TOPIC_ROOT}/%u/{channel}" for channel in Channel),
+        f"pattern write {TOPIC_ROOT}/%u/{EMERGENCY}",
+        f"pattern read {TOPIC_ROOT}/%u/{ACKNOWLEDGEMENT}",
         f"pattern write {HOME_ASSISTANT}/device/{TOPIC_ROOT}/%u/config",
     )
     return "\n".join((*lines, ""))
@@ -96,13 +102,16 @@ _FILES: Final = (("cafile", "ca.pem"), ("certfile", "broker.pem"), ("keyfile", "
 def _client(role: Role) -> Iterator[str]:
     match role:
         case Role.BACKEND:
-            yield f"topic read {TOPIC_ROOT}/#"
+            yield from (f"topic read {TOPIC_ROOT}/+/{channel}" for channel in Channel)
             yield f"topic write {TOPIC_ROOT}/+/{Channel.ORDER}"
         case Role.READER:
             yield from (f"topic read {TOPIC_ROOT}/+/{channel}" for channel in Channel if channel is not Channel.ORDER)
             yield f"topic read {HOME_ASSISTANT}/#"
             # Home Assistant says there that it has started.
             yield f"topic write {HOME_ASSISTANT}/status"
+        case Role.CENTRE:
+            yield f"topic read {TOPIC_ROOT}/+/{EMERGENCY}"
+            yield f"topic write {TOPIC_ROOT}/+/{ACKNOWLEDGEMENT}"
 
 
 def _way(channel: Channel) -> str:

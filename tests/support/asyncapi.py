@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from firmware.core.reporting import HEALTH_LASTS_S, TRANSIENT_LASTS_S
-from protocol import telemetry
+from protocol import msd, telemetry
 from protocol.signals import SIGNALS, Signal
 from protocol.telemetry import Channel
 
@@ -23,6 +23,7 @@ VERSION: Final = "1.0.0"
 JSON = dict[str, object]
 MODULE_ID: Final = "^[0-9a-f]{16}$"
 MOST_ORDER_BYTES: Final = 4096
+EMERGENCY: Final = "The emergency centre alone: neither owner nor backend may read or write here."
 HOME_ASSISTANT: Final = "homeassistant/device/sharebox/{moduleId}/config"
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -75,10 +76,10 @@ def document() -> JSON:
         },
         "defaultContentType": telemetry.CONTENT_TYPE,
         "servers": {"broker": _server()},
-        "channels": {_key(channel): _channel(channel) for channel in (*Channel, None)},
+        "channels": {_key(channel): _channel(channel) for channel in (*Channel, None)} | _emergency_channels(),
         "operations": _operations(),
         "components": {
-            "messages": {**{sent.name: _message(sent) for sent in SENT}, "order": _order()},
+            "messages": {**{sent.name: _message(sent) for sent in SENT}, "order": _order(), **_emergency_messages()},
             "parameters": {"moduleId": {"description": "Identifier of the module, 16 hexadecimal digits."}},
             "schemas": _schemas(),
         },
@@ -131,11 +132,17 @@ def _operations() -> JSON:
         made[f"send{sent.name[0].upper()}{sent.name[1:]}"] = _operation("send", sent.channel, sent.name, binding)
     binding = {"qos": telemetry.QOS, "retain": False, "bindingVersion": "0.2.0"}
     made["receiveOrder"] = _operation("receive", Channel.ORDER, "order", binding)
+    made["sendEmergencyCall"] = _at("send", "emergency", "emergencyCall", binding)
+    made["receiveAcknowledgement"] = _at("receive", "emergencyAck", "emergencyAcknowledgement", binding)
     return made
 
 
 def _operation(action: str, channel: Channel | None, message: str, binding: JSON) -> JSON:
-    where = f"#/channels/{_key(channel)}"
+    return _at(action, _key(channel), message, binding)
+
+
+def _at(action: str, channel: str, message: str, binding: JSON) -> JSON:
+    where = f"#/channels/{channel}"
     return {
         "action": action,
         "channel": {"$ref": where},
@@ -168,6 +175,44 @@ def _order() -> JSON:
         "contentType": 'application/cose; cose-type="cose-sign1"',
         "payload": {"type": "string", "format": "binary", "maxLength": MOST_ORDER_BYTES},
         "bindings": {"mqtt": {"correlationData": correlation, "bindingVersion": "0.2.0"}},
+    }
+
+
+def _emergency_channels() -> JSON:
+    """A line of its own: client identifier `sharebox-{moduleId}-emergency`, no last will, no session that is kept."""
+    levels = {"emergency": (telemetry.EMERGENCY, "emergencyCall")}
+    levels["emergencyAck"] = (telemetry.ACKNOWLEDGEMENT, "emergencyAcknowledgement")
+    return {
+        key: {
+            "address": f"{telemetry.TOPIC_ROOT}/{{moduleId}}/{level}",
+            "description": EMERGENCY,
+            "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+            "parameters": {"moduleId": {"$ref": "#/components/parameters/moduleId"}},
+        }
+        for key, (level, name) in levels.items()
+    }
+
+
+def _emergency_messages() -> JSON:
+    size = telemetry.CALL_BYTES
+    number = {"type": "string", "format": "binary", "minLength": size, "maxLength": size}
+    call = {"description": "Number of the call among those of this module, big-endian."}
+    return {
+        "emergencyCall": {
+            "name": "emergencyCall",
+            "summary": "An emergency call, repeated until it is acknowledged: the minimum set of data of EN 15722, in "
+            "ASN.1 unaligned PER (docs/ecall.md).",
+            "contentType": msd.CONTENT_TYPE,
+            "payload": {"type": "string", "format": "binary", "maxLength": msd.MAX_BYTES},
+            "bindings": {"mqtt": {"correlationData": number | call, "bindingVersion": "0.2.0"}},
+        },
+        "emergencyAcknowledgement": {
+            "name": "emergencyAcknowledgement",
+            "summary": "The emergency centre has the call; nothing else ends it.",
+            "bindings": {
+                "mqtt": {"correlationData": number | {"description": "That of the call."}, "bindingVersion": "0.2.0"}
+            },
+        },
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from firmware import discovery
 from firmware.adapters.mqtt import BrokerSettings
-from firmware.adapters.mqtt.connection import Connection
+from firmware.adapters.mqtt.connection import Connection, ordinary
 from firmware.core import reporting
 from firmware.core.events import BrokerConnected
 from firmware.core.reports import Point, Record
@@ -221,7 +221,7 @@ async def test_what_the_real_connection_sends_is_watched() -> None:
 @pytest.mark.asyncio(loop_factories=["real"])
 async def test_the_last_will_is_as_described() -> None:
     settings = BrokerSettings(host="127.0.0.1", port=1)
-    connection = Connection(settings, None, PROFILE.module_id, lambda where, payload, correlation: None)
+    connection = Connection(settings, None, ordinary(PROFILE.module_id), lambda where, payload, correlation: None)
     client = connection._client
     where, body = client._will_topic.decode(), bytes(client._will_payload)
     properties = client._will_properties

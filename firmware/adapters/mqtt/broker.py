@@ -10,10 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from firmware.adapters.mqtt.backoff import Backoff
-from firmware.adapters.mqtt.connection import Connection, End
+from firmware.adapters.mqtt.connection import Connection, End, Face, ordinary
 from firmware.adapters.mqtt.settings import BrokerSettings, tls_context
 from firmware.ports import Arrived, BrokerUnavailable, Entropy, Publication
-from protocol.telemetry import Channel, topic
 
 MAX_ORDER_BYTES: Final = 4096
 """Longest signed message: a revocation list."""
@@ -23,7 +22,7 @@ class MqttBroker:
     """Raises BrokerMisconfigured. `sleep` takes seconds; `noted` gets one line when a connection fails or ends.
 
     `announced` goes out on every connection, after `online` and before anything else. A broker that refuses it is not
-    asked again: nothing depends on it.
+    asked again: nothing depends on it. `face`: how it appears there; None: as owner and backend know it.
     """
 
     def __init__(
@@ -35,12 +34,12 @@ class MqttBroker:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         noted: Callable[[str], None] = lambda _: None,
         announced: tuple[Publication, ...] = (),
+        face: Face | None = None,
     ) -> None:
         self._settings = settings
         self._announced = announced
         self._tls: ssl.SSLContext | None = tls_context(settings)
-        self._module_id = module_id
-        self._order_topic = topic(module_id, Channel.ORDER)
+        self._face = face or ordinary(module_id)
         self._backoff = Backoff(settings, entropy)
         self._sleep = sleep
         self._noted = noted
@@ -56,12 +55,12 @@ class MqttBroker:
     ) -> None:
         """Stay connected until cancelled, then say goodbye in good order.
 
-        `connected` and `lost` strictly alternate, `connected` first. `received` gets orders, and may get them
-        before `connected` when the broker kept some. An exception of a callback ends this call.
+        `connected` and `lost` strictly alternate, `connected` first. `received` gets what comes on its topic, and may
+        get some before `connected` when the broker kept it. An exception of a callback ends this call.
         """
 
         def arrived(where: str, payload: bytes, correlation: bytes) -> None:
-            if where == self._order_topic and len(payload) <= MAX_ORDER_BYTES:
+            if where == self._face.listens and len(payload) <= MAX_ORDER_BYTES:
                 received(where, payload, correlation)
             else:
                 self.discarded += 1
@@ -95,7 +94,7 @@ class MqttBroker:
         lost: Callable[[], None],
         arrived: Arrived,
     ) -> End:
-        connection = Connection(self._settings, self._tls, self._module_id, arrived)
+        connection = Connection(self._settings, self._tls, self._face, arrived)
         try:
             end = await connection.open() or await self._announce(connection)
             if end is None:

@@ -54,6 +54,20 @@ class End(msgspec.Struct, frozen=True):
     severed: bool = False
 
 
+class Face(msgspec.Struct, frozen=True):
+    """How a module appears at a broker: its client identifier, and the topic that it listens to. `online`: where it
+    says whether it is there, by its last will too; empty: nowhere, and then nothing is kept for it either."""
+
+    identifier: str
+    listens: str
+    online: str = ""
+
+
+def ordinary(module_id: bytes) -> Face:
+    """As it is known to owner and backend."""
+    return Face(f"sharebox-{module_id.hex()}", topic(module_id, Channel.ORDER), topic(module_id, Channel.ONLINE))
+
+
 class _Ear(logging.Filter):
     """Paho tells the cause of a lost connection to its logger only. Lets nothing through."""
 
@@ -77,20 +91,19 @@ class Connection(aiomqtt.Client):
         self,
         settings: BrokerSettings,
         tls: ssl.SSLContext | None,
-        module_id: bytes,
+        face: Face,
         arrived: Arrived,
     ) -> None:
         self._ear = _Ear()
         logger = logging.Logger("broker")
         logger.addFilter(self._ear)
-        self._order_topic = topic(module_id, Channel.ORDER)
-        self._online_topic = topic(module_id, Channel.ONLINE)
+        self._face = face
         super().__init__(
             settings.host,
             settings.port,
-            identifier=f"sharebox-{module_id.hex()}",
+            identifier=face.identifier,
             protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=False,
+            clean_start=not face.online,
             bind_address=own_address(settings.host),
             keepalive=settings.keepalive_s,
             timeout=settings.answer_s,
@@ -100,15 +113,7 @@ class Connection(aiomqtt.Client):
                 ReceiveMaximum=MAX_IN_FLIGHT,
                 MaximumPacketSize=MAX_PACKET_BYTES,
             ),
-            will=aiomqtt.Will(
-                self._online_topic,
-                encode(Online(online=False)),
-                QOS,
-                retain=True,
-                properties=_properties(
-                    PacketTypes.WILLMESSAGE, WillDelayInterval=settings.will_delay_s, ContentType=CONTENT_TYPE
-                ),
-            ),
+            will=_will(face, settings) if face.online else None,
             max_inflight_messages=MAX_IN_FLIGHT,
             tls_context=tls,
             logger=logger,
@@ -125,11 +130,11 @@ class Connection(aiomqtt.Client):
         """Connect, subscribe, announce. None when all of it stands, else why not; then `abort` it."""
         try:
             await self._unless_ended(self.__aenter__())
-            granted = await self._unless_ended(self.subscribe(self._order_topic, QOS))
+            granted = await self._unless_ended(self.subscribe(self._face.listens, QOS))
             for reason in granted:
                 if isinstance(reason, ReasonCode) and reason.is_failure:
                     return _because(reason, "the broker does not let this module subscribe")
-            await self.send(self._presence(online=True))
+            await self._tell_presence(online=True)
         except aiomqtt.MqttCodeError as error:
             return _because(error.rc, "the connection was not made")
         except (aiomqtt.MqttError, ValueError) as error:
@@ -187,14 +192,16 @@ class Connection(aiomqtt.Client):
         del self._acknowledgements[mid]
         self._hand_over()
 
-    def _presence(self, *, online: bool) -> Publication:
-        return Publication(self._online_topic, encode(Online(online)), retain=True, content_type=CONTENT_TYPE)
+    async def _tell_presence(self, *, online: bool) -> None:
+        if self._face.online:
+            told = encode(Online(online))
+            await self.send(Publication(self._face.online, told, retain=True, content_type=CONTENT_TYPE))
 
     async def say_goodbye(self) -> None:
         """Tell the others, then disconnect. When that takes too long, the last will tells them."""
         try:
             async with asyncio.timeout(GOODBYE_S):
-                await self.send(self._presence(online=False))
+                await self._tell_presence(online=False)
                 self._client.disconnect()
                 await self.ended()
         except (TimeoutError, BrokerUnavailable):
@@ -322,6 +329,11 @@ class Connection(aiomqtt.Client):
                     return
         except Exception as error:  # broad: Paho raises whatever malformed bytes lead to
             self.abort(End(f"the broker sent something unreadable ({type(error).__name__})"))
+
+
+def _will(face: Face, settings: BrokerSettings) -> aiomqtt.Will:
+    properties = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=settings.will_delay_s, ContentType=CONTENT_TYPE)
+    return aiomqtt.Will(face.online, encode(Online(online=False)), QOS, retain=True, properties=properties)
 
 
 def _because(reason: object, what: str) -> End:

@@ -23,14 +23,31 @@ def test_a_module_writes_what_it_reports_and_reads_its_orders() -> None:
 
 @pytest.mark.req("TEL-8")
 def test_a_backend_sends_orders_and_a_reader_does_not_even_see_them() -> None:
-    assert acl_client("backend", Role.BACKEND) == (
-        "\nuser backend\ntopic read sharebox/#\ntopic write sharebox/+/order\n"
-    )
+    lines = acl_client("backend", Role.BACKEND).splitlines()
+    assert lines[:2] == ["", "user backend"]
+    assert set(lines[2:]) == {f"topic read sharebox/+/{channel}" for channel in Channel} | {
+        "topic write sharebox/+/order"
+    }
     lines = acl_client("ha", Role.READER).splitlines()
     assert lines[:2] == ["", "user ha"]
     assert [line for line in lines if "write" in line] == ["topic write homeassistant/status"]
     assert "topic read sharebox/+/state" in lines
     assert "topic read sharebox/+/order" not in lines
+
+
+@pytest.mark.req("PRV-1", "SVC-8")
+def test_emergency_calls_are_for_the_emergency_centre_alone() -> None:
+    assert acl_client("psap", Role.CENTRE) == (
+        "\nuser psap\ntopic read sharebox/+/emergency\ntopic write sharebox/+/emergency/ack\n"
+    )
+    lines = acl_patterns().splitlines()
+    assert "pattern write sharebox/%u/emergency" in lines
+    assert "pattern read sharebox/%u/emergency/ack" in lines
+    for role in (Role.BACKEND, Role.READER):
+        assert "emergency" not in acl_client("somebody", role)
+        assert not [
+            line for line in acl_client("somebody", role).splitlines() if line.startswith("topic read sharebox/#")
+        ]
 
 
 def test_the_clients_of_a_rights_file_are_known() -> None:
