@@ -154,6 +154,7 @@ class Rack:
             vehicle=parts.vehicle,
             store=self.store,
             broker=self.broker,
+            emergency=self.emergency,
             monotonic_ms=self.time.monotonic_ms,
             observer=self._observe,
             witness=parts.recorder,

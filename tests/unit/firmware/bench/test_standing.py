@@ -54,6 +54,26 @@ async def test_a_car_of_nobody_says_so() -> None:
         assert shown.lines[-1] == f"Drivers: {b'driver_1'.hex()}"
 
 
+@pytest.mark.req("SVC-8")
+async def test_a_call_is_followed_from_the_crash_to_its_end() -> None:
+    async with Rig() as rig:
+        assert (await look(rig, "emergency")).data["call"] == "none"
+        await rig.desk().do("crash", Level.OPERATE)
+        await asyncio.sleep(11)
+        shown = await look(rig, "emergency")
+        assert (shown.data["call"], shown.data["automatic"]) == ("under way", True)
+        assert shown.data["messages"] == shown.data["sent"] == 3
+        assert "by the crash sensors" in shown.lines[1]
+        assert (await rig.desk().do("emergency answer", Level.OPERATE)).data == {"answered": 1}
+        await asyncio.sleep(1)
+        assert (await look(rig, "emergency")).data["call"] == "acknowledged"
+        await rig.desk().do("emergency press", Level.OPERATE)
+        await asyncio.sleep(1)
+        assert (await look(rig, "emergency")).data["call"] == "waiting"
+        await asyncio.sleep(11)
+        assert "by hand" in (await look(rig, "emergency")).lines[1]
+
+
 async def test_without_a_line_nobody_can_answer() -> None:
     async with Rig() as rig:
         with pytest.raises(DeskError, match="nobody has called") as caught:
