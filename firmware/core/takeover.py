@@ -25,7 +25,8 @@ KEYS_NEEDED: Final = 2
 
 def received(draft: Draft, order: Order, told: Coupling, correlation: bytes) -> None:
     """Begin to prepare, or say why not. The answer comes when it is over."""
-    refused = remote.uncertain(draft, order) or _not_for_us(draft.state, told) or _obstacle(draft.state, draft.now)
+    untimely = remote.late(draft, order) or remote.uncertain(draft, order)
+    refused = untimely or _not_for_us(draft.state, told) or _obstacle(draft.state, draft.now)
     if refused is None and draft.durable.takeover is not None:
         refused = refuse(Code.BUSY)
     if refused is not None:

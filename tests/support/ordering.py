@@ -23,7 +23,7 @@ def remote(verb: str, name: str, now: int) -> Order:
 def subscription(number: str, sharing: str, remote_until: str, now: int, *, paused: bool) -> Order:
     """What the owner has paid for, until these times of a story; the order is good for a day."""
     issued_s = (BASE_MS + now) // 1000
-    sharing_s, remote_s = ((BASE_MS + milliseconds(text)) // 1000 for text in (sharing, remote_until))
+    sharing_s, remote_s = ((BASE_MS + milliseconds(text.replace("T", " "))) // 1000 for text in (sharing, remote_until))
     told = Subscription(int(number), sharing_s, remote_s, paused)
     order_id = b"subscription" + number.encode().rjust(4, b"0")
     return Order(order_id, OrderKind.SUBSCRIPTION, MODULE_ID, issued_s, issued_s + 86_400, told)

@@ -6,7 +6,7 @@ from firmware.core.events import Action
 from protocol.errors import Code, Refusal
 from protocol.messages import Accepted, Access, Done, NoticeKind, Outcome, Permission, Phase, Status
 from protocol.telemetry import Channel
-from tests.support import story_keys
+from tests.support import story_keys, story_ownership
 from tests.support.story_world import Answered, World
 
 
@@ -45,7 +45,8 @@ def check(line: Line, claim: str) -> None:
     why = f"{claim!r} does not hold in the line\n    {line.text}\n    {line.situation()}"
     words = claim.split()
     of_keys = story_keys.claims(line.world, line.answer, line.effects, words)
-    verdicts = (of_keys, _car(line, words), _phone(line, words), _answer(line, words), _reports(line, words))
+    of_owners = story_ownership.claims(line.world, words)
+    verdicts = (of_keys, of_owners, _car(line, words), _phone(line, words), _answer(line, words), _reports(line, words))
     known = [verdict for verdict in verdicts if verdict is not None]
     assert known, f"no such claim: {claim!r}"
     assert all(known), why

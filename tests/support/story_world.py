@@ -53,7 +53,7 @@ from firmware.core.reports import Record
 from firmware.core.state import KEYS_KEPT, Durable, Profile, State
 from protocol import selftest
 from protocol.errors import Code, Refusal, Role
-from protocol.messages import Access, Body, Nonce, Operation, Permission, Push, Request
+from protocol.messages import Access, Body, Nonce, Operation, Permission, Push, Request, SelfTested
 from protocol.orders import Ending, Order, OrderKind
 from protocol.sharing import Key
 from protocol.telemetry import Channel
@@ -83,6 +83,7 @@ OPERATIONS = {
     "outcome": Operation.OUTCOME,
     "boot": Operation.OPEN_BOOT,
     "keys": Operation.KEYS,
+    "test": Operation.SELF_TEST,
 }
 MOVES = (Action.UNLOCK, Action.RELEASE_IMMOBILISER, Action.OPEN_BOOT)
 Signed = Order | RevocationList | TimeAttestation
@@ -294,6 +295,7 @@ class World:
                     self.answers.append(Answered(code, body, receipt))
                 case AnswerTested(_, _, report):
                     self.reports.append(report)
+                    self.answers.append(Answered(Code.OK, SelfTested(b"")))
                 case TryCode(code, ticket) if not self.fails_at_try:
                     done.append(CodeTried(code, ticket))
                 case AnswerMenu(_, refusal):
