@@ -14,21 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from firmware import VERSION, discovery
+from firmware import VERSION, brokers
 from firmware.adapters.ble.bumble_radio import BumbleRadio
 from firmware.adapters.ble.transport import OpenController, open_moniker
 from firmware.adapters.clocks import LoopClock, SystemClock
-from firmware.adapters.mqtt.broker import MqttBroker
-from firmware.adapters.mqtt.settings import BrokerMisconfigured, BrokerSettings
 from firmware.adapters.serial.line import SerialLine
 from firmware.adapters.serial.radio import SerialRadio
 from firmware.adapters.serial.terminal import PseudoTerminal
 from firmware.adapters.serial.uart import Uart
 from firmware.adapters.serial.wire import Device, LineUnavailable
 from firmware.adapters.store import SqliteStore
-from firmware.bench.aside import AsideBroker
 from firmware.bench.levels import Level
-from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.paced import GivenTime, PacedTime
 from firmware.bench.rack import Parts, Rack
 from firmware.bench.recorder import Recorder, named
@@ -37,9 +33,7 @@ from firmware.bench.stand import Facts, Time
 from firmware.carriers import Carriers
 from firmware.config import (
     PTY,
-    RECORDED,
     STATE_FILE,
-    BrokerTable,
     Config,
     ConfigError,
     read_password,
@@ -49,7 +43,7 @@ from firmware.core.state import Profile, Vehicle
 from firmware.gateway import Gateway
 from firmware.inprocess import wiretap
 from firmware.pace import PacedLoop
-from firmware.ports import BrokerPort, Entropy, Publication
+from firmware.ports import Entropy
 from firmware.pump import Observer
 from firmware.simulated.car import Car
 from firmware.simulated.player import Player, TraceFailed
@@ -111,14 +105,6 @@ def make_gateway(
         entropy,
         key_log=key_log,
     )
-
-
-def broker_settings(config: Config, table: BrokerTable) -> BrokerSettings:
-    """The adapter's settings, with paths made absolute."""
-    ca, certificate, key = (
-        str(config.path(name)) if name else "" for name in (table.tls_ca, table.tls_cert, table.tls_key)
-    )
-    return BrokerSettings(host=table.host, port=table.port, ca=ca, certificate=certificate, key=key)
 
 
 def make_car(config: Config) -> Car:
@@ -204,7 +190,8 @@ async def run(
                 carriers=(lambda ble: Carriers((ble, SerialRadio(lines)))) if lines else (lambda ble: ble),
                 supply=radio.supply,
                 store=lambda: make_store(state_dir),
-                broker=_broker(config, provisioning),
+                broker=brokers.ordinary(config, provisioning),
+                emergency=brokers.emergency(config, provisioning),
                 vehicle=make_vehicle(config, clock),
                 has_rtc=config.clock.battery_backed,
                 recorder=recorder if record is not None or config.bench.enabled else None,
@@ -302,39 +289,6 @@ def _fronts(config: Config, lines: Sequence[SerialLine], rack: Rack, state_dir: 
         Front(line, desk, Manner(Level[table.level.upper()], password, module, VERSION))
         for table, line in zip(config.serial, lines, strict=True)
     ]
-
-
-# ---------------------------------------------------------------- broker
-def announced(table: BrokerTable, module_id: bytes) -> tuple[Publication, ...]:
-    """What a module says of itself on every connection."""
-    return (discovery.config(module_id, VERSION),) if table.home_assistant else ()
-
-
-def _broker(config: Config, provisioning: Provisioning) -> Callable[[], BrokerPort] | None:
-    if config.bench.enabled and config.bench.uplink == RECORDED:
-        return LoopbackBroker
-    if config.broker is None:
-        return None
-    make = _mqtt(config, config.broker, provisioning)
-    loop = asyncio.get_running_loop()
-    return (lambda: AsideBroker(make, loop.held)) if isinstance(loop, PacedLoop) else make
-
-
-def _mqtt(config: Config, table: BrokerTable, provisioning: Provisioning) -> Callable[[], MqttBroker]:
-    def make() -> MqttBroker:
-        return MqttBroker(
-            broker_settings(config, table),
-            provisioning.module_id,
-            entropy=os.urandom,
-            noted=lambda line: log.info("broker", note=line),
-            announced=announced(table, provisioning.module_id),
-        )
-
-    try:
-        make()
-    except BrokerMisconfigured as error:
-        raise ConfigError(f"[broker]: {error} (here: tls_ca, tls_cert, tls_key)") from None
-    return make
 
 
 # ---------------------------------------------------------------- at work

@@ -17,6 +17,9 @@ tls_cert = "module.pem"
 tls_key = "module.key"
 home_assistant = false               # true: the car appears on Home Assistant's dashboard by itself
 
+[emergency]                          # where emergency calls go; without this table: to the same broker
+host = "127.0.0.1"                   # and port, tls_ca, tls_cert, tls_key, as above
+
 [clock]
 battery_backed = true                # false on a Raspberry Pi without one: time comes from satellites or a phone
 
@@ -92,14 +95,19 @@ class BleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture: str = ""
 
 
-class BrokerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[broker]`. `home_assistant`: the module announces itself by MQTT discovery; the broker has to let it."""
+class EmergencyTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[emergency]`: a broker of the emergency centre's own."""
 
     host: Name
     port: Port = 1883
     tls_ca: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+
+
+class BrokerTable(EmergencyTable, frozen=True, forbid_unknown_fields=True):
+    """`[broker]`. `home_assistant`: the module announces itself by MQTT discovery; the broker has to let it."""
+
     home_assistant: bool = False
 
 
@@ -155,6 +163,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bench: BenchTable = BenchTable()
     serial: Annotated[tuple[SerialTable, ...], msgspec.Meta(max_length=8)] = ()
     directory: str = "."
+    emergency: EmergencyTable | None = None
 
     def __post_init__(self) -> None:
         names = [line.name for line in self.serial]

@@ -19,8 +19,9 @@ from firmware.core.clock import Quality
 from firmware.core.draft import Draft
 from firmware.core.effects import CallEmergency, EndEmergency
 from firmware.core.events import CrashDetected, EmergencyAcknowledged, EmergencyCancelled, EmergencyPressed
+from firmware.core.incidents import Call
 from firmware.core.reports import Point
-from firmware.core.state import Call, State
+from firmware.core.state import State
 from protocol import msd
 from protocol.msd import Msd
 from protocol.telemetry import EventKind

@@ -10,6 +10,7 @@ import msgspec
 
 from firmware.core.clock import Clock
 from firmware.core.events import VehicleSampled
+from firmware.core.incidents import Asked, Call
 from firmware.core.reports import Point
 from firmware.core.usage import Head
 from protocol.errors import Code, Refusal
@@ -197,28 +198,6 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
     point: Point | None = None
     parking: bool = False
     acknowledged: bool = True
-
-
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """An emergency call that nobody has answered. `number` counts the module's calls; `message`: how often it was sent;
-    `raised_ms`: UTC, as well as the module knew it; `dated`: by a clock; `point`: where the car was, as far as that is
-    known, and `trusted`: it was measured there and then."""
-
-    number: int
-    automatic: bool
-    raised_ms: int
-    dated: bool
-    message: int = 0
-    point: Point | None = None
-    trusted: bool = False
-
-
-class Asked(msgspec.Struct, frozen=True, gc=False):
-    """What the car has asked service for already (Teleservices). `inspection_m`: up to that reading of the odometer,
-    None before it was ever known; `battery`: since the 12 V battery was last well."""
-
-    inspection_m: int | None = None
-    battery: bool = False
 
 
 class Counters(msgspec.Struct, frozen=True, gc=False):

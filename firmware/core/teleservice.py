@@ -9,7 +9,7 @@ import msgspec
 
 from firmware.core import reporting, services, vehicle
 from firmware.core.draft import Draft
-from firmware.core.state import Asked
+from firmware.core.incidents import Asked
 from protocol.packs import Service
 from protocol.telemetry import EventKind
 

@@ -6,13 +6,21 @@ from collections.abc import Iterator
 
 from tests.tidy.source import PACKAGES, Finding, Source, dotted, within
 
-SHELLS = ("firmware.app", "firmware.demo", "firmware.inprocess", "firmware.dashboard", "firmware.__main__")
+SHELLS = (
+    "firmware.app",
+    "firmware.brokers",
+    "firmware.demo",
+    "firmware.inprocess",
+    "firmware.dashboard",
+    "firmware.__main__",
+)
 WIRED = ("firmware.adapters", "firmware.simulated", "firmware.bench", *SHELLS)
 """What only the shells put together."""
 
 MAY_IMPORT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("protocol", ("protocol",)),
     ("firmware.app", ("protocol", "firmware", "host_tools")),
+    ("firmware.brokers", ("protocol", "firmware")),
     ("firmware.demo", ("protocol", "firmware", "host_tools")),
     ("firmware.inprocess", ("protocol", "firmware", "host_tools")),
     ("firmware.dashboard", ("protocol", "firmware", "host_tools")),

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from firmware import VERSION, app
 from firmware.adapters.clocks import SystemClock
 from firmware.adapters.store import SqliteStore
-from firmware.config import BrokerTable, ConfigError
+from firmware.config import ConfigError
 from firmware.core.effects import Effect
 from firmware.core.events import Event, OrderReceived, OrderUnreadable, TimeOffered
 from firmware.core.state import Profile, State
@@ -49,14 +49,6 @@ def test_the_gateway_trusts_the_issuers_of_the_file_and_signs_with_its_keys() ->
     assert gateway.order(topic, stranger, b"") == OrderUnreadable(Code.UNKNOWN_ISSUER)
     signed = gateway.receipt(credentials.RECEIPT)
     assert tokens.verify_receipt(signed, credentials.SIGNER.public_key()) == credentials.RECEIPT
-
-
-def test_paths_of_the_brokers_files_are_made_absolute_and_missing_ones_stay_missing(tmp_path: Path) -> None:
-    read = config(tmp_path)
-    plain = app.broker_settings(read, BrokerTable("127.0.0.1", 1884))
-    assert (plain.address, plain.ca, plain.certificate, plain.key) == ("127.0.0.1:1884", "", "", "")
-    tls = app.broker_settings(read, BrokerTable("broker.example", 8883, "ca.pem", "a.pem", "a.key"))
-    assert (tls.ca, tls.certificate, tls.key) == tuple(str(tmp_path / name) for name in ("ca.pem", "a.pem", "a.key"))
 
 
 def test_the_car_stands_where_the_file_says(tmp_path: Path) -> None:
@@ -144,12 +136,6 @@ async def test_the_broker_of_the_file_is_tried(tmp_path: Path) -> None:
         await asyncio.wait({running})
     (note,) = (str(line["note"]) for line in logged if line["event"] == "broker")
     assert note.startswith("broker 127.0.0.1:9: ")
-
-
-def test_a_module_announces_itself_when_the_file_says_so() -> None:
-    assert app.announced(BrokerTable("127.0.0.1"), credentials.MODULE_ID) == ()
-    (publication,) = app.announced(BrokerTable("127.0.0.1", home_assistant=True), credentials.MODULE_ID)
-    assert json.loads(publication.payload)["dev"]["sw"] == VERSION
 
 
 @real

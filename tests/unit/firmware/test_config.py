@@ -11,6 +11,7 @@ from firmware.config import (
     ClockTable,
     Config,
     ConfigError,
+    EmergencyTable,
     ModuleTable,
     SerialTable,
     VehicleTable,
@@ -42,6 +43,7 @@ def test_the_description_is_a_file_that_works(tmp_path: Path) -> None:
         BenchTable(enabled=True, password_file="password", uplink="recorded"),
         (SerialTable("console", "pty", 115_200, "observe"),),
         str(tmp_path),
+        EmergencyTable("127.0.0.1"),
     )
 
 
