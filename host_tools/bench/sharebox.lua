@@ -14,7 +14,8 @@ local TYPES = { [1] = "EDHOC", [2] = "RECORD", [3] = "ERROR" }
 local DIRECTIONS = { [0] = "to module", [1] = "from module" }
 local OPERATIONS = {
   [1] = "UNLOCK", [2] = "LOCK", [3] = "ENABLE_DRIVE", [4] = "DISABLE_DRIVE", [5] = "END_BOOKING", [6] = "STATUS",
-  [7] = "PUT", [9] = "GET_NONCE", [11] = "LOCATE", [12] = "OUTCOME",
+  [7] = "PUT", [8] = "KEYS", [9] = "GET_NONCE", [11] = "LOCATE", [12] = "OUTCOME", [13] = "OPEN_BOOT",
+  [14] = "SELF_TEST",
 }
 local CODES = {
   [0] = "OK", [1] = "MALFORMED", [2] = "UNKNOWN_OPERATION", [3] = "NOT_ADMITTED", [4] = "PERMISSION_MISSING",
@@ -27,18 +28,26 @@ local CODES = {
   [29] = "BUSY", [30] = "HANDSHAKE_FAILED", [31] = "TOO_MANY_HANDSHAKES", [32] = "NONCE_UNKNOWN", [33] = "ORDER_LATE",
   [34] = "ORDER_UNSUPPORTED", [35] = "LIST_OUTDATED", [36] = "MESSAGE_TOO_LARGE", [37] = "FRAMING",
   [38] = "SESSION_OVER", [39] = "SUBSCRIPTION_EXPIRED", [40] = "REMOTE_INACTIVE", [41] = "SUBSCRIPTION_OUTDATED",
+  [42] = "ACTIVATION_REQUIRED", [43] = "CODE_WRONG", [44] = "CODE_EXPIRED", [45] = "CODE_DEAD", [46] = "CODE_PAUSED",
+  [47] = "CODE_UNEXPECTED", [48] = "KEY_DEACTIVATED", [49] = "KEY_DELETED", [50] = "KEY_LIST_FULL",
+  [51] = "SHARE_INVALID", [52] = "OUTSIDE_HOURS", [53] = "KEYS_UNAVAILABLE", [54] = "NOT_COUPLED",
+  [55] = "NOT_PREPARED", [56] = "NO_MODULE", [57] = "ALREADY_OWNED", [58] = "VIN_INVALID", [59] = "KEYS_MISSING",
+  [60] = "NOT_CONNECTED", [61] = "TAKEOVER_INTERRUPTED", [62] = "DRIVER_LIST_FULL", [63] = "SERVICE_INACTIVE",
+  [64] = "SIM_BLOCKED", [65] = "OUT_OF_TERRITORY", [66] = "ROLE_REQUIRED", [67] = "ORDER_OUTDATED",
   [128] = "OVERDUE", [129] = "OUTSIDE_HOME_AREA",
 }
 local BODIES = {
   [0] = "refusal", [1] = "done", [2] = "ended", [3] = "status", [4] = "nonce", [5] = "position", [6] = "accepted",
-  [7] = "outcome",
+  [7] = "outcome", [8] = "keys", [9] = "self-test",
 }
 local PUSHES = { [1] = "access", [2] = "notice" }
-local NOTICES = { [1] = "overdue", [2] = "cutoff soon", [3] = "cut off", [4] = "ended by order" }
+local NOTICES = { [1] = "overdue", [2] = "cutoff soon", [3] = "cut off", [4] = "ended by order",
+  [5] = "key accepted", [6] = "key activated" }
 local PHASES = { [0] = "none", [1] = "active", [2] = "overdue", [3] = "cutoff pending", [4] = "cut off", [5] = "ended" }
 local VEHICLE = {
   "locked", "doors open", "boot open", "ignition on", "drive enabled", "parked", "fuel %", "odometer m", "from home m",
 }
+local KEY = { "number", "token", "name", "permissions", "until", "activated", "deleted" }
 local KINDS = { [1] = "OPEN", [2] = "OPENED", [3] = "FRAGMENT", [4] = "CLOSE", [5] = "CLOSED", [6] = "INFO" }
 
 -- ---------------------------------------------------------------- fields
@@ -103,6 +112,8 @@ do
   decimal("uint8", "outcome.operation", "Operation", OPERATIONS)
   decimal("uint8", "outcome.code", "Code", CODES)
   field("bool", "outcome.may_have_succeeded", "May have succeeded")
+  field("string", "key", "Shared key")
+  field("bytes", "self_test.report", "Report")
   decimal("uint8", "refusal.code", "Refused", CODES)
   field("string", "refusal.rule", "Rule")
   field("string", "refusal.numbers", "Numbers")
@@ -500,6 +511,16 @@ local function put_vehicle(tree, tvb, node)
   tree:add(fields["vehicle"], tvb(node[3], node[4] - node[3]), table.concat(parts, ", "))
 end
 
+local function put_key(tree, tvb, node)
+  if node[1] ~= "map" then return end
+  local parts = {}
+  for at, name in ipairs(KEY) do
+    local value = at_key(node, at)
+    if value then parts[#parts + 1] = name .. " " .. words(value) end
+  end
+  tree:add(fields["key"], tvb(node[3], node[4] - node[3]), table.concat(parts, ", "))
+end
+
 local function show_refusal(tree, tvb, node)
   if not node or node[1] ~= "map" then return end
   put(tree, "refusal.rule", tvb, at_key(node, 1), "text")
@@ -550,6 +571,11 @@ local function show_body(tree, tvb, kind, node)
     put(tree, "outcome.operation", tvb, at_key(node, 1), "int", 255)
     put(tree, "outcome.code", tvb, at_key(node, 2), "int", 255)
     put(tree, "outcome.may_have_succeeded", tvb, at_key(node, 3), "bool")
+  elseif kind == 8 then
+    local keys = at_key(node, 1)
+    for _, key in ipairs(keys and keys[1] == "array" and keys[2] or {}) do put_key(tree, tvb, key) end
+  elseif kind == 9 then
+    put(tree, "self_test.report", tvb, at_key(node, 1), "bytes")
   end
 end
 

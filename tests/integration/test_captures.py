@@ -11,9 +11,11 @@ from host_tools.bench.capture import Capture, Tap
 from host_tools.bench.keylog import key_log
 from protocol import framing, serial
 from protocol.gatt import FROM_MODULE_UUID, PUBLIC_INFO_UUID, SERVICE_UUID, TO_MODULE_UUID
+from protocol.messages import NoticeKind, Operation
 from protocol.serial import Frame, Kind
 from protocol.session import SecureChannel, key_log_line
 from tests.support import handshakes
+from tests.support.wire_vectors import KINDS
 from tests.support.wireshark import Packet, captured, complaints, mangled, read
 
 pytestmark = pytest.mark.needs("tshark")
@@ -140,6 +142,33 @@ def test_the_frames_of_a_serial_line_are_read_as_those_of_the_air(tmp_path: Path
     packets = read(broken, names, only="sharebox_serial.crc_good == 0")
     assert len(packets) == 11
     assert values(packets, "sharebox.message.type") == []
+
+
+@pytest.mark.req("BEN-2")
+def test_every_request_answer_and_push_is_read(tmp_path: Path) -> None:
+    path, keys = tmp_path / "line.pcapng", tmp_path / "keys"
+    initiator, _, (first, *_) = handshakes.finished()
+    keys.write_text(key_log_line(first, initiator.export) + "\n")
+    phone = SecureChannel.from_exporter(initiator.export, module_side=False)
+    module = SecureChannel.from_exporter(initiator.export, module_side=True)
+    said = [(b"\x01" + first, True)]
+    said += [(b"\x02" + phone.seal(plain), True) for (plain,) in KINDS["request"].accepted]
+    said += [(b"\x02" + module.seal(plain), False) for (plain,) in KINDS["answer"].accepted]
+    with Capture(path, lambda: BEGINS_S * 1_000_000) as capture:
+        tap = capture.serial("console")
+        for number, (message, to_module) in enumerate(said):
+            for part in framing.fragments(message, 514, number % 2 * 32):
+                tap(Frame(Kind.FRAGMENT, 0, part), to_module)
+    assert complaints(path, keys) == ""
+    shown = ("sharebox.key", "sharebox.self_test.report", "sharebox.notice.kind", "sharebox.refusal.numbers")
+    packets = read(path, (*MESSAGES, *shown), keys=keys)
+    assert values(packets, "sharebox.request.operation") == [int(operation) for operation in Operation]
+    assert len(values(packets, "sharebox.reply.code")) == 10
+    assert values(packets, "sharebox.notice.kind") == [int(kind) for kind in NoticeKind]
+    said_of = {name: [value for packet in packets for value in packet.get(name, [])] for name in shown}
+    assert len(said_of["sharebox.key"]) == len(said_of["sharebox.self_test.report"]) == 1
+    assert 'name "Zo' in said_of["sharebox.key"][0]
+    assert len(said_of["sharebox.refusal.numbers"]) == 2
 
 
 def nonsense(chance: random.Random) -> bytes:
