@@ -94,7 +94,8 @@ def settle(draft: Draft) -> None:
     for each in draft.durable.deletions:
         if each.policy is Deletion.AFTER_LAST_DRIVE_OR_48H:
             left_ms = each.at_ms + FADES_WITHIN_MS - clock.utc(draft.state.clock, draft.now)
-            if left_ms <= 0 or not _drives(draft.durable, each.token_id):
+            goes_on = _drives(draft.durable, each.token_id) or _asks(draft.state, each.token_id)
+            if left_ms <= 0 or not goes_on:
                 _take_effect(draft, each)
 
 
@@ -134,3 +135,9 @@ def _take_effect(draft: Draft, deleted: Fading, issued_s: int = 0) -> None:
 
 def _drives(durable: Durable, token_id: bytes) -> bool:
     return durable.driver_key is not None and durable.driver_key.token_id == token_id
+
+
+def _asks(state: State, token_id: bytes) -> bool:
+    """Whether the car carries out what this key asked for: its phone hears how that ended before it is hung up."""
+    link = None if state.pending is None else state.link(state.pending.link)
+    return link is not None and link.key is not None and link.key.token_id == token_id
