@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from firmware.core import clock, effects, events, reports, state, usage
-from protocol import errors, orders, sharing, telemetry, tokens, values
+from firmware.core import clock, effects, events, incidents, reports, state, usage
+from protocol import errors, msd, orders, sharing, telemetry, tokens, values
 from protocol.errors import one_line
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ _IS: Final = "is"
 _HEX: Final = "hex"
 _NUMBER: Final = "number"
 _EMPTY: Final[tuple[object, ...]] = (None, "", b"", (), 0, False)
-_MODULES: Final = (events, effects, state, clock, reports, usage, values, tokens, sharing, orders, errors, telemetry)
+_MODULES: Final = (
+    *(events, effects, state, clock, reports, usage, incidents),
+    *(values, tokens, sharing, orders, errors, telemetry, msd),
+)
 _WRITTEN: Final = object()
 MOST_DEPTH: Final = 32
 

@@ -67,6 +67,7 @@ from firmware.core.events import (
     VehicleKeyUsed,
     VehicleSampled,
 )
+from firmware.core.incidents import Asked
 from firmware.core.state import Durable, Profile, Slot, State, Trip
 from firmware.core.usage import Use
 from protocol.errors import Code, refuse
@@ -127,6 +128,10 @@ def _own(durable: Durable, profile: Profile) -> Durable:
         keys=(),
         slot=Slot(durable.slot.version + 1),
         subscription=None,
+        services=None,
+        call=None,
+        asked=Asked(),
+        destination=None,
     )
 
 

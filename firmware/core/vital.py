@@ -4,15 +4,19 @@ Decides what belongs to it, and what becomes of a state that was lost or is olde
 numbers and the floor only rise, and a booking that was to end does not run on. Nothing is ever permitted here.
 """
 
+from typing import TypeVar
+
 import msgspec
 
 from firmware.core import ledger, ownership
 from firmware.core.state import USERS_KEPT, Counters, DeadBooking, Durable, EndReason, Ownership, Profile, Slot, Trip
 from firmware.core.usage import Head
-from protocol.orders import Subscription
+from protocol.orders import ServicePlan, Subscription
 from protocol.tokens import Booking
 
 replace = msgspec.structs.replace
+
+_Numbered = TypeVar("_Numbered", Subscription, ServicePlan)
 
 
 class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -34,6 +38,8 @@ class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
     subscription: Subscription | None = None
     ownership: Ownership = Ownership()
     erased_before: int = 0
+    services: ServicePlan | None = None
+    calls: int = 0
 
 
 def of(durable: Durable) -> Vital:
@@ -61,6 +67,8 @@ def of(durable: Durable) -> Vital:
         durable.subscription,
         durable.ownership,
         durable.erased_before,
+        durable.services,
+        durable.calls,
     )
 
 
@@ -95,6 +103,8 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
         forgetful=known.forgetful or vital.forgetful,
         orders_before_s=orders_before_s,
         subscription=_later(known.subscription, vital.subscription),
+        services=_later(known.services, vital.services),
+        calls=max(known.calls, vital.calls),
     )
 
 
@@ -108,7 +118,7 @@ def _owned(known: Durable, vital: Vital) -> Durable:
     return replace(known, ownership=newest, erased_before=erased_before)
 
 
-def _later(known: Subscription | None, noted: Subscription | None) -> Subscription | None:
+def _later(known: _Numbered | None, noted: _Numbered | None) -> _Numbered | None:
     return noted if known is None or (noted is not None and noted.number > known.number) else known
 
 

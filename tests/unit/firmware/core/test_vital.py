@@ -10,7 +10,7 @@ from firmware.core.usage import Head
 from firmware.core.vital import Vital
 from protocol.errors import Code
 from protocol.messages import Phase
-from protocol.orders import Subscription
+from protocol.orders import ServicePlan, Subscription
 from tests.support.core import BEGINS_MS, EPOCH, FLOOR_MS, PROFILE
 from tests.support.credentials import BOOKING
 
@@ -128,6 +128,19 @@ def test_what_was_ordered_before_the_state_was_lost_is_not_carried_out_again() -
 
 
 @pytest.mark.req("SUB-1", "SVC-3", "PWR-1")
+@pytest.mark.req("SVC-4")
+def test_a_lost_or_older_card_does_not_bring_deactivated_services_back() -> None:
+    bought = ServicePlan(3, "BE", "2021-05-10", (2021, 5, 10), ("6AP",))
+    deactivated = replace(bought, number=4, base_active=False)
+    noted = vital.of(replace(FULL, services=deactivated, calls=2))
+    for older in (None, FULL, replace(FULL, services=bought, calls=1)):
+        found = vital.restored(older, noted, PROFILE)
+        assert (found.services, found.calls) == (deactivated, 2)
+    newer = replace(FULL, services=replace(bought, number=5), calls=3)
+    found = vital.restored(newer, noted, PROFILE)
+    assert (found.services, found.calls) == (newer.services, 3)
+
+
 def test_an_older_card_brings_no_older_subscription_along() -> None:
     paused = Subscription(5, 1_820_000_000, 0, paused=True)
     noted = vital.of(replace(FULL, subscription=paused))
