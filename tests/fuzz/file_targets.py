@@ -24,10 +24,14 @@ from firmware.ports import Loaded, StoredRecord, StoreFailed
 from protocol.errors import Code, ProtocolError
 from protocol.messages import Operation, Phase
 from protocol.provisioning import (
+    KeyFile,
+    PhoneFile,
     Provisioning,
-    decode_booking_file,
+    ShareFile,
+    VehicleFacts,
+    decode_phone_file,
     decode_provisioning,
-    encode_booking_file,
+    encode_phone_file,
     encode_provisioning,
 )
 from protocol.telemetry import Channel, EventKind
@@ -273,15 +277,16 @@ def configuration(data: bytes) -> None:
 
 
 def json_files(data: bytes) -> None:
-    """Provisioning and booking files are read or refused in one line; what is read is written the same."""
+    """Provisioning files, and a phone's for bookings and keys, are read or refused in one line; what is read is written
+    the same."""
     text = data[1:].decode("utf-8", "replace")
     try:
         if data[:1] == b"\x00":
             provisioning = decode_provisioning(text)
             assert decode_provisioning(encode_provisioning(provisioning)) == provisioning
         else:
-            booking = decode_booking_file(text)
-            assert decode_booking_file(encode_booking_file(booking)) == booking
+            shown = decode_phone_file(text)
+            assert decode_phone_file(encode_phone_file(shown)) == shown
     except ProtocolError as error:
         assert error.code is Code.MALFORMED
         assert str(error).isprintable(), error
@@ -290,8 +295,21 @@ def json_files(data: bytes) -> None:
 def _json_seeds() -> list[bytes]:
     private, public = bytes(range(1, 33)), credentials.BOOKING.holder
     provisioning = Provisioning(MODULE_ID, private, private, 1, (public,), core.HOME, 1_790_000_000)
-    texts = (encode_provisioning(provisioning), encode_booking_file(booking_file()))
-    return [bytes([at]) + json.dumps(json.loads(text)).encode() for at, text in enumerate(texts)]
+    facts = VehicleFacts("1M8GDM9AXKP042788", "US", prepared=False, digital_keys=False, legal_ecall=True)
+    booking = booking_file()
+    module = (booking.module_handshake_public, booking.module_signing_public, booking.module_id)
+    standing = credentials.standing()
+    files: tuple[PhoneFile, ...] = (
+        booking,
+        KeyFile(standing, *module),
+        ShareFile(standing, credentials.share(), *module),
+    )
+    texts = (
+        encode_provisioning(provisioning),
+        *map(encode_phone_file, files),
+        encode_provisioning(msgspec.structs.replace(provisioning, vehicle=facts, coupled=False)),
+    )
+    return [bytes([at % 4]) + json.dumps(json.loads(text)).encode() for at, text in enumerate(texts)]
 
 
 _JSON_WORDS: Final = (b"null", b"[]", b"{}", b"1e999", b'"', b"\\ud800", b"-1", b"99999999999999999999", b"true")
@@ -315,5 +333,5 @@ FILES: Final = (
     Target("critical", "the critical record's file", critical_record, lambda: [b"\x00" + each for each in _slots()]),
     Target("store_file", "the store's file", store_file, lambda: [*_store_seeds()], most_bytes=100_000, one_in=100),
     Target("config", "the configuration", configuration, lambda: [_TOML, *_SMALL], _TOML_WORDS),
-    Target("json", "provisioning and booking files", json_files, _json_seeds, _JSON_WORDS),
+    Target("json", "provisioning files, and those of phones", json_files, _json_seeds, _JSON_WORDS),
 )

@@ -11,7 +11,7 @@ from typing import Final
 
 from firmware.core import module
 from firmware.core.effects import Answer, AnswerEnded, ContinueHandshake, Effect, HangUp, RefuseHandshake, Tell
-from firmware.core.events import LinkLost, LinkOpened, RequestReceived, TokenPresented
+from firmware.core.events import KeyPresented, LinkLost, LinkOpened, RequestReceived, TokenPresented
 from firmware.core.state import State
 from firmware.gateway import CHECK_EVERY_MS, CHECKS_AT_ONCE, Gateway, Heard
 from host_tools.phone.client import Phone as Client
@@ -73,7 +73,7 @@ class ModuleWorld:
     def _heard(self, link: int, heard: Heard) -> None:
         assert sum(map(len, heard.fragments)) <= LINK_BYTES
         for event in heard.events:
-            self.presented += isinstance(event, TokenPresented)
+            self.presented += isinstance(event, TokenPresented | KeyPresented)
             self.requested |= isinstance(event, RequestReceived)
             self.state, effects = module.step(self.state, event, self.now)
             for effect in effects:

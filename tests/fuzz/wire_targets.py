@@ -28,6 +28,8 @@ from protocol.values import (
     Access,
     Done,
     Ended,
+    KeyEntry,
+    KeyList,
     Nonce,
     Notice,
     NoticeKind,
@@ -38,6 +40,7 @@ from protocol.values import (
     Push,
     PushKind,
     Reply,
+    SelfTested,
     Status,
     VehicleState,
 )
@@ -55,10 +58,14 @@ SIGNED: Final[tuple[bytes, ...]] = (
     tokens.mint_time_attestation(credentials.ATTESTATION, ISSUER),
     tokens.mint_receipt(credentials.RECEIPT, SIGNER),
 )
-ALL_SIGNED: Final = (*SIGNED, *(tokens.mint_order(order, ISSUER) for order in credentials.ORDERS[1:]))
+FADING: Final = tokens.mint_revocation_list(credentials.FADING_LIST, ISSUER)
+ALL_SIGNED: Final = (*SIGNED, *(tokens.mint_order(order, ISSUER) for order in credentials.ORDERS[1:]), FADING)
 REQUESTS: Final = (
     *(Request(7, operation, command_id=COMMAND) for operation in (*messages.COMMANDS, Operation.OUTCOME)),
-    *(Request(300, operation) for operation in (Operation.STATUS, Operation.GET_NONCE, Operation.LOCATE)),
+    *(
+        Request(300, operation)
+        for operation in (Operation.STATUS, Operation.GET_NONCE, Operation.LOCATE, Operation.KEYS, Operation.SELF_TEST)
+    ),
     Request(65535, Operation.PUT, body=SIGNED[1]),
 )
 _ACCESS: Final = Access(True, Phase.ACTIVE, 15, 1_790_007_200_000, 1_790_009_000_000, 1_790_000_000_000)
@@ -70,6 +77,8 @@ ANSWERS: Final[tuple[Reply | Push, ...]] = (
     Reply(7, Code.OK, Position(481_371_540, -115_761_240, 9)),
     Reply(7, Code.OK, messages.Accepted(pending=True)),
     Reply(7, Code.OK, Outcome(Operation.UNLOCK, Code.BUSY, may_have_succeeded=True)),
+    Reply(7, Code.OK, KeyList((KeyEntry(1, bytes(16), "Zoë", 5, 1_790_600_000_000, activated=False),) * 3)),
+    Reply(7, Code.OK, SelfTested(bytes(150))),
     Reply(7, Code.NOT_PARKED, refuse(Code.NOT_PARKED, numbers=(("parked_ms", 3),))),
     Push(PushKind.ACCESS, _ACCESS),
     Push(PushKind.NOTICE, Notice(NoticeKind.OVERDUE, 5)),
@@ -289,7 +298,7 @@ def _signed_seeds() -> list[bytes]:
     modes = (0, 1, 1, 1, 2, *(1 for _ in ALL_SIGNED[5:]))
     raw = [bytes([mode]) + container for mode, container in zip(modes, ALL_SIGNED, strict=True)]
     payloads = [cose.parse_sign1(container).payload for container in ALL_SIGNED]
-    claimed = (4, 5, 6, 7, 3, *(5 for _ in ALL_SIGNED[5:]))
+    claimed = (4, 5, 6, 7, 3, *(5 for _ in ALL_SIGNED[6:]), 6)
     # Signing is what costs here: one seed in three is enough.
     return raw * 2 + [bytes([mode]) + payload for mode, payload in zip(claimed, payloads, strict=True)]
 
