@@ -4,7 +4,7 @@ It authenticates; it never authorises. Whether a handshake may go on, and what a
 core. A peer can cause nothing here but a refusal and, in the end, being hung up on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -47,6 +47,18 @@ HANDSHAKE_CHECKS: Final = 2
 as much in key agreement, so that no third message has to be turned away."""
 SHARE_CHECKS: Final = 2
 """What a shared key costs besides: the main user's signature, and the key agreement that opens its activation code."""
+_FETCH: Final = "Fetch the key anew in the app while you have a connection."
+_SHARE: Final = "Ask the main user to share the key anew."
+_UNREADABLE: Final = (Code.UNKNOWN_ISSUER, Code.SIGNATURE_INVALID, Code.TOKEN_MALFORMED)
+_OF_KEYS: Final = {
+    Code.WRONG_VEHICLE: "This key is for another car: walk to that one.",
+    Code.HOLDER_KEY_MISMATCH: "Use the phone that the key was made for.",
+}
+_REMEDIES: Final[dict[int, dict[Code, str]]] = {
+    credential.STANDING_KEY: _OF_KEYS | dict.fromkeys(_UNREADABLE, _FETCH),
+    credential.SHARED_KEY: _OF_KEYS | dict.fromkeys(_UNREADABLE, _SHARE),
+}
+"""Where that of the catalogue speaks of a booking."""
 _LAST_INT_METHOD: Final = 0x17
 """A first handshake message begins with its method, a small CBOR integer; a third one with a byte string."""
 
@@ -167,10 +179,11 @@ class Gateway:
             return self._handshake(link, session, message[1:], now_ms)
         return Heard()
 
-    def _violated(self, session: _Session, error: ProtocolError) -> Heard:
+    def _violated(self, session: _Session, error: ProtocolError, remedy: str = "") -> Heard:
         """Answer once a violation, so that an honest peer learns; the third one is the last."""
         session.violations += 1
-        fragments = session.fragments(MessageType.ERROR, messages.encode_error(refuse(error.code)))
+        refusal = refuse(error.code, remedy=remedy)
+        fragments = session.fragments(MessageType.ERROR, messages.encode_error(refusal))
         return Heard([], fragments, session.violations >= framing.MAX_VIOLATIONS)
 
     def _handshake(self, link: LinkId, session: _Session, body: bytes, now_ms: int) -> Heard:
@@ -185,8 +198,11 @@ class Gateway:
         if responder is None:
             return self._handshake_failed(link, session, EdhocError(Code.HANDSHAKE_FAILED, "no handshake is under way"))
         shown: list[_Shown] = []
+        remedies: Mapping[Code, str] = {}
 
         def holder(label: int, value: bytes) -> Credential:
+            nonlocal remedies
+            remedies = _REMEDIES.get(label, remedies)
             if label == credential.SHARED_KEY:
                 session.owe(SHARE_CHECKS, now_ms)
             shown.append(self._verified(label, value))
@@ -196,7 +212,7 @@ class Gateway:
             answer = responder.message_3(body, holder)
             event = self._presented(link, shown[0])
         except ProtocolError as error:
-            return self._handshake_failed(link, session, error)
+            return self._handshake_failed(link, session, error, remedies.get(error.code, ""))
         session.channel = SecureChannel.from_exporter(responder.export, module_side=True)
         if self._key_log is not None:
             self._key_log(key_log_line(session.first_message, responder.export))
@@ -229,8 +245,8 @@ class Gateway:
         code = sealing.unseal(claims.sealed_code, self._handshake_key, claims.token_id)
         return KeyPresented(link, claims, self.code_print(code), shown.parent)
 
-    def _handshake_failed(self, link: LinkId, session: _Session, error: ProtocolError) -> Heard:
-        heard = self._violated(session, error)
+    def _handshake_failed(self, link: LinkId, session: _Session, error: ProtocolError, remedy: str = "") -> Heard:
+        heard = self._violated(session, error, remedy)
         return Heard([HandshakeFailed(link)], heard.fragments, heard.hang_up)
 
     def _record(self, link: LinkId, session: _Session, body: bytes, now_ms: int) -> Heard:

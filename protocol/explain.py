@@ -12,14 +12,14 @@ REASONS: Final[dict[Code, str]] = {
     Code.OK: "done",
     Code.MALFORMED: "the request could not be read",
     Code.UNKNOWN_OPERATION: "the module does not know this operation",
-    Code.NOT_ADMITTED: "no running booking was presented",
-    Code.PERMISSION_MISSING: "the booking lacks the permission",
-    Code.UNKNOWN_ISSUER: "the module does not know who issued the booking",
+    Code.NOT_ADMITTED: "no booking or key was presented that is good now",
+    Code.PERMISSION_MISSING: "the permission is missing",
+    Code.UNKNOWN_ISSUER: "the module does not know who issued it",
     Code.SIGNATURE_INVALID: "the signature is not genuine",
-    Code.TOKEN_MALFORMED: "the booking's token could not be read",
-    Code.WRONG_VEHICLE: "the booking is for another car",
-    Code.HOLDER_KEY_MISMATCH: "the booking was made for another phone",
-    Code.WRONG_KEY_EPOCH: "the booking is from before the car's keys were changed",
+    Code.TOKEN_MALFORMED: "the booking or key could not be read",
+    Code.WRONG_VEHICLE: "it is for another car",
+    Code.HOLDER_KEY_MISMATCH: "it was made for another phone",
+    Code.WRONG_KEY_EPOCH: "it is from before the car's keys were changed",
     Code.NOT_YET_VALID: "the booking has not begun",
     Code.BOOKING_OVER: "the booking is over",
     Code.CLOCK_UNCERTAIN: "the module is not sure what time it is",
@@ -28,7 +28,7 @@ REASONS: Final[dict[Code, str]] = {
     Code.BOOKING_CUT_OFF: "the booking was cut off",
     Code.BOOKING_SUPERSEDED: "a newer booking took over",
     Code.BOOKING_CANCELLED: "the booking was cancelled",
-    Code.TOKEN_REVOKED: "the booking was withdrawn",
+    Code.TOKEN_REVOKED: "it was withdrawn",
     Code.DEVICE_REPLACED: "the user has moved to a newer phone",
     Code.NOT_PARKED: "the car is not parked",
     Code.DOORS_OPEN: "a door or the boot is open",
@@ -81,6 +81,12 @@ REASONS: Final[dict[Code, str]] = {
     Code.OUTSIDE_HOME_AREA: "the car is outside its home area",
 }
 
+_OF_KEYS: Final[dict[Code, str]] = {
+    Code.NOT_YET_VALID: "the key is not good yet",
+    Code.BOOKING_OVER: "the key has expired",
+}
+"""Where the same code means a key, by a rule about keys."""
+
 _NOTICES: Final[dict[NoticeKind, str]] = {
     NoticeKind.OVERDUE: "The booking is over. Bring the car back: {} left.",
     NoticeKind.CUTOFF_SOON: "Access ends in {}, once the car is parked.",
@@ -100,6 +106,8 @@ _PHRASES: Final[dict[str, str]] = {
     "left_ms": "{} left",
     "uncertainty_ms": "uncertain by {}",
     "retry_in_ms": "again in {}",
+    "pause_ms": "again in {}",
+    "opens_in_ms": "good again in {}",
     "late_by_ms": "late by {}",
 }
 """Where a name alone does not read well; any other name is used as it stands, with its unit."""
@@ -108,6 +116,7 @@ _CLAIMS: Final[dict[str, str]] = {
     "not_parked": "not parked",
     "doors_open": "a door is open",
     "boot_open": "the boot is open",
+    "same_person": "of the same person",
 }
 """Numbers that are claims: 1 says that it holds; 0 is not worth a word."""
 
@@ -141,6 +150,8 @@ def explain(refusal: Refusal) -> Explanation:
 def sentence(refusal: Refusal) -> str:
     """The reason alone, on one line: "the booking was cut off: overdue 31 min 04 s, parked for 12 s"."""
     reason = REASONS.get(refusal.code, refusal.code.name)
+    if refusal.rule.startswith("KEY-"):
+        reason = _OF_KEYS.get(refusal.code, reason)
     shown = [(name, value) for name, value in refusal.numbers if value or name not in _CLAIMS]
     numbers = ", ".join(number_in_words(name, value) for name, value in shown)
     return f"{reason}: {numbers}" if numbers else reason

@@ -205,7 +205,10 @@ def test_a_key_that_is_no_good_is_refused_by_its_reason(phone: Phone, code: Code
     gateway = a_gateway()
     heard = shake(gateway, phone)
     assert (heard.events, heard.hang_up) == ([HandshakeFailed(LINK)], False)
-    assert phone.refusal(heard.fragments).code is code
+    refusal = phone.refusal(heard.fragments)
+    assert refusal.code is code
+    assert "key" in refusal.remedy
+    assert "booking" not in refusal.remedy
     assert gateway.answer(LINK, DONE) == []
 
 

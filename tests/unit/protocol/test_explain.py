@@ -92,6 +92,29 @@ def test_the_end_of_a_numbers_name_is_its_unit(name: str, value: int, text: str)
     assert number_in_words(name, value) == text
 
 
+@pytest.mark.req("ACC-8", "KEY-2")
+def test_the_same_code_says_what_it_was_about() -> None:
+    assert explain.sentence(refuse(Code.BOOKING_OVER)) == "the booking is over"
+    expired = refuse(Code.BOOKING_OVER, rule="KEY-2", numbers=(("over_for_ms", 60_000),))
+    assert explain.sentence(expired) == "the key has expired: over for 1 min 00 s"
+    assert explain.sentence(refuse(Code.NOT_YET_VALID, rule="KEY-2")) == "the key is not good yet"
+    assert explain.sentence(refuse(Code.OUTSIDE_HOURS, numbers=(("opens_in_ms", 3_600_000),))) == (
+        "the key is not good at this hour: good again in 1 h 00 min 00 s"
+    )
+    paused = refuse(Code.CODE_PAUSED, numbers=(("pause_ms", 30_000),))
+    assert explain.sentence(paused).endswith("after wrong ones: again in 30 s")
+
+
+def test_every_code_has_a_reason_in_words() -> None:
+    assert explain.REASONS.keys() == set(Code)
+
+
+@pytest.mark.req("KEY-5")
+def test_the_main_user_hears_of_keys() -> None:
+    assert announce(Notice(NoticeKind.KEY_ACCEPTED)) == "A key that you shared was accepted."
+    assert announce(Notice(NoticeKind.KEY_ACTIVATED)) == "A key that you shared was activated."
+
+
 def test_distances_instants_and_permissions_read_well() -> None:
     assert distance(300) == "300 m"
     assert distance(12_345) == "12.3 km"
