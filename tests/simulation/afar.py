@@ -9,7 +9,7 @@ from firmware.core.effects import Actuate
 from firmware.core.events import Action
 from firmware.core.state import Durable
 from protocol.errors import Role
-from protocol.orders import Order, OrderKind
+from protocol.orders import Coupling, Order, OrderKind
 from protocol.tokens import Booking
 from tests.simulation.tenure import Signed
 
@@ -73,7 +73,9 @@ class Afar:
         if number < self.newest:
             self.auditor.fail("subscription_fell", f"from {self.newest} to {number}")
         self.newest = number
-        if told is not None and told not in [order.details for order in self.auditor.world.backend.orders]:
+        signed = [order.details for order in self.auditor.world.backend.orders]
+        coupled = {each.subscription for each in signed if isinstance(each, Coupling)}
+        if told is not None and told not in signed and told.number not in coupled:
             self.auditor.fail("subscription_invented", repr(told))
         if len(durable.orders) > 64:
             self.auditor.fail("unbounded", "remembered orders outgrow their limit")

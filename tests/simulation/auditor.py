@@ -30,8 +30,11 @@ from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.simulation.afar import Afar
 from tests.simulation.car import HOME
 from tests.simulation.clocks import Deadline, TrueClock
-from tests.simulation.ingest import place_of
+from tests.simulation.deeds import Deeds
+from tests.simulation.locksmith import Locksmith
+from tests.simulation.privacy import Privacy
 from tests.simulation.tenure import RUNNING, Tenure, Violation, another, follow, names, orders, passing, taken
+from tests.simulation.workshop import Workshop
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -52,6 +55,10 @@ class Auditor:
         self.world = world
         self.clock = TrueClock(world)
         self.afar = Afar(self)
+        self.privacy = Privacy(self)
+        self.locksmith = Locksmith(self)
+        self.deeds = Deeds(self)
+        self.workshop = Workshop(self)
         self.ram = Tenure()
         self.disk = Tenure()
         self.sessions: dict[int, Booking] = {}
@@ -68,8 +75,6 @@ class Auditor:
         self.done: list[tuple[bytes, bytes]] = []
         self.numbers: dict[int, bytes] = {}
         """Committed records that the broker has not got yet."""
-        self.secret: set[int] = set()
-        """Places that were visited during somebody else's booking."""
         self.failures: list[int] = []
         self.failed: set[int] = set()
         """When handshakes failed lately, and the links whose last one did."""
@@ -80,11 +85,6 @@ class Auditor:
         self.nonces: dict[bytes, int] = {}
         """Nonces given out since the boot, and when last (the module's time)."""
         self.uses: list[tuple[str, str]] = []
-        self.was_hidden = False
-        self.settled_since = 0
-        """Since when this has been so while connected."""
-        self.owed = False
-        """Whether a driver's booking has ended and the module knew where."""
         self.fix_known = False
         self.doors_open = False
         self.seen_at = 0
@@ -134,17 +134,19 @@ class Auditor:
         """A fact is about to be told."""
         self.cause = event if isinstance(event, RequestReceived) else None
         self.signed = None
+        self.locksmith.hears(event)
+        self.deeds.hears(event)
         match event:
             case VehicleSampled():
                 self.sample(event)
             case OrderReceived(signed):
                 self.signed = signed
                 self.world.dense(9_000)
-            case RequestReceived(link, request, signed) if link in self.sessions:
+            case RequestReceived(link, request, signed) if self._user(link) is not None:
                 self.signed = None if isinstance(signed, TimeAttestation) else signed
                 self.clock.told = self.clock.told or isinstance(signed, TimeAttestation)
                 if request.operation is not Operation.OUTCOME:
-                    self.given.add((self.sessions[link].user, request.command_id))
+                    self.given.add((self._user(link) or b"", request.command_id))
                     self.asked[link, request.id] = request.command_id
             case TokenPresented(link, booking):
                 self.sessions[link] = booking
@@ -156,6 +158,11 @@ class Auditor:
                 self.failed.add(link)
             case _:
                 pass
+
+    def _user(self, link: int) -> bytes | None:
+        """Whose session it is."""
+        held = self.sessions.get(link) or self.locksmith.sessions.get(link)
+        return None if held is None else held.user
 
     def deadline(self, tenure: Tenure) -> Deadline:
         """Between which true times the module may think that the cutoff falls due."""
@@ -170,12 +177,15 @@ class Auditor:
             self.fail("state_not_restored", "the module boots from something else than was committed")
         self.sampled_at = self.still_since = -1
         self.cause = self.signed = None
+        self.locksmith.booting()
+        self.deeds.booting(stored)
+        self.workshop.booting()
         self.sessions.clear()
         self.hung_up.clear()
         self.asked.clear()
         self.failures.clear()
         self.nonces.clear()
-        self.settled_since = self.world.heap.now
+        self.privacy.settled_since = self.world.heap.now
         self.fix_known = False
         floor_ms = self.floor_ms if stored is None else stored.floor_ms
         self.clock.booted(floor_ms)
@@ -190,21 +200,27 @@ class Auditor:
             self.fail("dead_booking_revived", "with the card")
         due_at = 0 if booking is None else booking.ends_at_s * 1000 + 1_800_000 - self.world.base_ms
         self.disk = self.disk._replace(
-            booking=booking, due_at=due_at, released=stored.drive_enabled, ordered_at=-1, named=False
-        )
+            booking=booking, due_at=due_at, released=stored.drive_enabled, ordered_at=-1, named=False,
+            driver=stored.driver_key,
+        )  # fmt: skip
+        self.locksmith.card_replaced()
+        self.deeds.card_replaced(stored)
         self.executed.clear()
         self.done.clear()
         self.numbers = {number: record.body for number, record in self.world.device.disk.records.items()}
         self.world.ingest.after_the_card()
-        self.secret -= {self.world.car.place, self.seen_at}
-        self.owed = False
+        self.privacy.may_be_told(owed=False)
 
     def power_lost(self) -> None:
         """What was not durable is gone."""
         self.ram = self.disk
+        self.locksmith.power_lost()
+        self.deeds.power_lost()
 
     def committed(self, durable: Durable, records: tuple[StoredRecord, ...], lost: list[StoredRecord]) -> None:
         """The disk has it."""
+        self.locksmith.committed(durable)
+        self.deeds.committed(durable)
         self.afar.committed(durable)
         if durable.floor_ms < self.floor_ms:
             self.fail("floor_fell", f"from {self.floor_ms} to {durable.floor_ms}")
@@ -214,7 +230,7 @@ class Auditor:
         self.floor_ms = durable.floor_ms
         between = passing(self.disk, durable)
         before, self.disk = self.disk, follow(self.ram, durable, self.signed, self.clock)
-        self._used(before.booking, between, self.disk.booking)
+        self._used(before, between, self.disk)
         for record in records:
             if self.numbers.get(record.number, record.body) != record.body:
                 self.fail("record_overwritten", f"record {record.number} was committed and is another one now")
@@ -223,18 +239,19 @@ class Auditor:
             self.numbers.pop(record.number, None)
         self.world.moment("committed")
 
-    def _used(self, before: Booking | None, between: Booking | None, after: Booking | None) -> None:
+    def _used(self, before: Tenure, between: Booking | None, after: Tenure) -> None:
         """BKG-7: who has had the car, for the usage log at the end."""
-        holders = (before, after) if between is None else (before, between, after)
-        ids = [None if booking is None else booking.booking_id.hex() for booking in holders]
+        ids = [before.holder, after.holder] if between is None else [before.holder, between.booking_id, after.holder]
         for left, had in pairwise(ids):
             if left != had:
-                self.uses += [(use, name) for use, name in (("left", left), ("had", had)) if name is not None]
+                self.uses += [(use, who.hex()) for use, who in (("left", left), ("had", had)) if who]
 
     # ------------------------------------------------------------ each step
     def adopted(self, event: Event, before: State | None, state: State, effects: tuple[Effect, ...]) -> None:
         """The module has decided; nothing of it has been carried out yet."""
         durable = state.durable
+        self.locksmith.adopted(event, before, state, effects)
+        self.deeds.adopted(event, before, state, effects)
         old, between = self.ram, passing(self.ram, durable)
         new = follow(old, durable, self.signed, self.clock)
         held = [old, new] if between is None else [old, taken(old, between, self.clock), new]
@@ -243,15 +260,19 @@ class Auditor:
                 self._changed(earlier, later, effects)
                 if later.booking is not None and another(earlier, later.booking):
                     self.afar.begins(durable)
+                    self.deeds.begins(later.booking, before.durable)
         self.hung_up |= {effect.link for effect in effects if isinstance(effect, HangUp)}
         for effect in effects:
-            if isinstance(effect, Actuate) and not self.afar.ordered(effect, self.signed, new.booking, durable):
+            if not isinstance(effect, Actuate) or self.workshop.orders(effect, event):
+                continue
+            if not self.afar.ordered(effect, self.signed, new.booking, durable):
                 self._ordered(effect, held, event, before is None)
+        self.workshop.told(effects)
         if len(state.links) > 3 or len(durable.executed) > 64 or len(durable.dead) > 256 or len(effects) > 64:
             self.fail("unbounded", "links, outcomes, dead bookings or effects outgrow their limit")
         self.ram = new
         self._late(new)
-        self._retained()
+        self.privacy.retained()
 
     def _changed(self, old: Tenure, new: Tenure, effects: tuple[Effect, ...]) -> None:
         """A booking came, went, or got another device."""
@@ -283,9 +304,9 @@ class Auditor:
             self.fail("dead_booking_revived", who)
         if booking.token_id in old.revoked | self.disk.revoked:
             self.fail("revoked_booking_started", who)
-        if booking.module_id != self.world.device.profile.module_id or booking.key_epoch < 1:
+        if booking.module_id != self.world.device.profile.module_id:
             self.fail("foreign_booking_started", who)
-        if dict(old.newest).get(booking.user, 0) > booking.device_generation:
+        if dict(old.newest).get((booking.user, booking.key_epoch), 0) > booking.device_generation:
             self.fail("replaced_device_started", who)
         if not self.clock.told:
             self.fail("started_without_time", f"{who}: nobody has said the time since the boot")
@@ -294,6 +315,8 @@ class Auditor:
         if not booking.not_before_s * 1000 - early <= now < booking.ends_at_s * 1000 + late:
             self.fail("started_outside_its_window", f"{who}, clock {early} ms fast or {late} ms slow at most")
         too_early = self.world.heap.now < self.deadline(old).earliest - 1_800_000
+        if old.driver is not None and old.released and self.parked_for() < 5_000:
+            self.fail("taken_over_too_early", f"{who}: a key drives, parked for {self.parked_for()} ms")
         if old.booking is not None and (too_early or self.parked_for() < 5_000):
             self.fail("taken_over_too_early", f"{who}: parked for {self.parked_for()} ms")
         if EventKind.BOOKING_STARTED not in reported:
@@ -310,9 +333,7 @@ class Auditor:
     ) -> None:
         """CUT-1 to CUT-3, BKG-2, BKG-3: why a booking may end, and what has to happen with it."""
         assert old.booking is not None
-        # Where the car is parked, or was last seen, is told.
-        self.secret -= {self.world.car.place, self.seen_at}
-        self.owed = old.booking.role is not Role.OWNER and self.fix_known
+        self.privacy.may_be_told(owed=old.booking.role is not Role.OWNER and self.fix_known)
         if self.parked_for() < 5_000:
             self.fail("taken_from_a_moving_car", f"a booking ends, parked for {self.parked_for()} ms")
         if self.moving:
@@ -344,7 +365,7 @@ class Auditor:
             self.fail("ended_with_open_doors", "the driver was not told to close them")
         ordered = old.ordered_at >= 0 or old.named or names(self.signed, old.booking)
         ordered = ordered or orders(self.signed, old.booking, self.ram, self.clock)
-        if not (asked or ordered or new.booking is not None):
+        if not (asked or ordered or new.booking is not None or self.deeds.changes):
             self.fail("ended_by_nobody", "no driver, order or other booking")
 
     def _late(self, tenure: Tenure) -> None:
@@ -370,19 +391,22 @@ class Auditor:
             case Action.ARM_IMMOBILISER:
                 self._takes(old, event, booting)
             case Action.LOCK:
-                self._locks(held)
+                self._locks(held, effect)
             case Action.RELEASE_IMMOBILISER if not effect.command_id:
-                if not (booting and old.booking is not None and old.released):
+                if not (booting and old.may_drive):
                     self.fail("released_without_command", f"at {type(event).__name__}")
             case _:
                 self._gives(effect, new)
 
-    def _locks(self, held: list[Tenure]) -> None:
+    def _locks(self, held: list[Tenure], effect: Actuate) -> None:
         """The module never locks by itself (CUT-7)."""
         cause = self.cause
         booking = None if cause is None else self.sessions.get(cause.link)
         if cause is None or cause.request.operation not in (Operation.LOCK, Operation.END_BOOKING):
             self.fail("locked_by_itself", "nobody asked")
+            return
+        if cause.link in self.locksmith.sessions:
+            self.locksmith.gives(effect, cause.request.operation, cause.link)
             return
         # A request may also be what starts its booking, and the same request may end it.
         admitted = {tenure.booking.booking_id for tenure in held if tenure.booking is not None}
@@ -391,7 +415,7 @@ class Auditor:
 
     def _takes(self, old: Tenure, event: Event, booting: bool) -> None:
         """Nothing is taken away from a moving car, or from one of which nobody knows (CUT-3)."""
-        if old.booking is None or not old.released:
+        if not old.may_drive:
             return
         if booting:
             self.fail("taken_at_boot", "the immobiliser is armed although a running booking may drive")
@@ -408,9 +432,13 @@ class Auditor:
         cause = self.cause
         what = effect.action.value
         booking = None if cause is None else self.sessions.get(cause.link)
+        if cause is not None and cause.link in self.locksmith.sessions:
+            self.locksmith.gives(effect, cause.request.operation, cause.link)
+            return
         if cause is None or booking is None:
             self.fail("moved_without_admission", what)
             return
+        self.deeds.moves(what)
         running = new.booking
         if running is None or (booking.token_id, booking.booking_id) != (running.token_id, running.booking_id):
             self.fail("moved_without_admission", f"{what} by a booking that has not the car")
@@ -422,13 +450,16 @@ class Auditor:
             self.fail("moved_without_permission", what)
         if running.booking_id in new.dead or (running.token_id in new.revoked and new.ordered_at < 0):
             self.fail("moved_for_a_dead_booking", what)
-        key = (booking.user, effect.command_id)
-        if key in self.executed:
+        self.once(booking.user, effect.command_id, what)
+
+    def once(self, user: bytes, command_id: bytes, what: str, *, durable: bool = True) -> None:
+        """ACC-7, PWR-1: a command moves something once, and only when it is on the disk."""
+        if (user, command_id) in self.executed:
             self.fail("command_executed_twice", what)
-        self.executed.add(key)
+        self.executed.add((user, command_id))
         remembered = self.world.device.disk.durable
-        known = remembered is not None and any(e.command_id == effect.command_id for e in remembered.executed)
-        if not known:
+        known = remembered is not None and any(e.command_id == command_id for e in remembered.executed)
+        if durable and not known:
             self.fail("moved_before_durable", what)
 
     # ------------------------------------------------------------ answers
@@ -446,13 +477,13 @@ class Auditor:
             self._access(link, push.body)
 
     def _access(self, link: int, access: Access) -> None:
-        if access.granted and not self._holds(link):
-            self.fail("granted_to_another", f"link {link} is told that it has access")
+        if access.granted and not (self._holds(link) or self.locksmith.holds(link)):
+            self.fail("granted_to_another", f"link {link} is told that it has access{self.locksmith.reason(link)}")
         if access.refusal is not None:
-            self._refusal(access.refusal)
+            self.reasons(access.refusal)
             self._refused_the_holder(link, access.refusal)
 
-    def _refusal(self, refusal: Refusal) -> None:
+    def reasons(self, refusal: Refusal) -> None:
         """ACC-8."""
         self.world.reach(f"code: {refusal.code.name}")
         if not refusal.rule or not refusal.remedy or refusal.code == 0:
@@ -464,15 +495,16 @@ class Auditor:
         cause = self.cause if self.cause is not None and self.cause.link == link else None
         match body:
             case Refusal():
-                self._refusal(body)
+                self.reasons(body)
                 self._refused_the_holder(link, body)
             case Status():
                 self._access(link, body.access)
-                if body.vehicle is not None and not self._holds(link):
+                if body.vehicle is not None and not (self._holds(link) or self.locksmith.holds(link)):
                     self.fail("car_shown_to_another", f"link {link}")
             case Position():
                 running = self.ram.booking
-                if not self._holds(link) or running is None or not running.permissions & 8:
+                mine = self._holds(link) and running is not None and running.permissions & 8
+                if not (mine or self.locksmith.holds(link, 8)):
                     self.fail("located_without_admission", f"link {link}")
             case Done() | Ended():
                 self._outcome(link, self.asked.get((link, reply.id), b""))
@@ -492,6 +524,7 @@ class Auditor:
         in_time = self._holds(link) and self.world.heap.now < self.deadline(self.ram).earliest
         if in_time and refusal.code not in MAY_REFUSE_THE_HOLDER:
             self.fail("refused_the_holder", refusal.code.name)
+        self.locksmith.refused(link, refusal)
         self._forgotten(link, refusal)
         if refusal.code is Code.PERMISSION_MISSING and self._holds(link) and self.cause is not None:
             running = self.ram.booking
@@ -500,25 +533,25 @@ class Auditor:
                 self.fail("refused_the_holder", "a permission that it carries")
 
     def _outcome(self, link: int, command_id: bytes) -> None:
-        booking = self.sessions.get(link)
-        if booking is not None and command_id:
-            self.done = [*self.done, (booking.user, command_id)][-30:]
+        user = self._user(link)
+        if user is not None and command_id:
+            self.done = [*self.done, (user, command_id)][-30:]
 
     def _forgotten(self, link: int, refusal: Refusal) -> None:
         """ACC-7: the last 64 are remembered; 30 of them all the more."""
-        booking = self.sessions.get(link)
-        if refusal.code is not Code.OUTCOME_UNKNOWN or booking is None or self.cause is None:
+        user = self._user(link)
+        if refusal.code is not Code.OUTCOME_UNKNOWN or user is None or self.cause is None:
             return
-        if (booking.user, self.cause.request.command_id) in self.done:
+        if (user, self.cause.request.command_id) in self.done:
             self.fail("outcome_forgotten", "a command that was acknowledged")
 
     def _remembered(self, link: int, command_id: bytes, outcome: Outcome) -> None:
         """ACC-7: what was acknowledged is what is remembered, also after a reboot."""
-        booking = self.sessions.get(link)
-        if booking is None:
+        user = self._user(link)
+        if user is None:
             self.fail("outcome_told_to_nobody", f"link {link}")
             return
-        key = (booking.user, command_id)
+        key = (user, command_id)
         if key in self.done and outcome.code not in (Code.OK, Code.OVERDUE, Code.OUTSIDE_HOME_AREA):
             self.fail("two_outcomes", f"acknowledged, and now {outcome.code.name}")
         if key not in self.given:
@@ -535,46 +568,4 @@ class Auditor:
         """Who is refused has failed himself, and is told so: a stranger's failures keep no driver out (ACC-1)."""
         if link not in self.failed and any(link == known.id for known in self.world.device.state.links):
             self.fail("kept_out_by_others", f"link {link}")
-        self._refusal(refusal)
-
-    # ------------------------------------------------------------ privacy
-    @property
-    def hidden(self) -> bool:
-        """Whether somebody who is not the owner has the car."""
-        return self.ram.booking is not None and self.ram.booking.role is not Role.OWNER
-
-    def _retained(self) -> None:
-        """PRV-2, PRV-3: a minute after somebody else has got the car no position of it is retained any more; a minute
-        after he has given it back the parking position is, if it was known."""
-        broker, now = self.world.broker, self.world.heap.now
-        connected = self.world.device.powered and self.world.device.state.broker_connected and broker.up
-        if not connected or self.hidden != self.was_hidden:
-            self.settled_since, self.was_hidden = now, self.hidden
-        elif now - self.settled_since <= 60_000:
-            return
-        elif self.hidden and broker.retained:
-            self.fail("position_still_retained", "a minute into somebody's booking")
-        elif self.owed and not self.hidden and not broker.retained:
-            self.fail("parking_not_reported", "a minute after the end, connected")
-
-    def comes_to(self, place: int) -> None:
-        """The car has come to another place."""
-        if self.hidden:
-            self.secret.add(place)
-
-    def arrives(self, channel: str, payload: bytes) -> None:
-        """PRV-1: nothing that reveals a position comes after a booking has begun."""
-        if self.hidden and b"Latitude" in payload:
-            self.fail("position_during_a_booking", f"on {channel}, sent before it began")
-
-    def published(self, channel: str, payload: bytes) -> None:
-        """PRV-1, PRV-6: something goes to where the owner can read it."""
-        if b"Latitude" in payload:
-            if self.hidden:
-                self.fail("position_during_a_booking", f"on {channel}")
-            place = place_of(payload)
-            if place in self.secret:
-                self.fail("secret_place_told", f"place {place} on {channel}, visited during somebody's booking")
-        for word in (b"peed", b"eading", b"treet", b"ongitude" if b"Latitude" not in payload else b"\0"):
-            if word in payload:
-                self.fail("track_can_be_rebuilt", f"{word!r} on {channel}")
+        self.reasons(refusal)

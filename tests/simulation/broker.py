@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 from firmware.core.events import OrderReceived
 from firmware.core.reporting import Message
 from protocol.errors import Role
-from protocol.orders import Ending, Order, OrderKind, Subscription
+from protocol.orders import Details, Ending, Order, OrderKind, Subscription
+from protocol.sharing import Deletion, Key
 from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.simulation.uplink import reports
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 NOTICED_AFTER_MS: Final = 500
 
 EPOCH: Final = 1
+MOST_LISTED: Final = 20
 
 
 class Broker:
@@ -44,7 +46,7 @@ class Broker:
                 for channel, report in reports(message):
                     if device.powered and device.life == life:
                         # Without power nobody can take back what has left.
-                        self.world.auditor.arrives(channel, report)
+                        self.world.auditor.privacy.arrives(channel, report)
                     self.world.ingest.arrived(channel, report, life)
                 if message.channel == "position":
                     self.retained = message.payload
@@ -88,6 +90,11 @@ class Backend:
         self.lists: list[RevocationList] = []
         self.attestations: list[TimeAttestation] = []
         self.revoked: tuple[tuple[bytes, int], ...] = ()
+        self.fading: tuple[tuple[bytes, int, int], ...] = ()
+        self.epoch = EPOCH
+        """The car's keys, as the backend knows them."""
+        self.account: dict[bytes, bytes] = {}
+        """Of each booking: whose car it was when it was signed."""
         self._count = 0
         self._subscriptions = 0
 
@@ -111,7 +118,7 @@ class Backend:
             "module_id": self.world.device.profile.module_id,
             "role": role,
             "permissions": 15,
-            "key_epoch": EPOCH,
+            "key_epoch": self.epoch,
             "user": user.encode().ljust(8, b"_"),
             "delegation_depth": 0,
             "device_generation": 1,
@@ -119,6 +126,7 @@ class Backend:
         }
         booking = Booking(**(values | changes))  # type: ignore[arg-type]
         self.bookings.append(booking)
+        self.account[booking.booking_id] = self.world.estate.owner
         return booking
 
     def end_order(self, booking: Booking) -> Order:
@@ -137,20 +145,26 @@ class Backend:
 
     def from_afar(self, kind: OrderKind, ttl_s: int) -> Order:
         """An order to do something to the car, or to tell how it is."""
+        return self.signed(kind, None, ttl_s)
+
+    def signed(self, kind: OrderKind, details: Details | None, ttl_s: int) -> Order:
+        """Any order."""
         now_s = self.world.utc_ms // 1000
-        order = Order(self.number().to_bytes(16, "big"), kind, self._module_id, now_s, now_s + ttl_s)
+        order = Order(self.number().to_bytes(16, "big"), kind, self._module_id, now_s, now_s + ttl_s, details)
         self.orders.append(order)
         return order
+
+    def next_subscription(self) -> int:
+        """The number of the next subscription."""
+        self._subscriptions += 1
+        return self._subscriptions
 
     def subscribe(self, sharing_ms: int, remote_ms: int, *, paused: bool = False) -> Order:
         """What the owner has paid for from now on, each for so long; a higher number each time. Good for a day."""
         now_s = self.world.utc_ms // 1000
-        self._subscriptions += 1
-        told = Subscription(self._subscriptions, now_s + sharing_ms // 1000, now_s + remote_ms // 1000, paused)
-        order_id = self.number().to_bytes(16, "big")
-        order = Order(order_id, OrderKind.SUBSCRIPTION, self._module_id, now_s, now_s + 86_400, told)
-        self.orders.append(order)
-        return order
+        number = self.next_subscription()
+        told = Subscription(number, now_s + sharing_ms // 1000, now_s + remote_ms // 1000, paused)
+        return self.signed(OrderKind.SUBSCRIPTION, told, 86_400)
 
     @property
     def _module_id(self) -> bytes:
@@ -158,9 +172,21 @@ class Backend:
 
     def revoke(self, booking: Booking) -> RevocationList:
         """A newer list, with this booking's token on it."""
-        self.revoked = (*self.revoked, (booking.token_id, booking.expires_s))[-20:]
-        now_s = self.world.utc_ms // 1000
-        listed = RevocationList(booking.module_id, len(self.lists) + 1, now_s, EPOCH, self.revoked)
+        self.revoked = (*self.revoked, (booking.token_id, booking.expires_s))[-MOST_LISTED:]
+        return self._listed()
+
+    def delete(self, key: Key, policy: Deletion) -> RevocationList:
+        """A newer list, on which the main user has deleted a shared key."""
+        others = tuple(entry for entry in self.fading if entry[0] != key.token_id)
+        if policy is Deletion.IMMEDIATE:
+            self.revoked, self.fading = (*self.revoked, (key.token_id, key.expires_s))[-MOST_LISTED:], others
+        else:
+            self.fading = (*others, (key.token_id, int(policy), key.expires_s))[-MOST_LISTED:]
+        return self._listed()
+
+    def _listed(self) -> RevocationList:
+        number, now_s = len(self.lists) + 1, self.world.utc_ms // 1000
+        listed = RevocationList(self._module_id, number, now_s, self.epoch, self.revoked, fading=self.fading)
         self.lists.append(listed)
         return listed
 

@@ -29,7 +29,10 @@ class Car:
         """Or "lost", "nonsense"."""
         self.gnss_error_ms = 0
         self.place = 0
+        self.boots_opened = 0
         self.odometer_m = 1_000_000
+        self.keys = 0
+        """Vehicle keys that lie in it."""
         self._fix: tuple[int, int, int] | None = None
 
     @property
@@ -50,6 +53,8 @@ class Car:
                 self.locked = False
             case Action.LOCK:
                 self.locked = True
+            case Action.OPEN_BOOT:
+                self.boots_opened += 1
             case Action.RELEASE_IMMOBILISER:
                 self.immobilised = False
             case Action.ARM_IMMOBILISER:
@@ -84,9 +89,8 @@ class Car:
         else:
             # Nobody has forgotten where it was last.
             fix = None if self._fix is None else Fix(*self._fix, mono - 60_000)
-        return VehicleSampled(
-            ignition, speed, self.locked, self.doors_open, False, self.immobilised, 60.0, self.odometer_m, 12_600, fix
-        )
+        seen = self.locked, self.doors_open, False, self.immobilised, 60.0, self.odometer_m, 12_600, fix
+        return VehicleSampled(ignition, speed, *seen, keys_present=self.keys)
 
     def forget(self) -> None:
         """The receiver lost its power."""

@@ -159,8 +159,8 @@ DEFECTS: Final = (
     Defect(
         "unlock_before_durable",
         "requests",
-        "draft.required or request.operation in (Operation.UNLOCK, Operation.ENABLE_DRIVE)",
-        "draft.required or request.operation is Operation.ENABLE_DRIVE",
+        "draft.required = draft.required or request.operation in PERMITS",
+        "draft.required = draft.required or request.operation is Operation.ENABLE_DRIVE",
         "Unlocking does not wait for the disk.",
     ),
     Defect(
@@ -187,8 +187,8 @@ DEFECTS: Final = (
     Defect(
         "permissions_ignored",
         "requests",
-        "or booking.permissions & needed:",
-        "or booking.permissions:",
+        "if held & needed:",
+        "if held:",
         "Any permission is every permission.",
     ),
     Defect(
@@ -250,14 +250,14 @@ DEFECTS: Final = (
     ),
     Defect(
         "end_while_moving",
-        "requests",
+        "ending",
         '("not_parked", not parked,',
         '("not_parked", False,',
         "A driver may end on the motorway.",
     ),
     Defect(
         "end_with_open_doors",
-        "requests",
+        "ending",
         '("doors_open", sample.doors_open is not False,',
         '("doors_open", False,',
         "A driver may end with open doors.",
@@ -265,15 +265,15 @@ DEFECTS: Final = (
     Defect(
         "lock_arms_a_moving_car",
         "requests",
-        "case Operation.LOCK if durable.drive_enabled and vehicle.parked(draft.state.vehicle, draft.now):",
-        "case Operation.LOCK if durable.drive_enabled:",
+        "case Operation.LOCK if before.drive_enabled and vehicle.parked(draft.state.vehicle, draft.now):",
+        "case Operation.LOCK if before.drive_enabled:",
         "Locking while driving arms the immobiliser.",
     ),
     Defect(
         "disable_while_moving",
         "requests",
-        "operation is Operation.DISABLE_DRIVE and not parked",
-        "operation is Operation.DISABLE_DRIVE and False",
+        "operation in (Operation.DISABLE_DRIVE, Operation.OPEN_BOOT) and not parked",
+        "operation in (Operation.OPEN_BOOT,) and not parked",
         "Driving can be disabled on the motorway.",
     ),
     Defect(
@@ -292,9 +292,9 @@ DEFECTS: Final = (
     ),
     Defect(
         "boot_arms_the_overdue",
-        "module",
-        "durable.drive_enabled and durable.trip.running",
-        "durable.drive_enabled and durable.trip.phase.value == 1",
+        "drive",
+        "durable.drive_enabled and (durable.trip.running or",
+        "durable.drive_enabled and (durable.trip.phase.value == 1 or",
         "A reboot takes driving away from whoever is overdue.",
     ),
     Defect(
@@ -357,7 +357,7 @@ DEFECTS: Final = (
     Defect(
         "late_order_carried_out",
         "remote",
-        "late(draft, order) or (None if action is None else _uncertain(draft, order) or _obstacle(draft, action))",
+        "late(draft, order) or (None if action is None else uncertain(draft, order) or _obstacle(draft, action))",
         "None if action is None else _obstacle(draft, action)",
         "An order from afar that was held back is carried out when it comes.",
     ),

@@ -15,6 +15,8 @@ from firmware.core.effects import (
     Actuate,
     Answer,
     AnswerEnded,
+    AnswerMenu,
+    AnswerTested,
     ContinueHandshake,
     Effect,
     HangUp,
@@ -22,10 +24,12 @@ from firmware.core.effects import (
     RefuseHandshake,
     Say,
     Tell,
+    TryCode,
 )
 from firmware.core.events import (
     Action,
     ActuationFinished,
+    CodeTried,
     Event,
     StorageFailed,
     Ticked,
@@ -36,7 +40,7 @@ from firmware.core.reports import Record
 from firmware.core.state import Profile, State
 from firmware.keeper import Keeper
 from protocol.errors import Code, refuse
-from protocol.messages import Accepted, Done, Outcome, Reply
+from protocol.messages import Accepted, Done, Outcome, Reply, SelfTested
 from tests.simulation.disk import Disk, PowerFailed, at_once
 from tests.simulation.uplink import Uplink
 from tests.support.interface import watch
@@ -205,6 +209,15 @@ class Device:
                 world.air.module_hangs_up(link)
             case Say(record):
                 self._say(record)
+            case AnswerTested(link, request_id, _):
+                world.air.answer(link, Reply(request_id, Code.OK, SelfTested(b"signed")))
+            case TryCode(code, ticket):
+                world.auditor.locksmith.tries(effect)
+                self.in_this_life(0, lambda: self.tell(CodeTried(code, ticket)))
+                world.moment("tried")
+            case AnswerMenu(ticket, refusal):
+                world.auditor.locksmith.answered_at_the_menu(effect)
+                world.menu.answered(ticket, refusal)
             case _:
                 pass
 
@@ -263,7 +276,7 @@ class Device:
             return
         message = reporting.record_message(self.state, answer, self.mono)
         watch.said(self.profile.module_id, message)
-        self.world.auditor.published(message.channel, message.payload)
+        self.world.auditor.privacy.published(message.channel, message.payload)
         self.world.trace(message.payload)
         self.world.broker.publish(message, lambda _: None)
 
@@ -273,12 +286,14 @@ def _acknowledges(effect: Effect) -> bool:
         return isinstance(effect.reply.body, Done | Accepted | Outcome)
     if isinstance(effect, Say):
         return effect.record.reason == "OK"
-    return isinstance(effect, AnswerEnded)
+    return isinstance(effect, AnswerEnded) or (isinstance(effect, AnswerMenu) and effect.refusal is None)
 
 
 def _unacknowledged(effect: Effect) -> Effect:
-    assert isinstance(effect, Answer | AnswerEnded | Say)
+    assert isinstance(effect, Answer | AnswerEnded | AnswerMenu | Say)
     refusal = refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+    if isinstance(effect, AnswerMenu):
+        return AnswerMenu(effect.ticket, refusal)
     if isinstance(effect, Say):
         numbers = (("code", int(refusal.code)), ("pending", 0))
         return Say(msgspec.structs.replace(effect.record, reason=refusal.code.name, numbers=numbers))

@@ -1,11 +1,13 @@
-"""Phones with the key of a booking: honest ones, impatient ones, and what they do with an answer."""
+"""Phones with the key of a booking or of the car: honest ones, impatient ones, and what they do with an answer."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from firmware.core.events import HandshakeBegun, RequestReceived, TokenPresented
+from firmware.core.events import Event, HandshakeBegun, KeyPresented, RequestReceived, TokenPresented
 from protocol.errors import Code, Refusal
 from protocol.messages import COMMANDS, Nonce, Operation, Reply, Request
 from protocol.orders import Order
+from protocol.sharing import Key
 from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.simulation.air import Central
 
@@ -30,12 +32,21 @@ class Task:
         self.tries = 0
 
 
-class Phone(Central):
-    """`hasty`: how often it does not wait. `online`: it can fetch the time from the backend."""
+class Visitor(Central):
+    """A phone that asks for things. `hasty`: how often it does not wait. `online`: it can fetch the time from the
+    backend."""
 
-    def __init__(self, world: "World", name: str, booking: Booking, *, hasty: float = 0.0, online: bool = True) -> None:
+    def __init__(
+        self,
+        world: "World",
+        name: str,
+        presents: Callable[[int], Event],
+        *,
+        hasty: float = 0.0,
+        online: bool = True,
+    ) -> None:
         super().__init__(world, name)
-        self.booking = booking
+        self._presents = presents
         self.hasty = hasty
         self.online = online
         self.tasks: list[Task] = []
@@ -108,7 +119,7 @@ class Phone(Central):
         if refused:
             self.world.heap.after(20_000, lambda: self.world.air.leave(self))
             return
-        self.world.air.send(self, TokenPresented(self.link, self.booking))
+        self.world.air.send(self, self._presents(self.link))
         link = self.link
 
         def authenticated() -> None:
@@ -221,3 +232,21 @@ class Phone(Central):
             self._go()
 
         self.world.heap.after(self.rng.choice((200, 2_000)), fetched)
+
+
+class Phone(Visitor):
+    """A phone with the key of a booking."""
+
+    def __init__(self, world: "World", name: str, booking: Booking, *, hasty: float = 0.0, online: bool = True) -> None:
+        super().__init__(world, name, lambda link: TokenPresented(link, self.booking), hasty=hasty, online=online)
+        self.booking = booking
+
+
+class KeyPhone(Visitor):
+    """A phone with a digital key: an owner's own, a dealer's, or one that was shared with a guest."""
+
+    def __init__(self, world: "World", name: str, key: Key, *, hasty: float = 0.0, online: bool = True) -> None:
+        code = world.keychain.prints.get(key.token_id, b"")
+        parent = world.keychain.keys.get(key.parent)
+        super().__init__(world, name, lambda link: KeyPresented(link, key, code, parent), hasty=hasty, online=online)
+        self.key = key

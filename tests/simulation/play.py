@@ -10,10 +10,13 @@ import structlog
 
 from protocol.errors import Role
 from protocol.messages import Operation as Ask
+from protocol.orders import DriverRemoval, OrderKind
+from protocol.sharing import Activation
+from tests.simulation.deeds import MOST_DRIVERS
 from tests.simulation.device import Crashed
 from tests.simulation.faults import DAY, HOUR, MINUTE
 from tests.simulation.ingest import used
-from tests.simulation.phone import Phone
+from tests.simulation.phone import KeyPhone, Phone
 from tests.simulation.reached import counting
 from tests.simulation.script import Operation, script
 from tests.simulation.tenure import Violation
@@ -84,6 +87,9 @@ def settle(world: World) -> None:
     running = auditor.ram.booking
     if running is not None:
         _out_with(world)
+    if not _owned(world):
+        return
+    _guest_gets_in(world)
     now = heap.now
     booking = world.backend.booking("the next", Role.DRIVER, now - MINUTE, now + 6 * HOUR)
     phone = world.last_phone = Phone(world, "the next phone", booking)
@@ -98,6 +104,46 @@ def settle(world: World) -> None:
     if Ask.END_BOOKING not in phone.done or not world.car.locked or not world.car.immobilised:
         auditor.fail("nobody_gets_out", f"a valid phone got as far as {[done.name for done in phone.done]}")
     _drained(world)
+
+
+def _owned(world: World) -> bool:
+    """OWN-2, SUB-3: a car that nobody owns is coupled, unless it has no option 5GE; there is a place for one driver."""
+    heap = world.heap
+    if not world.estate.coupled:
+        world.estate.coupling(OrderKind.COUPLE, world.estate.account())
+        heap.run(heap.now + MINUTE)
+        prepared = world.device.profile.vehicle.prepared
+        if world.estate.coupled is not prepared:
+            world.auditor.fail("nobody_can_own_it", f"prepared: {prepared}")
+    drivers = world.device.state.durable.drivers
+    for user in drivers[:1] if len(drivers) == MOST_DRIVERS else ():
+        world.broker.order(world.backend.signed(OrderKind.REMOVE_DRIVER, DriverRemoval(user), 600))
+        heap.run(heap.now + MINUTE)
+    return world.estate.coupled
+
+
+def _guest_gets_in(world: World) -> None:
+    """KEY-2, KEY-3: a key that is shared now is activated with its code, unlocks, drives and locks."""
+    heap, owner = world.heap, world.estate.own_phone()
+    if owner is None or not world.device.profile.vehicle.digital_keys:
+        return
+    heap.run(heap.now + HOUR + MINUTE)  # any pause after wrong codes, and any of many short keys, is over
+    until_s = (world.utc_ms + 400 * DAY) // 1000
+    how: dict[str, object] = {"activation": Activation.VEHICLE_CODE, "code_until_s": until_s}
+    key = world.keychain.share(owner.key, "the last guest", heap.now - MINUTE, 6 * HOUR, **how)
+    phone = world.last_phone = KeyPhone(world, "the last guest", key)
+    phone.visit(Ask.STATUS)
+    heap.run(heap.now + 20_000)
+    world.dense(20_000)
+    heap.run(heap.now + 10_000)
+    world.menu.enter(world.keychain.codes[key.token_id], calm=True)
+    heap.run(heap.now + MINUTE)
+    wanted = (Ask.UNLOCK, Ask.ENABLE_DRIVE, Ask.LOCK)
+    phone.visit(*wanted)
+    heap.run(heap.now + MINUTE)
+    if any(ask not in phone.done for ask in wanted) or not world.car.locked:
+        world.auditor.fail("no_guest_gets_in", f"a valid guest got as far as {[done.name for done in phone.done]}")
+    heap.run(heap.now + MINUTE)
 
 
 def _out_with(world: World) -> None:

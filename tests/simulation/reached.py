@@ -27,6 +27,10 @@ CODES: Final = _names(
     DEVICE_REPLACED NOT_PARKED DOORS_OPEN END_NOT_POSSIBLE VEHICLE_NO_RESPONSE OUTCOME_UNKNOWN COMMAND_ID_REUSED
     POSITION_UNKNOWN STORAGE_FAILED BUSY TOO_MANY_HANDSHAKES NONCE_UNKNOWN ORDER_LATE ORDER_UNSUPPORTED
     LIST_OUTDATED SUBSCRIPTION_EXPIRED REMOTE_INACTIVE SUBSCRIPTION_OUTDATED
+    ACTIVATION_REQUIRED CODE_WRONG CODE_EXPIRED CODE_DEAD CODE_PAUSED CODE_UNEXPECTED KEY_DEACTIVATED KEY_DELETED
+    KEY_LIST_FULL OUTSIDE_HOURS KEYS_UNAVAILABLE NOT_COUPLED NOT_PREPARED ALREADY_OWNED VIN_INVALID KEYS_MISSING
+    NOT_CONNECTED TAKEOVER_INTERRUPTED DRIVER_LIST_FULL SERVICE_INACTIVE SIM_BLOCKED OUT_OF_TERRITORY ROLE_REQUIRED
+    ORDER_OUTDATED
     """
 )
 """Every refusal that the core itself gives; the others are the gateway's."""
@@ -48,6 +52,7 @@ MOMENTS: Final = _names(
     connected nonce drove_off parked moving_overdue committed superseded
     """
 )
+KEY_MOMENTS: Final = _names("accepted tried activated deleted half_way taking_over changed_hands")
 FAULTS: Final = _names(
     """
     power cut_before_commit cut_after_commit disk_full card_lost card_rolled_back rtc_fast link_loss broker_down
@@ -55,6 +60,19 @@ FAULTS: Final = _names(
     network_wrong dead mute slow doors key_drive key_locks order_end revoke radio_bad rival rebind far_future waver
     """
 )
+KEY_FAULTS: Final = _names("press_unlock press_lock delete_key deactivate wrong_code key_taken guest_comes owner_comes")
+KEY_ATTACKS: Final = _names(
+    """
+    guess_codes code_again stale_key foreign_key old_epoch_key early_key dealer narrow_key unactivated older_phone
+    many_keys
+    """
+)
+KEYS: Final = _names("UNLOCK ENABLE_DRIVE LOCK OPEN_BOOT refused")
+"""What keys were let do."""
+DELETIONS: Final = _names("IMMEDIATE UNTIL_KEY_CYCLE AFTER_LAST_DRIVE_OR_48H")
+DEEDS: Final = _names("couple remove take_over home remove_driver own_visit self_test")
+OWNERS: Final = _names("coupled removed taken")
+TESTED: Final = _names("passed failed")
 AFAR: Final = _names("UNLOCK LOCK FLASH")
 """What has been carried out for an order from afar."""
 ORDERS: Final = _names("afar renewed paused ending")
@@ -72,7 +90,10 @@ def wanted() -> list[str]:
     """The names of all counters that must not be zero."""
     groups = {"code": CODES, "event": EVENTS, "rule": RULES, "moment": MOMENTS, "fault": FAULTS, "attack": ATTACKS}
     groups |= {"afar": AFAR, "order": ORDERS, "sent": SENT}
-    return [f"{group}: {name}" for group, names in groups.items() for name in names]
+    groups |= {"key": KEYS, "deletion": DELETIONS, "deed": DEEDS, "owner": OWNERS, "tested": TESTED}
+    more = {"moment": KEY_MOMENTS, "fault": KEY_FAULTS, "attack": KEY_ATTACKS}
+    pairs = (*groups.items(), *more.items())
+    return [f"{group}: {name}" for group, names in pairs for name in names]
 
 
 def missing(counters: Counter[str]) -> list[str]:

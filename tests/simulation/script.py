@@ -5,7 +5,9 @@ from typing import Final, NamedTuple
 
 from tests.simulation.attacks import ATTACKS
 from tests.simulation.chance import chance
+from tests.simulation.estate import DEEDS
 from tests.simulation.faults import DAY, FAULTS, HOUR, MINUTE, SECOND
+from tests.simulation.mischief import KEY_ATTACKS, KEY_FAULTS
 from tests.simulation.reached import MOMENTS
 
 
@@ -52,6 +54,21 @@ AIMS: Final = {
     "superseded": "broker_drop broker_down power",
 }
 """At which moment which trouble is most likely to hurt."""
+KEY_AIMS: Final = {
+    "accepted": "power cut_before_commit cut_after_commit disk_full deactivate delete_key link_loss guest_comes",
+    "tried": "power power power cut_before_commit cut_after_commit disk_full wrong_code deactivate card_rolled_back",
+    "activated": "power cut_before_commit cut_after_commit code_again deactivate delete_key card_rolled_back card_lost",
+    "deleted": "power card_lost card_rolled_back guest_comes guest_comes cut_after_commit code_again",
+    "half_way": "power power press_lock press_lock press_unlock guest_comes cut_before_commit rtc_lost",
+    "taking_over": "power power broker_drop key_taken key_taken silent dim key_drive rival cut_before_commit disk_full",
+    "changed_hands": "power card_lost card_rolled_back stale stale_key stale_key guest_comes replay_order broker_drop",
+    "released": "delete_key deactivate deactivate owner_comes power",
+    "drove_off": "delete_key delete_key deactivate deactivate press_lock rival power silent",
+    "parked": "deactivate delete_key press_unlock rival",
+    "asked": "deactivate cut_before_commit cut_after_commit power delete_key",
+    "unlocked": "deactivate power guest_comes",
+}
+"""The same for digital keys and owners."""
 DELAYS: Final = (0, 1, 40, 120, 210, 700, 1_900, 2_500, 4_000, 8_000, 30_000)
 _DRAWN: Final = (*("afar",) * 12, "renewed", "renewed", "paused", "ending")
 ENDINGS: Final = ("driver", "driver", "driver", "order", "revoke", "leave", "leave")
@@ -65,6 +82,8 @@ def script(seed: int, days: float) -> list[Operation]:
         operations.sort(key=lambda operation: operation.at_ms)
     operations += _orders(chance(seed, "orders"), days)
     operations += _second_thoughts(chance(seed, "second thoughts"), days)
+    operations += _keys(chance(seed, "keys"), days)
+    operations += _deeds(chance(seed, "deeds"), days)
     return [operation._replace(number=number) for number, operation in enumerate(operations)]
 
 
@@ -85,6 +104,39 @@ def _second_thoughts(rng: Random, days: float) -> list[Operation]:
             found.append(Operation(0, at, "trap", ("superseded", 1, rng.choice(AIMS["superseded"].split()), 0)))
         found.append(Operation(0, at, "fault", ("waver",)))
     return found
+
+
+def _keys(rng: Random, days: float) -> list[Operation]:
+    """Shared keys, what is done with vehicle keys and in the menu, and who tries what."""
+    end, often = int(days * DAY), rng.choice((0, 0, 1, 2, 4))
+    found: list[tuple[int, str, tuple[int | str, ...]]] = []
+    for _ in range(int(days * often)):
+        permissions, hours = rng.choice((31, 15, 15, 1, 16, 5)), rng.choice((0, 0, 0, 1, 2))
+        coded, deletion = rng.choice((0, 1, 1)), rng.choice((-1, 0, 1, 1, 1, 2))
+        found.append((rng.randrange(end), "share", (permissions, hours, coded, deletion, rng.choice((HOUR, 2 * DAY)))))
+    for _ in range(int(days * rng.choice((0, 1, 3)) * min(often, 1))):
+        found.append((rng.randrange(end), "fault", (rng.choice(list(KEY_FAULTS)),)))
+    for _ in range(int(days * rng.choice((0, 0, 1, 2)))):
+        found.append((rng.randrange(end), "attack", (rng.choice(list(KEY_ATTACKS)),)))
+    for _ in range(int(days * rng.choice((0, 2, 6)) * min(often, 1))):
+        moment = rng.choice(list(KEY_AIMS))
+        nth, what, delay = rng.randrange(1, 3), rng.choice(KEY_AIMS[moment].split()), rng.choice(DELAYS)
+        found.append((rng.randrange(end), "trap", (moment, nth, what, delay)))
+    return [Operation(0, at, kind, args) for at, kind, args in sorted(found)]
+
+
+def _deeds(rng: Random, days: float) -> list[Operation]:
+    """Owners: most stay for ever; some cars come from the dealer, some change hands."""
+    end, found = int(days * DAY), []
+    fresh = rng.random() < 0.15
+    vehicle = (int(not fresh), int(not fresh or rng.random() < 0.8), int(rng.random() < 0.92), int(rng.random() < 0.5))
+    if fresh:
+        found = [(5 * MINUTE, "self_test"), (rng.randrange(10 * MINUTE, 3 * HOUR), "couple")]
+    often = rng.choice((0, 0, 1, 3))
+    kinds = [kind for kind in DEEDS if rng.random() < 0.6] or ["own_visit"]
+    found += [(rng.randrange(end), rng.choice((*kinds, "own_visit"))) for _ in range(int(days * often))]
+    first = [Operation(0, 0, "vehicle", vehicle)]
+    return first + [Operation(0, at, "deed", (what,)) for at, what in sorted(found)]
 
 
 def _life(rng: Random, days: float, car: int) -> list[Operation]:

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from firmware.core.state import Durable
 from protocol.orders import Ending, Order
+from protocol.sharing import Key
 from protocol.tokens import Booking, RevocationList
 from tests.simulation.clocks import Deadline, TrueClock
 
@@ -35,8 +36,23 @@ class Tenure(NamedTuple):
     """An order has named it, be it one that may be thought late."""
     dead: frozenset[bytes] = frozenset()
     revoked: frozenset[bytes] = frozenset()
-    newest: tuple[tuple[bytes, int], ...] = ()
+    newest: tuple[tuple[tuple[bytes, int], int], ...] = ()
+    """Of each user, with keys of an epoch, the newest device."""
     list_number: int = 0
+    driver: Key | None = None
+    """The digital key that has made driving possible."""
+
+    @property
+    def holder(self) -> bytes:
+        """The booking that has the car, or the key that drives; empty when there is none."""
+        if self.booking is not None:
+            return self.booking.booking_id
+        return b"" if self.driver is None else self.driver.token_id
+
+    @property
+    def may_drive(self) -> bool:
+        """Whether somebody has the car, and has made driving possible."""
+        return self.released and (self.booking is not None or self.driver is not None)
 
 
 def passing(old: Tenure, durable: Durable) -> Booking | None:
@@ -65,7 +81,7 @@ def follow(old: Tenure, durable: Durable, signed: Signed, clock: TrueClock) -> T
     if new.ordered_at < 0 and orders(signed, new.booking, old, clock) and not another(old, booking):
         new = new._replace(ordered_at=clock.world.heap.now)
     named = new.named or (not another(old, booking) and names(signed, booking))
-    return new._replace(released=durable.drive_enabled, named=named)
+    return new._replace(released=durable.drive_enabled, named=named, driver=durable.driver_key)
 
 
 def taken(old: Tenure, booking: Booking | None, clock: TrueClock) -> Tenure:
@@ -74,7 +90,8 @@ def taken(old: Tenure, booking: Booking | None, clock: TrueClock) -> Tenure:
         return old
     newest = dict(old.newest)
     if booking is not None:
-        newest[booking.user] = max(booking.device_generation, newest.get(booking.user, 0))
+        who = booking.user, booking.key_epoch
+        newest[who] = max(booking.device_generation, newest.get(who, 0))
     new = old._replace(booking=booking, newest=tuple(newest.items()))
     if not another(old, booking):
         return new

@@ -12,16 +12,17 @@ from typing import Final
 import pytest
 
 from tests.simulation import campaign as campaigns
+from tests.simulation import reached
 from tests.simulation.attacks import ATTACKS
 from tests.simulation.campaign import ROOT, campaign
 from tests.simulation.defects import DEFECTS
+from tests.simulation.estate import DEEDS
 from tests.simulation.faults import FAULTS
+from tests.simulation.mischief import KEY_ATTACKS, KEY_FAULTS
 from tests.simulation.planting import planted
 from tests.simulation.play import play
-from tests.simulation.reached import ATTACKS as WANTED_ATTACKS
 from tests.simulation.reached import CODES, EVENTS, MOMENTS, RULES, RULES_OF_THE_CORE, missing, wanted
-from tests.simulation.reached import FAULTS as WANTED_FAULTS
-from tests.simulation.script import AIMS, Operation, script
+from tests.simulation.script import AIMS, KEY_AIMS, Operation, script
 from tests.simulation.shrink import load, shrink, store
 
 NAMES: Final = {defect.name: defect for defect in DEFECTS}
@@ -160,10 +161,14 @@ def test_every_refusal_that_the_core_names_is_wanted() -> None:
 
 
 def test_every_fault_attack_and_aim_is_wanted() -> None:
-    assert set(FAULTS) == set(WANTED_FAULTS)
-    assert set(ATTACKS) == set(WANTED_ATTACKS)
+    assert (set(FAULTS), set(KEY_FAULTS)) == (set(reached.FAULTS), set(reached.KEY_FAULTS))
+    assert (set(ATTACKS), set(KEY_ATTACKS)) == (set(reached.ATTACKS), set(reached.KEY_ATTACKS))
+    assert set(DEEDS) == set(reached.DEEDS)
     assert set(AIMS) == set(MOMENTS)
-    assert {what for aims in AIMS.values() for what in aims.split()} <= set(FAULTS) | set(ATTACKS)
+    assert set(reached.KEY_MOMENTS) <= set(KEY_AIMS) <= set(reached.KEY_MOMENTS) | set(MOMENTS)
+    known = FAULTS.keys() | ATTACKS.keys() | KEY_FAULTS.keys() | KEY_ATTACKS.keys()
+    aimed = [*AIMS.values(), *KEY_AIMS.values()]
+    assert {what for aims in aimed for what in aims.split()} <= known
 
 
 def test_what_was_never_seen_is_listed() -> None:

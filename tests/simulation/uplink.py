@@ -106,7 +106,7 @@ class Uplink:
         device, message = self._device, flight.message
         watch.said(device.profile.module_id, message)
         for channel, report in reports(message):
-            device.world.auditor.published(channel, report)
+            device.world.auditor.privacy.published(channel, report)
         device.world.trace(message.payload)
         self._flights.append(flight)
         if len(self._flights) == WINDOW:

@@ -10,9 +10,9 @@ from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from firmware.core.effects import Actuate, Answer, Effect, HangUp, Report
+from firmware.core.effects import Actuate, Answer, AnswerMenu, Effect, HangUp, Report
 from firmware.core.events import Action, BrokerConnected, BrokerLost, Event, TimeOffered, TimeSource
-from firmware.core.state import Profile, State
+from firmware.core.state import Profile, State, Vehicle
 from protocol.messages import Accepted, Nonce
 from protocol.orders import OrderKind
 from protocol.telemetry import EventKind
@@ -24,16 +24,20 @@ from tests.simulation.car import HOME, Car
 from tests.simulation.chance import chance
 from tests.simulation.device import Device
 from tests.simulation.drivers import Driver
+from tests.simulation.estate import DEEDS, VIN, Estate
 from tests.simulation.faults import DAY, FAULTS, MINUTE, SECOND
+from tests.simulation.guests import Guest, Menu, press_key
 from tests.simulation.heap import Heap
 from tests.simulation.ingest import Ingest
+from tests.simulation.keychain import Keychain
+from tests.simulation.mischief import KEY_ATTACKS, KEY_FAULTS
 from tests.simulation.ordering import ORDERS
 from tests.simulation.script import Operation, at_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.simulation.phone import Phone
+    from tests.simulation.phone import KeyPhone, Phone, Visitor
 
 BASE_MS: Final = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1000)
 PLACE_EVERY_MS: Final = 6 * MINUTE
@@ -44,6 +48,10 @@ MOMENT_OF: Final = {
     EventKind.CUTOFF_PENDING: "pending",
     EventKind.BOOKING_CUT_OFF: "cut",
     EventKind.BOOKING_ENDED: "ended",
+    EventKind.KEY_ACCEPTED: "accepted",
+    EventKind.KEY_ACTIVATED: "activated",
+    EventKind.KEY_DELETED: "deleted",
+    EventKind.TAKEOVER_PROGRESS: "taking_over",
 }
 AT_ONCE: Final = frozenset(
     {"cut_before_commit", "cut_after_commit", "disk_full", "dead", "mute", "slow", "silent", "doors"}
@@ -82,11 +90,15 @@ class World:
         self.rtc_error_ms: int | None = 0
         self.network_error_ms = 0
         self.phones: list[Phone] = []
+        self.guests: list[KeyPhone] = []
         self.traps: dict[str, list[Trap]] = {}
         self.car = Car()
         self.air = Air(self)
         self.broker = Broker(self)
         self.backend: Backend = Backend(self)
+        self.keychain = Keychain(self)
+        self.estate: Estate = Estate(self)
+        self.menu: Menu = Menu(self)
         self.ingest = Ingest(self)
         self.auditor = Auditor(self)
         self._dense_until = 0
@@ -97,20 +109,24 @@ class World:
         self._bus = 0
         self.calm_since = -1
         """Since when nothing goes wrong any more and nobody but the last phone comes, -1: not yet."""
-        self.last_phone: Phone | None = None
+        self.last_phone: Visitor | None = None
         self._settings: tuple[int, ...] = (0, 10_000, 1, 1, 1, 160)
+        vehicle: tuple[int, ...] = (1, 1, 1, 0)
         for operation in operations:
             if operation.car != number:
                 continue
             if operation.kind == "settings":
                 self._settings = tuple(int(value) for value in operation.args)
+            elif operation.kind == "vehicle":
+                vehicle = tuple(int(value) for value in operation.args)
             else:
                 self.heap.at(operation.at_ms, lambda operation=operation: self._happens(operation))  # type: ignore[misc]
         drift, capacity, rtc, gnss, broker, self.broker.latency_ms = self._settings
         self.rtc_error_ms = 0 if rtc else None
         self.car.gnss = "good" if gnss else "lost"
         self.broker.up = bool(broker)
-        profile = Profile(bytes.fromhex(f"5b0e00000000000{number + 1}"), EPOCH, HOME, BASE_MS - DAY)
+        profile = _profile(number, vehicle)
+        self.estate.coupled = profile.coupled
         self.device = Device(self, profile, capacity, drift)
         self.auditor.floor_ms = profile.floor_ms
         self.heap.at(0, lambda: self.device.boot(self.rtc_error_ms))
@@ -181,6 +197,8 @@ class World:
                     words.append(f"reports {record.kind.value}")
                 case HangUp(link):
                     words.append(f"hangs up {link}")
+                case AnswerMenu(_, refusal):
+                    words.append(f"the menu says {'done' if refusal is None else refusal.code.name}")
                 case _:
                     pass
         if words or changed:
@@ -198,6 +216,11 @@ class World:
         match operation.kind:
             case "booking":
                 Driver(self, operation)
+            case "share":
+                Guest(self, operation)
+            case "deed":
+                self.reach(f"deed: {operation.args[0]}")
+                DEEDS[str(operation.args[0])](self, rng)
             case "fault" | "attack":
                 self.inject(str(operation.args[0]), rng)
             case "order":
@@ -227,6 +250,12 @@ class World:
         self.say(f"! {what}")
         if what in ATTACKS:
             attack(self, what, rng)
+        elif what in KEY_ATTACKS:
+            self.reach(f"attack: {what}")
+            KEY_ATTACKS[what](self, rng)
+        elif what in KEY_FAULTS:
+            self.reach(f"fault: {what}")
+            KEY_FAULTS[what](self, rng)
         else:
             self.reach(f"fault: {what}")
             FAULTS[what](self, rng)
@@ -288,7 +317,7 @@ class World:
         if not car.standing or (not by_key and car.immobilised):
             return
         if by_key:
-            car.locked = False
+            press_key(self, "u")
         self._drive += 1
         drive = self._drive
         car.ignition = car.moving = True
@@ -307,7 +336,7 @@ class World:
         self._places += 1
         self.car.place = self._places
         self.car.odometer_m += 4_000
-        self.auditor.comes_to(self.car.place)
+        self.auditor.privacy.comes_to(self.car.place)
         self.heap.after(PLACE_EVERY_MS, lambda: self._go_on(drive))
 
     def park(self, drive: int) -> None:
@@ -393,9 +422,9 @@ class World:
         car.doors_open = False
         self._bus += 1
         self.rtc_error_ms = self.network_error_ms = 0
-        for phone in self.phones:
-            phone.tasks.clear()
-            self.air.leave(phone)
+        for visitor in (*self.phones, *self.guests, *self.estate.phones):
+            visitor.tasks.clear()
+            self.air.leave(visitor)
         self.park(self._drive)
         device.boot(0)
         self._broker_until = self.heap.now
@@ -405,3 +434,11 @@ class World:
             self.heap.after(10_000, lambda: ORDERS["renewed"](self, chance(self.seed, "calm")))
         self.heap.after(2_000, self.connect_broker)
         self.dense(20 * SECOND)
+
+
+def _profile(number: int, vehicle: tuple[int, ...]) -> Profile:
+    """What the dealer wrote down: whether it is coupled already, prepared, takes digital keys, and has the eCall."""
+    coupled, prepared, digital_keys, legal_ecall = map(bool, vehicle)
+    about = Vehicle(VIN, "DE", prepared, digital_keys, legal_ecall)
+    module_id = bytes.fromhex(f"5b0e00000000000{number + 1}")
+    return Profile(module_id, EPOCH, HOME, BASE_MS - DAY, about, coupled)
