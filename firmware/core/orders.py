@@ -9,7 +9,18 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import clock, drivers, ledger, ownership, remote, reporting, results, subscription, takeover
+from firmware.core import (
+    clock,
+    drivers,
+    ledger,
+    ownership,
+    remote,
+    reporting,
+    results,
+    services,
+    subscription,
+    takeover,
+)
 from firmware.core.bookings import apply_list, end_by_order
 from firmware.core.clock import AGREE_MS, NONCE_LASTS_MS, Quality
 from firmware.core.draft import Draft
@@ -17,7 +28,6 @@ from firmware.core.state import Ordered, State
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Accepted, Request
 from protocol.orders import (
-    REMOTE,
     Coupling,
     DriverRemoval,
     Ending,
@@ -25,6 +35,7 @@ from protocol.orders import (
     OrderKind,
     Place,
     Removal,
+    ServicePlan,
     Subscription,
 )
 from protocol.telemetry import EventKind
@@ -36,17 +47,18 @@ CARRIED: Final = frozenset(
         OrderKind.SUBSCRIPTION,
         OrderKind.COUPLE,
         OrderKind.REMOVE_OWNER,
+        OrderKind.SERVICES,
         OrderKind.REMOVE_DRIVER,
         OrderKind.HOME,
     }
 )
 """What any phone may carry. The rest is for the broker: it is about a car that one does not stand beside, or one that
 has to be connected."""
-AFAR: Final = REMOTE | {OrderKind.REQUEST_STATE}
-"""For `remote`."""
+AT_ONCE: Final = CARRIED | {OrderKind.SEND_TO_CAR}
+"""What is answered in the same moment. The rest is for `remote` and `takeover`."""
 OWNING: Final = frozenset({OrderKind.COUPLE, OrderKind.REMOVE_OWNER})
 """What has to be durable before it holds (PWR-2)."""
-REPEATABLE: Final = frozenset({OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION})
+REPEATABLE: Final = frozenset({OrderKind.END_BOOKING, OrderKind.SUBSCRIPTION, OrderKind.SERVICES})
 """What a module that has forgotten takes all the same: an end must not be lost, and a number says what is newest."""
 
 replace = msgspec.structs.replace
@@ -79,16 +91,14 @@ def received(draft: Draft, signed: Order | RevocationList, correlation: bytes) -
         return
     known = ledger.ordered(draft.durable, signed.order_id)
     new = known is None and signed.issued_s >= draft.durable.orders_before_s
-    if signed.kind in CARRIED:
+    if signed.kind in AT_ONCE:
         body = _order(draft, signed, known)
         _note(draft, signed, body)
         told = ownership.numbers(draft.durable) if signed.kind in OWNING and isinstance(body, Accepted) else ()
         _answer(draft, signed.order_id, body, correlation, told, for_certain=new)
         return
     issued(draft, signed.issued_s)
-    if signed.kind not in AFAR and not isinstance(signed.details, Coupling):
-        results.say(draft, signed.order_id, Code.ORDER_UNSUPPORTED, correlation)
-    elif new and isinstance(signed.details, Coupling):
+    if new and isinstance(signed.details, Coupling):
         takeover.received(draft, signed, signed.details, correlation)
     elif new:
         remote.received(draft, signed, correlation)
@@ -187,15 +197,19 @@ def _carry_out(draft: Draft, order: Order) -> Accepted | Refusal:
         case Ending():
             return Accepted(end_by_order(draft, order.details, order.issued_s))
         case Subscription():
-            return subscription.take(draft, order.details)
+            return ownership.refusal(draft.state) or subscription.take(draft, order.details)
         case Coupling():
             return remote.uncertain(draft, order) or ownership.couple(draft, order.details)
         case Removal():
             return ownership.remove(draft, order.details)
         case DriverRemoval():
             return drivers.remove(draft, order.details)
-        case Place():
+        case ServicePlan():
+            return services.take(draft, order.details)
+        case Place() if order.kind is OrderKind.HOME:
             return ownership.set_home(draft, order.details, order)
+        case Place():
+            return ownership.refusal(draft.state) or services.send_to_car(draft, order.details)
         case _:
             return refuse(Code.ORDER_UNSUPPORTED)
 

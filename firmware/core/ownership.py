@@ -36,11 +36,14 @@ KEPT: Final = (
     "orders",
     "orders_before_s",
     "takeover",
+    "call",
+    "calls",
     "counters",
     "log",
 )
-"""What of the durable state another owner's module goes on with: time and numbers, what is dead, what was ordered, and
-the usage log. All else is the old owner's; what is added to the state later is wiped unless it is named here."""
+"""What of the durable state another owner's module goes on with: time and numbers, what is dead, what was ordered, a
+call for help, and the usage log. All else is the old owner's; what is added to the state later is wiped unless it is
+named here."""
 ENDED_BY: Final = "owner changed"
 """Why the usage log says that a booking has ended."""
 

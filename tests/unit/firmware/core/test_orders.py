@@ -7,7 +7,7 @@ from firmware.core import orders
 from firmware.core.clock import Claim, Clock
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Answer, Say
-from firmware.core.state import DeadBooking, EndReason, Ordered, State
+from firmware.core.state import DeadBooking, EndReason, Ordered, Ownership, State
 from protocol.errors import Code, Refusal
 from protocol.messages import Accepted, Operation, Request
 from protocol.orders import Ending, Order, OrderKind, Subscription
@@ -17,6 +17,7 @@ from tests.support.core import (
     BEGINS_MS,
     DRIVING,
     ENDS_MS,
+    EPOCH,
     FLOOR_MS,
     NOW,
     a_state,
@@ -30,7 +31,7 @@ from tests.support.core import (
     seen,
     sure_clock,
 )
-from tests.support.credentials import BOOKING, MODULE_ID
+from tests.support.credentials import ABOUT_THE_CAR, BOOKING, BRANDENBURG_GATE, COUPLING, MODULE_ID, SERVICES
 
 replace = msgspec.structs.replace
 
@@ -51,8 +52,7 @@ NONCE = b"sixteen of chaos"
 def put(state: State, signed: Order | RevocationList | TimeAttestation | None, now: int = NOW) -> tuple[Draft, object]:
     step = draft(linked(state, BOOKING), now)
     orders.put(step, 1, PUT, signed)
-    (sent,) = step.effects
-    assert isinstance(sent, Answer)
+    (sent,) = only(Answer, step.effects)
     assert (sent.link, sent.reply.id) == (1, 7)
     return step, sent.reply.body
 
@@ -437,9 +437,88 @@ def test_a_module_that_forgot_carries_out_nothing_that_was_ordered_before_its_fi
     assert step.durable.orders_before_s == BEGINS_S + 9
 
 
-@pytest.mark.parametrize("kind", [OrderKind.SERVICES, OrderKind.SEND_TO_CAR])
-def test_what_has_no_room_yet_is_refused_and_kept_nowhere(kind: OrderKind) -> None:
-    step = heard(a_state(), replace(FLASH, kind=kind))
-    (said,) = only(Say, step.effects)
-    assert said.record.reason == "ORDER_UNSUPPORTED"
-    assert step.durable == a_state().durable
+# ---------------------------------------------------------------- whose car it is, and what belongs to it
+BY_KIND = {order.kind: replace(order, issued_s=BEGINS_S, expires_s=BEGINS_S + 600) for order in ABOUT_THE_CAR}
+NOBODYS = a_state(ownership=Ownership(coupled=False))
+OWNED = a_state(ownership=Ownership(owner=COUPLING.owner, number=1))
+
+
+def results_of(step: Draft) -> list[str]:
+    return [record.reason for record in records(step.effects, Channel.ORDER_RESULT)]
+
+
+@pytest.mark.req("OWN-3", "SUB-1")
+def test_a_coupling_makes_an_owner_whoever_carries_it_and_waits_for_the_disk() -> None:
+    couple = BY_KIND[OrderKind.COUPLE]
+    carried, body = put(NOBODYS, couple)
+    assert body == Accepted()
+    for step in (carried, heard(NOBODYS, couple)):
+        assert step.durable.ownership.owner == COUPLING.owner
+        assert step.durable.subscription is not None
+        assert step.required
+        assert orders.waits_for_disk(couple)
+    (told,) = records(heard(NOBODYS, couple).effects, Channel.ORDER_RESULT)
+    assert dict(told.numbers) == {"code": 0, "pending": 0, "number": 1, "key_epoch": EPOCH}
+    assert dict(records(heard(OWNED, couple).effects, Channel.ORDER_RESULT)[0].numbers)["same_person"] == 0
+
+
+@pytest.mark.req("OWN-5")
+def test_a_removal_is_told_with_the_keys_that_count_from_now_on() -> None:
+    step = heard(OWNED, BY_KIND[OrderKind.REMOVE_OWNER])
+    assert not step.durable.ownership.coupled
+    (told,) = records(step.effects, Channel.ORDER_RESULT)
+    assert dict(told.numbers)["key_epoch"] == EPOCH + 1
+    assert orders.waits_for_disk(BY_KIND[OrderKind.REMOVE_OWNER])
+
+
+@pytest.mark.req("SUB-3", "SVC-1", "SVC-5")
+def test_drivers_homes_destinations_and_services_have_their_rooms() -> None:
+    state = durably(OWNED, drivers=(BOOKING.user,))
+    assert heard(state, BY_KIND[OrderKind.REMOVE_DRIVER]).durable.drivers == ()
+    assert heard(state, BY_KIND[OrderKind.HOME]).durable.ownership.home == (525_162_746, 133_777_041)
+    assert heard(state, BY_KIND[OrderKind.SEND_TO_CAR]).durable.destination == BRANDENBURG_GATE
+    assert heard(state, BY_KIND[OrderKind.SERVICES]).durable.services == SERVICES
+    for kind in (OrderKind.REMOVE_DRIVER, OrderKind.HOME, OrderKind.SEND_TO_CAR, OrderKind.SERVICES):
+        assert results_of(heard(state, BY_KIND[kind])) == ["OK"]
+        assert not heard(state, BY_KIND[kind]).required
+        assert not orders.waits_for_disk(BY_KIND[kind])
+    assert not orders.waits_for_disk(None)
+    assert not orders.waits_for_disk(LIST)
+
+
+@pytest.mark.req("OWN-1")
+@pytest.mark.parametrize(
+    "kind", [OrderKind.HOME, OrderKind.SEND_TO_CAR, OrderKind.SUBSCRIPTION, OrderKind.REMOVE_OWNER]
+)
+def test_a_car_that_nobody_owns_has_no_home_no_destination_and_no_subscription(kind: OrderKind) -> None:
+    order = SUBSCRIBE if kind is OrderKind.SUBSCRIPTION else BY_KIND[kind]
+    assert results_of(heard(NOBODYS, order)) == ["NOT_COUPLED"]
+
+
+@pytest.mark.req("OWN-4")
+def test_a_takeover_is_answered_when_it_is_over() -> None:
+    order = replace(BY_KIND[OrderKind.TAKE_OVER], details=replace(COUPLING, number=3, owner=b"another1"))
+    state = replace(OWNED, broker_connected=True, vehicle=seen(keys_present=2))
+    step = heard(state, order)
+    assert records(step.effects, Channel.ORDER_RESULT) == []
+    assert step.durable.takeover is not None
+    again = heard(step.state, order)
+    (said,) = only(Say, again.effects)
+    assert said.record.reason == "BUSY"
+    late = heard(durably(state, orders_before_s=BEGINS_S + 1), order)
+    (said,) = only(Say, late.effects)
+    assert said.record.reason == "ORDER_LATE"
+
+
+@pytest.mark.req("OWN-3", "SEC-2")
+@pytest.mark.parametrize("kind", [OrderKind.COUPLE, OrderKind.REMOVE_OWNER, OrderKind.HOME, OrderKind.REMOVE_DRIVER])
+def test_a_module_that_has_forgotten_takes_no_older_order_about_the_car(kind: OrderKind) -> None:
+    state = durably(NOBODYS if kind is OrderKind.COUPLE else OWNED, orders_before_s=BEGINS_S + 1)
+    step, body = put(state, BY_KIND[kind])
+    assert refused(body).code is Code.ORDER_LATE
+    assert step.durable.ownership == state.durable.ownership
+
+
+def test_what_its_kind_does_not_say_is_not_carried_out() -> None:
+    _, body = put(OWNED, replace(BY_KIND[OrderKind.HOME], details=None))
+    assert refused(body).code is Code.ORDER_UNSUPPORTED
