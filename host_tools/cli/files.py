@@ -1,4 +1,4 @@
-"""Files that several commands read, and what is wrong with them in one line."""
+"""Files that several commands read, what is wrong with them in one line, and how they are called in it."""
 
 from pathlib import Path
 
@@ -14,3 +14,11 @@ def read_provisioning(path: Path) -> Provisioning:
     except (ProtocolError, UnicodeDecodeError) as error:
         detail = error.detail if isinstance(error, ProtocolError) else "provisioning file: it is not text"
         raise KeyringError(f"{path} is wrong: {detail}.") from None
+
+
+def called(path: Path) -> str:
+    """How `path` is called where somebody stands: from there on when it lies below."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.files import called
 from host_tools.cli.options import SHOWN, Shown
 from host_tools.cli.settings import Settings
 from host_tools.cli.wording import key_in_words
@@ -38,7 +39,7 @@ def request(
     path = Settings({"key": key}).path("key")
     if not path.exists():
         write_key(path, new_key())
-        shown.output().say(f"{path}: the phone's key; keep it to yourself.")
+        shown.output().say(f"{called(path)}: the phone's key; keep it to yourself.")
     holder = keys.public_to_bytes(read_key(path).public_key())
     write_replacing(out, encode_invitation(Invitation(name, holder)).encode(), 0o644)
     fields: dict[str, object] = {"file": str(out), "name": name, "holder": holder.hex()}
@@ -76,7 +77,7 @@ def accept(
         "needs_code": bool(granted.sealed_code),
         "code_until_s": granted.code_until_s,
     }
-    output.result("accepted", fields, f"{path}: {key_in_words(granted)}")
+    output.result("accepted", fields, f"{called(path)}: {key_in_words(granted)}")
     if granted.sealed_code:
         until = instant(granted.code_until_s * 1000)
         output.say("Connect to the car once: `shareboxctl phone status`. Then enter the code that the main user tells")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from host_tools.backend.issuer import ALL_PERMISSIONS, ORDER_TTL_S, REMOTE_TTL_S, Issuer
 from host_tools.backend.withdrawals import Withdrawal
 from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.files import called
 from host_tools.cli.parsing import parse_duration, parse_hex, parse_pseudonym, parse_window
 from host_tools.cli.settings import Settings
 from host_tools.cli.signing import (
@@ -107,7 +108,7 @@ def booking(  # noqa: PLR0913 - one parameter an option
         "expires_s": claims.expires_s,
     }
     window = f"{instant(starts_s * 1000)} to {instant(ends_s * 1000)}"
-    line = f"{path}: {window}, {role.name}: {permissions_in_words(bits)}"
+    line = f"{called(path)}: {window}, {role.name}: {permissions_in_words(bits)}"
     issuing.output().result("booking", fields, line)
 
 

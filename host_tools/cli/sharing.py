@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from host_tools.backend.withdrawals import Withdrawal, said_of
 from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.files import called
 from host_tools.cli.options import Car, Radio, Shown
 from host_tools.cli.output import Output
 from host_tools.cli.parsing import parse_duration, parse_hours, parse_window
@@ -210,7 +211,7 @@ async def delete(
         "policy": takes.name.lower(),
         "number": listed.number,
     }
-    output.result("deleted", fields, f"{listing}: the key of {one.name} is {_ENDS[takes]}.")
+    output.result("deleted", fields, f"{called(listing)}: the key of {one.name} is {_ENDS[takes]}.")
     if carry:
         await _carry(signed, listing, deleting, output)
 
@@ -220,7 +221,7 @@ async def _carry(signed: bytes, listing: Path, deleting: Deleting, output: Outpu
         async with session(deleting.car(), output) as opened:
             await (await opened.open()).put(signed)
     except (PhoneError, KeyringError, CliError):
-        output.say(f"The car does not know yet. Bring it later: `shareboxctl phone put {listing}`.")
+        output.say(f"The car does not know yet. Bring it later: `shareboxctl phone put {called(listing)}`.")
         raise
     output.result("carried", {"file": str(listing)}, "The car knows.")
 

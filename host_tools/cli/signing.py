@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter, validators
 
 from host_tools.backend.issuer import Issuer
-from host_tools.cli.files import read_provisioning
+from host_tools.cli.files import called, read_provisioning
 from host_tools.cli.options import Shown
 from host_tools.cli.settings import Settings
 from host_tools.phone.keyring import read_key, write_replacing
@@ -70,7 +70,7 @@ def write_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: 
 def tell_signed(out: Path, signed: bytes, kind: str, issuing: Issuing, fields: dict[str, object], *lines: str) -> None:
     """Say what was signed and is written: as `write_signed`."""
     shown: dict[str, object] = {"file": str(out), **fields, "signed": signed.hex()}
-    issuing.output().result(kind, shown, f"{out}: {kind.replace('-', ' ')}, {len(signed)} bytes", *lines)
+    issuing.output().result(kind, shown, f"{called(out)}: {kind.replace('-', ' ')}, {len(signed)} bytes", *lines)
 
 
 def issuer_of(settings: Settings) -> Issuer:

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from host_tools.cli.exits import CliError, Exit
+from host_tools.cli.files import called
 from host_tools.cli.parsing import parse_pseudonym, parse_window
 from host_tools.cli.settings import Settings
 from host_tools.cli.signing import (
@@ -125,4 +126,4 @@ def _write(wish: _Wish, starts_s: int, ends_s: int, settings: Settings, issuing:
         "key_epoch": claims.key_epoch,
         "user": claims.user.hex(),
     }
-    issuing.output().result("key", fields, f"{path}: {key_in_words(claims)}")
+    issuing.output().result("key", fields, f"{called(path)}: {key_in_words(claims)}")
