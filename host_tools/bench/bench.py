@@ -16,7 +16,7 @@ from host_tools.backend.issuer import Issuer
 from host_tools.bench.answer import Answer
 from host_tools.phone.links import PhoneLink
 from protocol import keys
-from protocol.provisioning import BookingFile, Provisioning
+from protocol.provisioning import BookingFile, KeyFile, Provisioning
 
 GROUP: Final = "sharebox.bench"
 IN_PROCESS: Final = "in-process"
@@ -49,6 +49,10 @@ class Identity(msgspec.Struct, frozen=True):
     def booking_file(self, token: bytes) -> BookingFile:
         """What a phone is given with a token."""
         return BookingFile(token, self.handshake_public, self.signing_public, self.module_id)
+
+    def key_file(self, token: bytes) -> KeyFile:
+        """The same with the token of a standing key."""
+        return KeyFile(token, self.handshake_public, self.signing_public, self.module_id)
 
 
 def identity_of(provisioning: Provisioning) -> Identity:

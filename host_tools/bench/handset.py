@@ -18,7 +18,7 @@ from host_tools.phone.links import PhoneLink
 from protocol.errors import Code, Refusal
 from protocol.keys import PrivateKey
 from protocol.messages import Body, Done, Notice, Operation, Push
-from protocol.provisioning import BookingFile
+from protocol.provisioning import PhoneFile
 
 MOST_SENT: Final = 512
 """Fragments of a phone that are kept for somebody to replay."""
@@ -108,12 +108,12 @@ class TappedLink:
 
 
 class Handset:
-    """One phone. `new_link` makes a fresh link for it; `booking` is what it shows."""
+    """One phone. `new_link` makes a fresh link for it; `shown` is what it shows."""
 
     def __init__(self, key: PrivateKey, new_link: Callable[[], PhoneLink], generation: int = 1) -> None:
         self.key = key
         self.generation = generation
-        self.booking: BookingFile | None = None
+        self.shown: PhoneFile | None = None
         self.last = Outcome("nothing was asked")
         self.notices: list[Notice] = []
         self.sent: tuple[bytes, ...] = ()
@@ -138,16 +138,15 @@ class Handset:
         return self._phone is not None and self._phone.is_open and self._phone.access.granted
 
     # ------------------------------------------------------------ connecting
-    async def connect(self, booking: BookingFile | None = None) -> Outcome:
-        """Open a session, with another booking if one is given."""
+    async def connect(self, shown: PhoneFile | None = None) -> Outcome:
+        """Open a session, with something else to show if it is given."""
         await self.leave()
-        self.last = await self._connect(booking)
+        self.last = await self._connect(shown or self.shown)
         return self.last
 
-    async def _connect(self, booking: BookingFile | None) -> Outcome:
-        shown = booking or self.booking
+    async def _connect(self, shown: PhoneFile | None) -> Outcome:
         if shown is None:
-            return Outcome("no booking to show", unreachable=True)
+            return Outcome("nothing to show", unreachable=True)
         self._link = TappedLink(self._new_link())
         self._phone = Phone(self._link, shown, self.key, entropy=os.urandom, on_push=self._pushed, timeout_s=TIMEOUT_S)
         try:
@@ -230,6 +229,22 @@ class Handset:
 
         async def ask(phone: Phone) -> Outcome:
             return Outcome("located", Code.OK, None, await phone.locate())
+
+        return await self._ask(ask)
+
+    async def shared_keys(self) -> Outcome:
+        """What the main user has shared, as the vehicle knows it."""
+
+        async def ask(phone: Phone) -> Outcome:
+            return Outcome("listed", Code.OK, None, await phone.keys())
+
+        return await self._ask(ask)
+
+    async def self_test(self) -> Outcome:
+        """The module tests itself, for a dealer."""
+
+        async def ask(phone: Phone) -> Outcome:
+            return Outcome("tested", Code.OK, None, await phone.self_test())
 
         return await self._ask(ask)
 

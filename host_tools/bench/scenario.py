@@ -17,12 +17,13 @@ LEAD_S: Final = 60
 
 class Person(msgspec.Struct, frozen=True):
     """Somebody with a phone. `booked`: windows in seconds after the first midnight, each with a token on the phone from
-    the beginning; `permissions`: bits of `Permission`."""
+    the beginning; `permissions`: bits of `Permission`. `has_key`: a standing key is on the phone from the beginning."""
 
     name: str
     role: Role
     booked: tuple[tuple[int, int], ...]
     permissions: int
+    has_key: bool = False
 
 
 class Step(msgspec.Struct, frozen=True):

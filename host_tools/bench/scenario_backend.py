@@ -10,24 +10,27 @@ from typing import Final
 import msgspec
 
 from host_tools.backend.issuer import Issuer
+from host_tools.backend.withdrawals import Withdrawal, following
 from host_tools.bench.bench import Identity
 from host_tools.phone.keyring import new_key
 from protocol import keys
 from protocol.errors import Role
-from protocol.orders import Order, OrderKind, Subscription
-from protocol.provisioning import BookingFile
-from protocol.tokens import Booking, Trust, verify_signed
+from protocol.orders import Coupling, Details, Order, OrderKind, Subscription
+from protocol.provisioning import BookingFile, KeyFile
+from protocol.sharing import Deletion, Key
+from protocol.tokens import Booking, RevocationList, Trust, verify_signed
 
 YEAR_S: Final = 365 * 86_400
 CUSTOMER_BYTES: Final = 8
 
 
 class Customer(msgspec.Struct, frozen=True):
-    """Whom a booking is for."""
+    """Whom a booking or a key is for. `user`: the account; `person`: whoever has it."""
 
     role: Role
     user: bytes
     permissions: int
+    person: bytes = b""
 
 
 class Backend:
@@ -42,8 +45,12 @@ class Backend:
         self._identity = identity
         self._now_s = now_s
         self._epoch = identity.key_epoch
-        self._revoked: list[Booking] = []
+        self._list: RevocationList | None = None
         self._number = 0
+
+    def learn(self, key_epoch: int) -> None:
+        """The module has told which keys count."""
+        self._epoch = max(self._epoch, key_epoch)
 
     def book(self, customer: Customer, holder: keys.PublicKey, window: tuple[int, int], generation: int) -> Booking:
         """The claims of a new booking from and to `window`."""
@@ -59,6 +66,25 @@ class Backend:
             user=customer.user,
             device_generation=generation,
         )
+
+    def key(self, customer: Customer, holder: keys.PublicKey, generation: int) -> Key:
+        """The claims of a new standing key, good for a year from a minute ago."""
+        now_s = self._now_s()
+        return self._issuer.key(
+            module_id=self._identity.module_id,
+            holder=holder,
+            starts_s=now_s - 60,
+            expires_s=now_s + YEAR_S,
+            now_s=now_s,
+            role=customer.role,
+            key_epoch=self._epoch,
+            user=customer.user,
+            device_generation=generation,
+        )
+
+    def key_file(self, key: Key) -> KeyFile:
+        """What goes on the phone."""
+        return self._identity.key_file(self._issuer.key_token(key))
 
     def rebound(self, booking: Booking, holder: keys.PublicKey, generation: int) -> Booking:
         """The same booking for a newer device."""
@@ -113,17 +139,23 @@ class Backend:
         """The next list: with `booking`, or with a newer key epoch when there is none."""
         if booking is None:
             self._epoch += 1
-        else:
-            self._revoked.append(booking)
-        return self._keep(
-            self._issuer.revocation_list(
-                module_id=self._identity.module_id,
-                number=self._next_number(),
-                revoked=self._revoked,
-                now_s=self._now_s(),
-                min_key_epoch=self._epoch,
-            )
+            return self._listed()
+        return self._listed(Withdrawal(booking.token_id, Deletion.IMMEDIATE, booking.expires_s))
+
+    def deletion(self, key: Key, how: Deletion) -> bytes:
+        """The next list: the main user deletes a shared key."""
+        return self._listed(Withdrawal(key.token_id, how, key.expires_s))
+
+    def _listed(self, *added: Withdrawal) -> bytes:
+        self._list = following(
+            self._list,
+            added,
+            module_id=self._identity.module_id,
+            now_s=self._now_s(),
+            number=self._next_number(),
+            min_key_epoch=self._epoch,
         )
+        return self._keep(self._issuer.signed_list(self._list))
 
     def subscription(self, sharing_until_s: int, *, paused: bool = False) -> bytes:
         """What the owner has paid for; remote services for a year."""
@@ -134,6 +166,19 @@ class Backend:
     def remote(self, kind: OrderKind) -> bytes:
         """An order to the car from afar."""
         return self._keep(self._issuer.remote_order(kind, module_id=self._identity.module_id, now_s=self._now_s()))
+
+    def ordered(self, kind: OrderKind, details: Details) -> bytes:
+        """Any other order, good for as long as a module allows."""
+        signed = self._issuer.order(kind, details, module_id=self._identity.module_id, now_s=self._now_s())
+        return self._keep(signed)
+
+    def coupling(self, customer: Customer, vin: str) -> Coupling:
+        """Who becomes the owner; the number rises from one to the next."""
+        return Coupling(self._next_number(), customer.user, customer.person, vin, self._next_number())
+
+    def number(self) -> int:
+        """The next of the numbers that only rise."""
+        return self._next_number()
 
     def time(self, nonce: bytes) -> bytes:
         """The time for a nonce; it is carried at once, not kept."""

@@ -6,10 +6,12 @@ Decides what each claim means. It changes nothing at the module, save that askin
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from host_tools.bench import scenario_key_claims as of_keys
 from host_tools.bench.handset import Handset
 from host_tools.bench.phrases import Said
 from host_tools.bench.scenario_owner import OwnerView
-from host_tools.bench.scenario_words import CONDITIONS, NOTICES, PERMISSIONS, PHASES
+from host_tools.bench.scenario_terms import PERMISSIONS
+from host_tools.bench.scenario_words import CONDITIONS, NOTICES, PHASES
 from host_tools.bench.scenario_world import World
 from protocol import keys
 from protocol.errors import FIRST_WARNING, Code, ProtocolError
@@ -265,6 +267,7 @@ async def _not_answered(world: World, _said: Said, before: OwnerView) -> Verdict
 
 _Claim = Callable[[World, Said, OwnerView], Awaitable[Verdict]]
 _CLAIMS: Final[dict[str, _Claim]] = {
+    **of_keys.CLAIMS,
     "granted": _granted,
     "refused": _of_phone(_refused),
     "refused_by": _of_phone(_refused_by),

@@ -8,6 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from host_tools.bench import scenario_key_deeds as of_keys
 from host_tools.bench.bench import BenchFailed
 from host_tools.bench.handset import UNREACHABLE, TappedLink
 from host_tools.bench.phrases import Said
@@ -239,6 +240,7 @@ async def _desk(world: World, said: Said) -> str:
 
 
 _DEEDS: Final[dict[str, Callable[[World, Said], Awaitable[str]]]] = {
+    **of_keys.DEEDS,
     "desk": _desk,
     "drive": _drive,
     "connect": _connect,

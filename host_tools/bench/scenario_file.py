@@ -15,6 +15,8 @@ from host_tools.backend.issuer import ALL_PERMISSIONS
 from host_tools.bench import scenario_words as words
 from host_tools.bench.phrases import Phrasebook, PhraseError, Said, close
 from host_tools.bench.scenario import FORMAT, Person, Scenario, Step
+from host_tools.bench.scenario_terms import permissions
+from host_tools.bench.scenario_times import clock_text, seconds, window
 from protocol.errors import Role, one_line
 
 MAX_FILE_BYTES: Final = 64 * 1024
@@ -38,6 +40,8 @@ _TYPES: Final = {
 }
 """How people call the types of TOML."""
 CARS: Final = {"parked": (), "driving": ("ignition on --with-key", "drive"), "unlocked": ("key unlock",)}
+HOLDERS: Final = (Role.OWNER, Role.SERVICE)
+"""Who can have a standing key."""
 NETWORKS: Final = {"up": (), "down": ("broker down",)}
 SKIES: Final = {"clear": (), "hidden": ("gnss lost",)}
 
@@ -79,6 +83,7 @@ class _Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: str = "driver"
     booked: Texts = []
     may: str = ""
+    key: bool = False
 
 
 class _Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,11 +195,18 @@ class _Reader:
         role = self._choice(found.role, {each.name.lower(): each for each in Role}, (*place, "role"), "role")
         booked = []
         for each in _listed(found.booked):
-            span = self._value(each, words.window, (*place, "booked"))
+            span = self._value(each, window, (*place, "booked"))
             booked.append(span or (0, 1))
-        may = self._value(found.may, words.permissions, (*place, "may")) if found.may else ALL_PERMISSIONS
+        may = self._value(found.may, permissions, (*place, "may")) if found.may else ALL_PERMISSIONS
+        if found.key and role not in (None, *HOLDERS):
+            why = f"a {found.role} has no key of their own. Somebody has to share one"
+            self._fault((*place, "key"), f"key = true: {why}.")
         return Person(
-            name, Role.DRIVER if role is None else role, tuple(booked), ALL_PERMISSIONS if may is None else may
+            name,
+            Role.DRIVER if role is None else role,
+            tuple(booked),
+            ALL_PERMISSIONS if may is None else may,
+            has_key=found.key,
         )
 
     def _ready(self, given: _Given) -> tuple[str, ...]:
@@ -231,7 +243,7 @@ class _Reader:
         if found.at:
             at_s = self._value(found.at, _moment(at_s), (*place, "at")) or at_s
             if before_s is not None and at_s < before_s:
-                earlier = words.clock_text(before_s)
+                earlier = clock_text(before_s)
                 self._fault(
                     (*place, "at"), f"at = '{one_line(found.at)}': the step before is at {earlier}. Time only goes on."
                 )
@@ -339,7 +351,7 @@ def _moment(before_s: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         match = re.fullmatch(r"\+(\d{1,6})([smh])", text)
         if match is None:
-            return words.seconds(text)
+            return seconds(text)
         return before_s + int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
     return read

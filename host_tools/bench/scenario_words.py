@@ -7,23 +7,28 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from host_tools.bench import scenario_key_words as of_keys
 from host_tools.bench.phrases import Phrase, Phrasebook, Said, Slot
+from host_tools.bench.scenario_terms import permissions, terms
+from host_tools.bench.scenario_times import TIME_PATTERN, seconds, window
 from protocol.errors import Code
-from protocol.messages import NoticeKind, Operation, Permission, Phase
+from protocol.messages import NoticeKind, Operation, Phase
 from protocol.telemetry import EventKind
 
-DAY_S: Final = 86_400
-MOST_DAYS: Final = 366
 DESK_WORDS: Final = (
     "ble",
     "boot",
     "broker",
+    "crash",
     "door",
     "drive",
+    "emergency",
     "fault",
     "gnss",
     "ignition",
     "key",
+    "keys",
+    "network",
     "park",
     "power",
     "reboot",
@@ -34,62 +39,19 @@ DESK_WORDS: Final = (
     "vehicle",
 )
 """A line that begins with one of these goes to the desk as it stands."""
-RESERVED: Final = frozenset({*DESK_WORDS, "a", "backend", "booking", "car", "desk", "module", "owner", "stranger"})
+RESERVED: Final = frozenset(
+    {*DESK_WORDS, "SIM", "a", "backend", "booking", "car", "desk", "menu", "module", "owner", "stranger"}
+)
 """No person can be called so: these words begin a phrase."""
 PERSON: Final = re.compile(r"[a-z][a-z0-9]{0,19}")
 
-_TIME: Final = re.compile(r"(?:D(\d{1,3}) )?(\d\d):(\d\d)(?::(\d\d))?")
-TIME_PATTERN: Final = r"(?:D\d+ )?[\d:]+"
-
-
-def seconds(text: str) -> int:
-    """`10:00`, `12:30:05`, `D2 08:00` (the second day) as seconds after the first midnight. Raises ValueError."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise ValueError("is no time; write 10:00, 10:00:05 or D2 10:00 for the second day")
-    day, hour, minute, second = int(match[1] or 1), int(match[2]), int(match[3]), int(match[4] or 0)
-    if not 1 <= day <= MOST_DAYS or hour > 23 or minute > 59 or second > 59:
-        raise ValueError("is no time of a day; hours go to 23, minutes and seconds to 59, days from D1")
-    return (day - 1) * DAY_S + hour * 3600 + minute * 60 + second
-
-
-def window(text: str) -> tuple[int, int]:
-    """`10:00 - 12:00` as seconds. Raises ValueError."""
-    begins, dash, ends = text.partition(" - ")
-    if not dash:
-        raise ValueError("is no window; write 10:00 - 12:00")
-    first, last = seconds(begins), seconds(ends)
-    if first >= last:
-        raise ValueError("ends before it begins; write the earlier time first")
-    return first, last
-
-
-def permissions(text: str) -> int:
-    """`unlock, drive` as bits; `nothing` is none. Raises ValueError."""
-    if text == "nothing":
-        return 0
-    bits = 0
-    for name in text.replace(" and ", ", ").split(", "):
-        if name not in PERMISSIONS:
-            raise ValueError(f"is no list of permissions; they are {', '.join(PERMISSIONS)}")
-        bits |= PERMISSIONS[name]
-    return bits
-
-
-def clock_text(at_s: int) -> str:
-    """The inverse of `seconds`: `10:00:00`, `D2 08:00:00`."""
-    day, rest = divmod(at_s, DAY_S)
-    time = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
-    return f"D{day + 1} {time}" if day else time
-
-
-PERMISSIONS: Final = {permission.name.lower(): int(permission) for permission in Permission if permission.name}
 DEEDS: Final = {
     "unlocks": Operation.UNLOCK,
     "locks": Operation.LOCK,
     "enables driving": Operation.ENABLE_DRIVE,
     "disables driving": Operation.DISABLE_DRIVE,
     "ends the booking": Operation.END_BOOKING,
+    "opens the boot": Operation.OPEN_BOOT,
 }
 LOST: Final = ", lost"
 TOKENS: Final = (
@@ -174,10 +136,17 @@ def _slots(names: Iterable[str]) -> dict[str, Slot]:
         "condition": _choice(CONDITIONS, "condition of the car"),
         "phase": _choice(PHASES, "phase of a booking"),
         "kind": _choice(_KINDS, "kind of event"),
+        "terms": Slot(terms, pattern=r".+"),
+        "standing": _choice(of_keys.STANDINGS, "state of a shared key"),
+        "shown": _choice(of_keys.SHOWN, "thing that a phone can show"),
+        "vin": Slot(lambda word: word, pattern=r"[A-Z0-9]{17}"),
+        "packs": Slot(lambda word: tuple(word.split(", ")), pattern=r"[A-Z0-9 ,]+"),
+        "sim": _choice(of_keys.SIMS, "state of a SIM"),
+        "call": _choice(of_keys.CALLS, "state of an emergency call"),
     }
 
 
-ACTIONS: Final = (
+ACTIONS: Final[tuple[Phrase, ...]] = (
     Phrase("{who} connects", "connect", "the phone connects, proves itself and shows its newest booking"),
     Phrase("{who} connects with {token}", "connect_with", "the same with something wrong: see the list below"),
     Phrase("{who} leaves", "leave", "the phone hangs up"),
@@ -222,8 +191,9 @@ ACTIONS: Final = (
     Phrase("backend locks the car", "remote_lock", "a remote order over the broker"),
     Phrase("backend flashes the lights", "remote_flash", "a remote order over the broker"),
     Phrase("backend sends the last order again", "send_again", "the very same bytes over the broker"),
+    *of_keys.ACTIONS,
 )
-CLAIMS: Final = (
+CLAIMS: Final[tuple[Phrase, ...]] = (
     Phrase("{who} is granted", "granted", "the slider is blue: the access state says so"),
     Phrase("{who} is refused {code}", "refused", "the last answer was a refusal with this code"),
     Phrase("{who} is refused {code} by {rule}", "refused_by", "the same, and by this rule"),
@@ -236,7 +206,7 @@ CLAIMS: Final = (
     Phrase("{who} gets no answer", "no_answer", "the last command was never answered"),
     Phrase("{who} reaches nobody", "unreachable", "the last attempt to connect found no module, or was hung up on"),
     Phrase("{who} learns {code}", "learned", "the last command had ended so"),
-    Phrase("{who} may {permissions}", "permitted", "exactly these: unlock, drive, lock, locate"),
+    Phrase("{who} may {permissions}", "permitted", "exactly these: unlock, drive, lock, locate, boot"),
     Phrase("{who} sees the car", "sees_car", "the last status held the state of the car"),
     Phrase("{who} sees nothing of the car", "sees_no_car", "the last status held none"),
     Phrase("{who} knows where the car is", "located", "the car was located"),
@@ -266,6 +236,7 @@ CLAIMS: Final = (
     Phrase("desk refuses", "desk_refuses", "a line for the desk in this step could not be carried out"),
     Phrase("module is on", "powered", "it has power and has started"),
     Phrase("module is off", "unpowered", "it has no power"),
+    *of_keys.CLAIMS,
 )
 """Longer ones do not shadow shorter ones: slots stop where their pattern stops."""
 

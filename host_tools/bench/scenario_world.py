@@ -11,7 +11,9 @@ from host_tools.bench.bench import Bench, BenchFailed, BenchRefused
 from host_tools.bench.handset import Handset
 from host_tools.bench.scenario import Person, Scenario
 from host_tools.bench.scenario_backend import CUSTOMER_BYTES, YEAR_S, Backend, Customer
+from host_tools.bench.scenario_keychain import Keychain
 from host_tools.bench.scenario_owner import COMMAND, OwnerView, owner_view
+from host_tools.bench.scenario_terms import Terms
 from host_tools.phone.keyring import new_key
 from host_tools.phone.links import PhoneLink
 from protocol.tokens import Booking
@@ -36,8 +38,13 @@ class World:
         self._now_s = scenario.begins_s
         self._made = 0
         self.backend = Backend(bench.issuer, bench.identity, lambda: self.utc_s(self._now_s))
-        self._customers = {
-            person.name: Customer(person.role, os.urandom(CUSTOMER_BYTES), person.permissions)
+        self.keychain = Keychain(self.backend, self.utc_s, lambda: self._now_s)
+        self.menu = ""
+        """What the vehicle's menu answered last: a code, or nothing yet."""
+        self.customers = {
+            person.name: Customer(
+                person.role, os.urandom(CUSTOMER_BYTES), person.permissions, os.urandom(CUSTOMER_BYTES)
+            )
             for person in scenario.people
         }
         for person in scenario.people:
@@ -45,6 +52,8 @@ class World:
 
     def _equip(self, person: Person) -> None:
         self.phones[person.name] = Handset(new_key(), lambda: self.bench.link(person.name))
+        if person.has_key:
+            self.give_key(person.name)
         for window in person.booked:
             self.give(person.name, window)
 
@@ -83,22 +92,37 @@ class World:
         """A new booking, on the person's phone at once."""
         phone = self.phones[name]
         utc = (self.utc_s(window[0]), self.utc_s(window[1]))
-        booking = self.backend.book(self._customers[name], phone.key.public_key(), utc, phone.generation)
+        booking = self.backend.book(self.customers[name], phone.key.public_key(), utc, phone.generation)
         self.bookings[name] = booking
-        phone.booking = self.backend.file(booking)
+        phone.shown = self.backend.file(booking)
+
+    def give_key(self, name: str) -> None:
+        """A standing key, on the person's phone at once."""
+        self.keychain.give(name, self.customers[name], self.phones[name])
+
+    def show(self, name: str, what: str) -> None:
+        """From now on the phone shows the person's newest `key`, or `booking`."""
+        phone = self.phones[name]
+        phone.shown = self.keychain.file(name) if what == "key" else self.backend.file(self.booking(name))
+
+    def share(self, owner: str, guest: str, terms: Terms) -> None:
+        """The owner's phone signs a share; it is on the guest's phone at once."""
+        self.keychain.share(owner, self.phones[owner].key, guest, self.phones[guest], terms)
 
     async def new_phone(self, name: str) -> None:
-        """The person's next phone shows the same booking; the old one keeps what it has."""
+        """The person's next phone shows the same booking, or a new standing key; the old one keeps what it has."""
         old = self.phones[name]
         await old.leave()
         self._made += 1
         number = self._made
         new = Handset(new_key(), lambda: self.bench.link(f"{name}-{number}"), old.generation + 1)
         self.phones[name], self.phones[name + OLD_PHONE] = new, old
+        if self.keychain.has_standing(name):
+            self.give_key(name)
         if name in self.bookings:
             booking = self.backend.rebound(self.bookings[name], new.key.public_key(), new.generation)
             self.bookings[name] = booking
-            new.booking = self.backend.file(booking)
+            new.shown = self.backend.file(booking)
 
     def booking(self, name: str) -> Booking:
         """The newest booking of a person. Raises BenchFailed for somebody who has none."""

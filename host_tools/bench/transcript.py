@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from host_tools.bench.scenario import Scenario
-from host_tools.bench.scenario_words import clock_text
+from host_tools.bench.scenario_times import clock_text
 
 FORMAT: Final = "sharebox-scenario/1"
 _INDENT: Final = " " * 13

@@ -16,7 +16,8 @@ from host_tools.bench.bench import BenchFailed
 from host_tools.bench.scenario import Scenario
 from host_tools.bench.scenario_file import NAME, ScenarioFaults, read
 from host_tools.bench.scenario_library import UnknownScenario, find, names
-from host_tools.bench.scenario_words import ACTIONS, CLAIMS, CONDITIONS, DESK_WORDS, PHASES, TOKENS, clock_text
+from host_tools.bench.scenario_times import clock_text
+from host_tools.bench.scenario_words import ACTIONS, CLAIMS, CONDITIONS, DESK_WORDS, PHASES, TOKENS
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import SHOWN, Shown
 from host_tools.cli.output import Output

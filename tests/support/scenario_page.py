@@ -6,7 +6,9 @@ from typing import Final
 
 from host_tools.bench.phrases import Phrase
 from host_tools.bench.scenario_file import CARS, NETWORKS, SKIES, read
+from host_tools.bench.scenario_key_words import CALLS, SHOWN, SIMS, STANDINGS
 from host_tools.bench.scenario_library import find, names
+from host_tools.bench.scenario_terms import FORMS
 from host_tools.bench.scenario_words import ACTIONS, CLAIMS, CONDITIONS, DESK_WORDS, NOTICES, PHASES, TOKENS
 from tests.support.command import ROOT
 
@@ -26,13 +28,16 @@ def _phrases() -> Iterable[str]:
     yield from _table(ACTIONS)
     yield f"A line that begins with one of these words goes to the desk as it stands: {_words(DESK_WORDS)}."
     yield ""
-    yield f"`{{token}}` is one of: {_words(TOKENS)}."
+    yield f"`{{token}}` is one of: {_words(TOKENS)}. `{{shown}}` is one of: {_words(SHOWN)}."
+    yield f"`{{terms}}` are put together with `; `: {_words(FORMS)}."
     yield ""
     yield "## What can be expected"
     yield ""
     yield from _table(CLAIMS)
     yield f"`{{condition}}` is one of: {_words(CONDITIONS)}."
     yield f"`{{phase}}` is one of: {_words(PHASES)}. `{{notice}}` is one of: {_words(NOTICES)}."
+    yield f"`{{standing}}` is one of: {_words(STANDINGS)}. `{{sim}}` is one of: {_words(SIMS)}."
+    yield f"`{{call}}` is one of: {_words(CALLS)}."
     yield "`{code}` is a code of [SPEC section 9](../protocol/SPEC.md), `{kind}` one of its section 10."
     yield f"`[given]` knows `car`: {_words(CARS)}; `network`: {_words(NETWORKS)}; `sky`: {_words(SKIES)}."
     yield ""

@@ -29,7 +29,7 @@ def anna(rig: Rig) -> Holder:
 @pytest.fixture
 async def phone(rig: Rig, anna: Holder) -> AsyncIterator[Handset]:
     made = Handset(anna.key, AirLink)
-    made.booking = rig.book(anna, lasts_s=3600)[1]
+    made.shown = rig.book(anna, lasts_s=3600)[1]
     yield made
     await made.leave()
 
@@ -79,7 +79,7 @@ async def test_an_outcome_is_asked_for_until_it_is_there(rig: Rig, phone: Handse
 
 
 async def test_refusals_are_told_without_their_numbers(rig: Rig, anna: Holder, phone: Handset) -> None:
-    phone.booking = rig.book(anna, lasts_s=3600, starts_in_s=7200)[1]
+    phone.shown = rig.book(anna, lasts_s=3600, starts_in_s=7200)[1]
     told = await phone.connect()
     assert told.text == "refused NOT_YET_VALID by ACC-6: Wait until the booking begins."
     assert (await phone.status()).text == told.text
@@ -106,13 +106,13 @@ async def test_a_module_that_is_off_is_not_reached(rig: Rig, phone: Handset) -> 
 
 async def test_without_a_booking_or_a_command_there_is_nothing_to_say(anna: Holder) -> None:
     phone = Handset(anna.key, AirLink)
-    assert await phone.connect() == Outcome("no booking to show", unreachable=True)
+    assert await phone.connect() == Outcome("nothing to show", unreachable=True)
     assert (await phone.repeat()).text == "no command to repeat"
     assert (await phone.outcome()).text == "no command to ask about"
 
 
 async def test_notices_are_kept_and_talking_changes_nothing(rig: Rig, anna: Holder, phone: Handset) -> None:
-    phone.booking = rig.book(anna, lasts_s=30)[1]
+    phone.shown = rig.book(anna, lasts_s=30)[1]
     assert (await phone.connect()).code is Code.OK
     await phone.keep_talking()
     await rig.until(rig.now_s + 31)
@@ -124,7 +124,7 @@ async def test_notices_are_kept_and_talking_changes_nothing(rig: Rig, anna: Hold
 
 
 async def test_what_is_carried_is_taken_now_or_later(rig: Rig, anna: Holder, phone: Handset) -> None:
-    booking, phone.booking = rig.book(anna, lasts_s=3600)
+    booking, phone.shown = rig.book(anna, lasts_s=3600)
     assert rig.vehicle.turn_ignition(True, with_key=True)
     order = rig.issuer.end_order(booking, now_s=rig.now_s)
     assert (await phone.put(order)).text == "taken, for when the car is parked"

@@ -18,7 +18,7 @@ async def test_phones_connect_command_and_leave() -> None:
         assert await stage.do("anna locates the car") == "located"
         assert await stage.do("anna locks, and the answer is lost") == "no answer"
         assert await stage.do("anna leaves") == "gone"
-        assert await stage.do("ben connects") == "no booking to show"
+        assert await stage.do("ben connects") == "nothing to show"
 
 
 async def test_what_is_brought_is_taken_or_refused() -> None:

@@ -115,9 +115,13 @@ STEP = '[[step]]\nat = "10:01"\ndo = "anna connects"\nexpect = "anna is granted"
         (HEAD + ANNA + "role = 'drivr'\n" + STEP, "x:6: 'drivr' is no role. Did you mean 'driver'?"),
         (
             HEAD + ANNA + "may = 'fly'\n" + STEP,
-            "x:6: may: 'fly' is no list of permissions; they are unlock, drive, lock, locate.",
+            "x:6: may: 'fly' is no list of permissions; they are unlock, drive, lock, locate, boot.",
         ),
-        (HEAD + ANNA + "size = 3\n" + STEP, "x:6: 'size' does not belong here. One of: role, booked, may."),
+        (HEAD + ANNA + "size = 3\n" + STEP, "x:6: 'size' does not belong here. One of: role, booked, may, key."),
+        (
+            HEAD + ANNA + "key = true\n" + STEP,
+            "x:6: key = true: a driver has no key of their own. Somebody has to share",
+        ),
         (HEAD + ANNA.replace("12:00", "09:00") + STEP, "x:5: booked: '10:00 - 09:00' ends before it begins"),
         (HEAD + ANNA, "x:1: 0 steps: a scenario has 1 to 200. Write [[step]] tables."),
         (HEAD + ANNA + STEP + "expct = ''\n", "x:10: 'expct' does not belong here. Did you mean 'expect'?"),

@@ -1,4 +1,4 @@
-"""The words of scenarios: times, windows, permissions, and a phrasebook in which everything can be said."""
+"""The words of scenarios: a phrasebook in which everything can be said."""
 
 import itertools
 
@@ -10,45 +10,10 @@ from host_tools.bench.scenario_words import (
     ACTIONS,
     CLAIMS,
     RESERVED,
-    clock_text,
     desk_command,
     is_desk_command,
-    permissions,
     phrasebooks,
-    seconds,
-    window,
 )
-from protocol.messages import Permission
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [("10:00", 36_000), ("00:00:01", 1), ("D1 10:00", 36_000), ("D2 00:00", 86_400), ("D3 23:59:59", 259_199)],
-)
-def test_times_are_seconds_after_the_first_midnight(text: str, wanted: int) -> None:
-    assert seconds(text) == wanted
-    assert seconds(clock_text(wanted)) == wanted
-
-
-@pytest.mark.parametrize("text", ["", "10", "24:00", "10:60", "10:00:60", "D0 10:00", "D367 10:00", "ten", "10:0"])
-def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time"):
-        seconds(text)
-
-
-def test_a_window_ends_after_it_begins() -> None:
-    assert window("10:00 - 12:00") == (36_000, 43_200)
-    assert window("23:00 - D2 01:00") == (82_800, 90_000)
-    for wrong, why in (("10:00-12:00", "is no window"), ("12:00 - 10:00", "ends before"), ("x - 10:00", "is no time")):
-        with pytest.raises(ValueError, match=why):
-            window(wrong)
-
-
-def test_permissions_are_lists_of_names() -> None:
-    assert permissions("unlock, drive and lock") == Permission.UNLOCK | Permission.DRIVE | Permission.LOCK
-    assert permissions("nothing") == 0
-    with pytest.raises(ValueError, match="is no list of permissions"):
-        permissions("fly")
 
 
 def test_every_phrase_can_be_carried_out_or_checked_and_is_called_once() -> None:
@@ -74,6 +39,13 @@ FILLED = {
     "{condition}": "switched off",
     "{phase}": "cutoff pending",
     "{kind}": "alert.left_open",
+    "{terms}": "may unlock; with a code; daily 08:00 - 18:00",
+    "{standing}": "waiting for its code",
+    "{shown}": "key",
+    "{vin}": "WBA11AA0107A12345",
+    "{packs}": "6UM, 6AC",
+    "{sim}": "emergency call only",
+    "{call}": "under way",
 }
 
 

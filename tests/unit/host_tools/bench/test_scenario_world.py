@@ -14,7 +14,7 @@ async def test_everybody_has_a_phone_and_what_was_booked() -> None:
         booking = world.booking("anna")
         assert (booking.role, booking.ends_at_s - booking.not_before_s) == (Role.DRIVER, 7200)
         assert world.utc_s(36_000 + 7_200) == booking.ends_at_s
-        assert world.phone("ben").booking is None
+        assert world.phone("ben").shown is None
         world.give("ben", (36_000, 36_600))
         assert world.booking("ben").role is Role.OWNER
         assert world.a_year_on() - world.utc_s(world.now_s) == 365 * 86_400
