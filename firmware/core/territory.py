@@ -33,6 +33,12 @@ ABROAD: Final = frozenset({Service.HOTLINE, Service.REMOTE, Service.SEND_TO_CAR,
 
 ANYWHERE: Final = frozenset({Service.INTELLIGENT_ECALL, Service.LEGAL_ECALL})
 
+_WORKING: Final = {
+    Territory.FULL: frozenset(Service),
+    Territory.DEGRADED: ABROAD | ANYWHERE,
+    Territory.NONE: ANYWHERE,
+}
+
 
 def territory(table: Table, serving_mcc: int | None) -> Territory:
     """Where a network of that country is. As long as nobody has said which one serves the car, it is at home."""
@@ -43,10 +49,4 @@ def territory(table: Table, serving_mcc: int | None) -> Territory:
 
 def works(service: Service, where: Territory) -> bool:
     """Whether `service` works there."""
-    match where:
-        case Territory.FULL:
-            return True
-        case Territory.DEGRADED:
-            return service in ABROAD | ANYWHERE
-        case Territory.NONE:
-            return service in ANYWHERE
+    return service in _WORKING[where]
