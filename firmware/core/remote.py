@@ -8,13 +8,14 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import clock, ledger, ownership, reporting, results, subscription, vehicle
+from firmware.core import clock, ledger, ownership, reporting, results, services, subscription, vehicle
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate
 from firmware.core.events import Action, ActuationFinished
 from firmware.core.state import Ordered, Remote
 from protocol.errors import Code, Refusal, refuse
 from protocol.orders import Order, OrderKind
+from protocol.packs import Service
 
 replace = msgspec.structs.replace
 
@@ -92,7 +93,7 @@ def _obstacle(draft: Draft, action: Action) -> Refusal | None:
     unowned = ownership.refusal(state)
     if unowned is not None:
         return unowned
-    inactive = subscription.remote_inactive(state, now)
+    inactive = subscription.remote_inactive(state, now) or services.refusal(state, Service.REMOTE, now)
     if inactive is not None:
         return inactive
     if reporting.position_hidden(state):

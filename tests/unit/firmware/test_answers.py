@@ -8,6 +8,7 @@ from firmware.core.effects import (
     Answer,
     AnswerEnded,
     AnswerMenu,
+    AnswerTested,
     ContinueHandshake,
     RefuseHandshake,
     Say,
@@ -29,6 +30,7 @@ from protocol.messages import (
     PushKind,
     Reply,
 )
+from protocol.selftest import Report
 from protocol.tokens import EndReceipt
 from tests.support.credentials import HANDSHAKE, SIGNER, TRUST
 
@@ -85,5 +87,6 @@ def test_each_spoken_effect_goes_through_the_gateway() -> None:
     refused = spoken(gateway, RefuseHandshake(1, refuse(Code.TOO_MANY_HANDSHAKES)))
     assert MessageType.ERROR in refused.fragments[0][:4]
     push = Push(PushKind.NOTICE, Notice(NoticeKind.CUT_OFF))
-    for effect in (Answer(1, Reply(7, Code.OK, Done())), ENDED, Tell(1, push), ContinueHandshake(1)):
+    tested = AnswerTested(1, 9, Report(bytes(8), 1, ()))
+    for effect in (Answer(1, Reply(7, Code.OK, Done())), ENDED, tested, Tell(1, push), ContinueHandshake(1)):
         assert spoken(gateway, effect) == Heard(), "a link without a session is told nothing"

@@ -8,7 +8,7 @@ from firmware.core.clock import Clock
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Say
 from firmware.core.events import Action, ActuationFinished
-from firmware.core.state import Ordered, Pending, Remote, State, VehicleView
+from firmware.core.state import Ordered, Ownership, Pending, Remote, State, VehicleView
 from protocol.errors import Code, Role
 from protocol.messages import Operation
 from protocol.orders import Order, OrderKind, Subscription
@@ -27,7 +27,7 @@ from tests.support.core import (
     seen,
     sure_clock,
 )
-from tests.support.credentials import BOOKING, MODULE_ID
+from tests.support.credentials import BOOKING, MODULE_ID, SERVICES
 
 replace = msgspec.structs.replace
 
@@ -89,6 +89,16 @@ def test_an_order_is_remembered_then_moves_and_its_outcome_is_told(what: Order, 
     assert outcome(then) == (ID.hex(), "OK", b"ours")
     assert then.durable.orders == (Ordered(ID, BEGINS_S, Code.OK),)
     assert then.state.remote is None
+
+
+@pytest.mark.req("OWN-1", "SVC-2", "SVC-3")
+def test_a_car_without_an_owner_or_without_the_service_is_not_moved_from_afar() -> None:
+    for kind in (UNLOCK, LOCK, FLASH):
+        assert refused(order(durably(standing(), ownership=Ownership(coupled=False)), kind)) == "NOT_COUPLED"
+        never = replace(SERVICES, packs=(), renewals=())
+        assert refused(order(durably(standing(), services=never), kind)) == "SERVICE_INACTIVE"
+    asked = order(durably(standing(), ownership=Ownership(coupled=False)), ASK)
+    assert outcome(asked)[1] == "OK", "how the car is may be told: no position is in it"
 
 
 @pytest.mark.req("SVC-3", "ACC-7")

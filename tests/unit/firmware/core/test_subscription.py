@@ -1,5 +1,7 @@
 """What the owner has paid for: which subscription counts, and until when remote orders are carried out."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -69,3 +71,25 @@ def test_a_clock_that_is_not_certain_that_it_is_paid_for_counts_as_no() -> None:
 @pytest.mark.req("SUB-1", "SVC-3")
 def test_pausing_is_about_sharing_alone() -> None:
     assert subscription.remote_inactive(a_state(subscription=replace(TOLD, paused=True)), NOW) is None
+
+
+@pytest.mark.req("SUB-1")
+@pytest.mark.parametrize(
+    ("begins", "over"),
+    [
+        ("2026-11-02T00:00:00", "2027-11-03T00:00:00"),
+        ("2026-11-02T23:59:59", "2027-11-03T00:00:00"),
+        ("2026-12-31T23:59:59", "2028-01-01T00:00:00"),
+        ("2028-02-28T00:00:00", "2029-03-01T00:00:00"),
+        ("2028-02-29T00:00:00", "2029-03-01T00:00:00"),
+        ("2027-02-28T23:59:59", "2028-02-29T00:00:00"),
+        ("2027-03-01T00:00:00", "2028-03-02T00:00:00"),
+    ],
+)
+def test_the_first_year_is_over_at_the_end_of_the_same_date(begins: str, over: str) -> None:
+    begins_s, over_s = (int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) for text in (begins, over))
+    assert subscription.first(3, begins_s) == Subscription(3, over_s, over_s)
+
+
+def test_the_first_year_ends_with_the_time_that_tokens_know() -> None:
+    assert subscription.first(3, 2**32 - 1).sharing_until_s == 2**32 - 1
