@@ -28,7 +28,7 @@ from protocol.orders import Order
 from protocol.telemetry import EventKind
 from protocol.tokens import Booking, RevocationList, TimeAttestation
 from tests.simulation.afar import Afar
-from tests.simulation.car import HOME
+from tests.simulation.car import HOME, LIE_MS
 from tests.simulation.clocks import Deadline, TrueClock
 from tests.simulation.deeds import Deeds
 from tests.simulation.locksmith import Locksmith
@@ -82,8 +82,10 @@ class Auditor:
         """Links that the module has hung up since the boot; it may take a moment until they are lost."""
         self.sampled_at = -1
         self.still_since = -1
+        self.stood_at = 0
+        """When the samples began to say that the car stands, in the world's time."""
         self.nonces: dict[bytes, int] = {}
-        """Nonces given out since the boot, and when last (the module's time)."""
+        """Nonces given out since the boot, and when first (the module's time); the newest is the last."""
         self.uses: list[tuple[str, str]] = []
         self.fix_known = False
         self.doors_open = False
@@ -105,9 +107,12 @@ class Auditor:
 
     @property
     def moving(self) -> bool:
-        """Whether the car truly moves, for so long that a sample of before says nothing any more."""
+        """Whether the car truly moves, for so long that a sample of before says nothing any more, or that a bus which
+        has said "standing" since before it drove off has lied for longer than any does."""
         car = self.world.car
-        return not car.standing and self.world.heap.now - car.moves_since > 2_500
+        moves_for = self.world.heap.now - car.moves_since
+        deceived = self.still_since >= 0 and self.stood_at <= car.moves_since and moves_for <= LIE_MS
+        return not car.standing and moves_for > 2_500 and not deceived
 
     def sample(self, sample: VehicleSampled) -> None:
         """A sample is about to be told."""
@@ -117,7 +122,7 @@ class Auditor:
         if not still:
             self.still_since = -1
         elif self.still_since < 0 or hole:
-            self.still_since = mono
+            self.still_since, self.stood_at = mono, self.world.heap.now
         self.sampled_at = mono
         self.doors_open = sample.doors_open is not False
         self.fix_known = sample.fix is not None and sample.fix.latitude_e7 != 0
@@ -144,7 +149,8 @@ class Auditor:
                 self.world.dense(9_000)
             case RequestReceived(link, request, signed) if self._user(link) is not None:
                 self.signed = None if isinstance(signed, TimeAttestation) else signed
-                self.clock.told = self.clock.told or isinstance(signed, TimeAttestation)
+                if isinstance(signed, TimeAttestation):
+                    self._attested(signed)
                 if request.operation is not Operation.OUTCOME:
                     self.given.add((self._user(link) or b"", request.command_id))
                     self.asked[link, request.id] = request.command_id
@@ -163,6 +169,16 @@ class Auditor:
         """Whose session it is."""
         held = self.sessions.get(link) or self.locksmith.sessions.get(link)
         return None if held is None else held.user
+
+    def _attested(self, signed: TimeAttestation) -> None:
+        """The time was signed at some moment of its nonce's life; which one, the module can not know (CLK-2)."""
+        self.clock.told = True
+        if list(self.nonces)[-1:] != [signed.nonce]:
+            return
+        half_ms = (self.world.device.mono - self.nonces[signed.nonce]) // 2
+        if half_ms <= 150_000:
+            self.clock.offered("signed", half_ms)
+            self.clock.offered("signed", -half_ms)
 
     def deadline(self, tenure: Tenure) -> Deadline:
         """Between which true times the module may think that the cutoff falls due."""
@@ -509,7 +525,8 @@ class Auditor:
             case Done() | Ended():
                 self._outcome(link, self.asked.get((link, reply.id), b""))
             case Nonce():
-                self.nonces[body.nonce] = self.world.device.mono
+                # It may be shared with whoever asked for it before.
+                self.nonces[body.nonce] = self.nonces.pop(body.nonce, self.world.device.mono)
             case Accepted() if cause is not None and isinstance(cause.signed, TimeAttestation):
                 age = self.world.device.mono - self.nonces.pop(cause.signed.nonce, -1_000_000)
                 if age > 330_000:

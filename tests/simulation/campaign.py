@@ -165,7 +165,11 @@ def _resume(state: Path | None, about: dict[str, object]) -> dict[str, Chunk]:
     stored = json.loads(state.read_text())
     if stored["about"] != about:
         return {}
-    return {name: Chunk(*value) for name, value in stored["done"]}
+    # JSON makes lists of the tuples that failures are.
+    return {
+        name: Chunk(*value)._replace(failures=[(seed, rule, text) for seed, rule, text in value[1]])
+        for name, value in stored["done"]
+    }
 
 
 def _keep(state: Path | None, about: dict[str, object], done: dict[str, Chunk]) -> None:

@@ -17,6 +17,7 @@ class Privacy:
         self.secret: set[int] = set()
         """Places that were visited during somebody else's booking, or with another owner."""
         self.was_hidden = False
+        self.was_connected = False
         self.settled_since = 0
         """Since when this has been so while connected."""
         self.owed = False
@@ -46,8 +47,8 @@ class Privacy:
         world = self.auditor.world
         broker, now = world.broker, world.heap.now
         connected = world.device.powered and world.device.state.broker_connected and broker.up
-        if not connected or self.hidden != self.was_hidden:
-            self.settled_since, self.was_hidden = now, self.hidden
+        if not (connected and self.was_connected) or self.hidden != self.was_hidden:
+            self.settled_since, self.was_hidden, self.was_connected = now, self.hidden, connected
         elif now - self.settled_since <= 60_000:
             return
         elif self.hidden and broker.retained:

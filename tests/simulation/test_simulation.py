@@ -103,6 +103,30 @@ def test_what_a_full_disk_has_let_out_may_arrive_after_the_power_is_lost() -> No
     assert played.counters["sent: unkept"] > 0
 
 
+@pytest.mark.req("CLK-2", "CUT-1")
+def test_a_time_that_was_signed_at_some_moment_of_its_nonce_may_be_half_of_that_wrong() -> None:
+    """A stranger had asked for the nonce eight seconds before the driver did."""
+    operations = [
+        Operation(0, 0, "settings", (90, 10_000, 0, 0, 0, 160)),
+        Operation(3, 1_700_432, "booking", (2, 7_200_000, 2, -600_000, "order", 10)),
+        Operation(41, 96_786_284, "fault", ("card_rolled_back",)),
+        Operation(42, 97_906_680, "attack", ("replay_time",)),
+        Operation(43, 97_907_085, "booking", (1, 14_400_000, 0, -600_000, "order", 0)),
+        Operation(124, 105_860_837, "order", ("afar",)),
+    ]
+    assert play(2615, 2.0, operations).violation == ("", "")
+
+
+def test_nobody_can_know_that_a_car_has_driven_off_under_a_bus_that_lied_already() -> None:
+    operations = [
+        Operation(64, 213_247_061, "trap", ("drove_off", 1, "zero", 40)),
+        Operation(66, 220_314_022, "trap", ("armed", 1, "key_drive", 8_000)),
+        Operation(86, 225_483_824, "fault", ("waver",)),
+        Operation(88, 225_501_639, "fault", ("waver",)),
+    ]
+    assert play(4703, 3.0, operations).violation == ("", "")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_defect_can_be_planted_and_taken_out_again(name: str) -> None:
     before = play(1, 0.2).trace
@@ -195,6 +219,17 @@ def test_a_campaign_goes_on_where_it_was_stopped_and_says_what_it_has_not_seen(
     assert both.failures == []
     assert both.missing
     assert any("violations" in line for line in both.lines())
+
+
+def test_a_campaign_that_goes_on_still_knows_what_went_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaigns, "CHUNK", 2)
+    state = tmp_path / "state.json"
+    with ThreadPoolExecutor(1) as executor, planted(NAMES["number_used_twice"]):
+        first = campaign(executor, range(4), 0.3, state, lambda _: None)
+        both = campaign(executor, range(8), 0.3, state, lambda _: None)
+    assert first.failures
+    assert sorted(both.failures)[: len(first.failures)] == sorted(first.failures)
+    assert any(f"seed {first.failures[0][0]}" in line for line in both.lines())
 
 
 def test_every_planted_defect_is_in_the_documentation() -> None:
