@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import msgspec
 
-from firmware.core import ledger, ownership
+from firmware.core import ledger, marks, ownership
+from firmware.core.marks import Marks
 from firmware.core.state import USERS_KEPT, Counters, DeadBooking, Durable, EndReason, Ownership, Profile, Slot, Trip
 from firmware.core.usage import Head
 from protocol.orders import ServicePlan, Subscription
@@ -40,6 +41,8 @@ class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
     erased_before: int = 0
     services: ServicePlan | None = None
     calls: int = 0
+    keys: Marks | None = None
+    """None in a record of an older module."""
 
 
 def of(durable: Durable) -> Vital:
@@ -69,6 +72,7 @@ def of(durable: Durable) -> Vital:
         durable.erased_before,
         durable.services,
         durable.calls,
+        marks.of(durable),
     )
 
 
@@ -85,6 +89,8 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
     known = replace(known, floor_ms=floor_ms, dead_before_s=max(known.dead_before_s, vital.dead_before_s))
     for booking_id, reason, expires_s, issued_s in vital.dead:
         known = ledger.bury(known, DeadBooking(booking_id, reason, expires_s, issued_s), floor_ms)
+    if vital.keys is not None:
+        known = marks.recalled(known, vital.keys)
     if vital.list_number > known.list_number:
         known = replace(known, revoked=vital.revoked, list_number=vital.list_number)
     # An order that is not remembered may have been carried out: only what is signed from now on counts.
