@@ -114,12 +114,12 @@ def _delete(draft: Draft, token_id: bytes, policy: int, expires_s: int, issued_s
     durable = draft.durable
     if any(dead.token_id == token_id for dead in durable.dead_keys):
         return
-    if policy not in (Deletion.UNTIL_KEY_CYCLE, Deletion.AFTER_LAST_DRIVE_OR_48H):
-        bury(draft, DeadKey(token_id, Code.KEY_DELETED, expires_s, issued_s))
-        return
-    if all((each.token_id, each.policy) != (token_id, policy) for each in durable.deletions):
-        at_ms = clock.utc(draft.state.clock, draft.now)
-        deleted = Fading(token_id, Deletion(policy), expires_s, at_ms)
+    waits = policy in (Deletion.UNTIL_KEY_CYCLE, Deletion.AFTER_LAST_DRIVE_OR_48H)
+    at_ms = clock.utc(draft.state.clock, draft.now)
+    deleted = Fading(token_id, Deletion(policy) if waits else Deletion.IMMEDIATE, expires_s, at_ms)
+    if not waits:
+        _take_effect(draft, deleted, issued_s)
+    elif all((each.token_id, each.policy) != (token_id, policy) for each in durable.deletions):
         draft.keep(replace(durable, deletions=(*durable.deletions, deleted)))
 
 

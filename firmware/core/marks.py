@@ -26,8 +26,8 @@ class _Known(KnownKey, frozen=True, gc=False, array_like=True):
 
 
 class Marks(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """As in `Durable`. `dead`: (token, what its holder is told, expiry, issue); `deletions`: (token, policy, expiry, heard
-    of at, unlocked since); `driver`: the token of the key that has made driving possible, or nothing."""
+    """As in `Durable`. `dead`: (token, what its holder is told, expiry, issue); `deletions`: (token, policy, expiry,
+    heard of at, unlocked since); `driver`: the token of the key that has made driving possible, or nothing."""
 
     known: tuple[_Known, ...]
     dead: tuple[tuple[bytes, Code, int, int], ...]

@@ -23,15 +23,13 @@ from protocol.messages import (
     Status,
 )
 from protocol.telemetry import EventKind
-from protocol.tokens import EndReceipt, TimeAttestation
+from protocol.tokens import TimeAttestation
 from tests.support.core import (
     BEGINS_MS,
     COMMAND,
     DRIVING,
-    ENDS_MS,
     NOW,
     OTHER,
-    PROFILE,
     STANDING,
     a_state,
     answer,
@@ -270,28 +268,6 @@ def test_nothing_is_taken_from_a_moving_car() -> None:
     )
 
 
-@pytest.mark.req("BKG-3", "ACC-8")
-@pytest.mark.parametrize(
-    ("state", "numbers", "remedy"),
-    [
-        (
-            linked(running(vehicle=seen(replace(DRIVING, doors_open=True, boot_open=True))), BOOKING),
-            (("not_parked", 1), ("doors_open", 1), ("boot_open", 1)),
-            "Park with the ignition off for five seconds, close all doors, close the boot; then end again.",
-        ),
-        (car(doors_open=None), (("doors_open", 1),), "Close all doors; then end again."),
-        (car(boot_open=None), (("boot_open", 1),), "Close the boot; then end again."),
-    ],
-)
-def test_an_end_that_is_not_possible_lists_everything_that_is_missing(
-    state: State, numbers: tuple[tuple[str, int], ...], remedy: str
-) -> None:
-    step = ask(state, request(Operation.END_BOOKING))
-    no = refusal(step.effects, Code.END_NOT_POSSIBLE)
-    assert (no.numbers, no.remedy) == (numbers, remedy)
-    assert step.durable.trip.phase is Phase.ACTIVE
-
-
 # ---------------------------------------------------------------- the same identifier again
 def repeated(code: Code | None, operation: Operation = Operation.UNLOCK, **changes: object) -> list[Effect]:
     known = Executed(COMMAND, USER, Operation.UNLOCK, code)
@@ -414,44 +390,6 @@ def ended(step: Draft) -> AnswerEnded:
     return sent
 
 
-@pytest.mark.req("BKG-2", "BKG-3", "BKG-4", "BKG-5")
-def test_an_end_locks_arms_and_is_answered_with_what_goes_into_the_receipt() -> None:
-    step = ask(MINE, request(Operation.END_BOOKING))
-    assert moved(step) == [Action.ARM_IMMOBILISER, Action.LOCK]
-    assert step.durable.trip.phase is Phase.ENDED
-    assert executed(step) == Executed(COMMAND, USER, Operation.END_BOOKING, Code.OK)
-    at_ms = ENDS_MS - 3_600_000
-    assert ended(step) == AnswerEnded(
-        1,
-        7,
-        Code.OK,
-        Ended(at_ms, 0, 3_600_000),
-        EndReceipt(MODULE_ID, BOOKING.booking_id, at_ms // 1000, position_known=True, offline=True),
-    )
-
-
-@pytest.mark.req("BKG-5", "TEL-7")
-@pytest.mark.parametrize(
-    ("metres_north", "code", "told_m"),
-    [(299.9, Code.OK, 299), (300.1, Code.OUTSIDE_HOME_AREA, 300), (301.5, Code.OUTSIDE_HOME_AREA, 301)],
-)
-def test_outside_the_home_area_the_distance_is_told_and_the_end_accepted(
-    metres_north: float, code: Code, told_m: int
-) -> None:
-    fix = Fix(481_371_540 + round(metres_north / 111_195.08 * 1e7), 115_761_240, ENDS_MS - 3_605_000, NOW - 5_000)
-    sent = ended(ask(car(fix=fix), request(Operation.END_BOOKING)))
-    assert (sent.code, sent.body.home_distance_m, sent.body.position_age_ms) == (code, told_m, 5_000)
-
-
-@pytest.mark.req("BKG-4", "BKG-5", "TEL-7")
-def test_an_end_without_a_fix_or_a_home_or_with_the_broker_says_so() -> None:
-    sent = ended(ask(car(fix=None), request(Operation.END_BOOKING)))
-    assert (sent.body.home_distance_m, sent.body.position_age_ms, sent.receipt.position_known) == (None, None, False)
-    homeless = replace(MINE, profile=replace(PROFILE, home=None), broker_connected=True)
-    sent = ended(ask(homeless, request(Operation.END_BOOKING)))
-    assert (sent.code, sent.body.home_distance_m, sent.receipt.offline) == (Code.OK, None, False)
-
-
 def after_the_end(*, end_distance_m: int | None = None, end_requested: EndReason | None = None) -> State:
     point = Point(481_371_540, 115_761_240, BEGINS_MS)
     trip = Trip(Phase.ENDED, BOOKING, BEGINS_MS, BEGINS_MS, False, end_requested, point, end_distance_m)
@@ -554,14 +492,6 @@ def test_only_a_release_that_nobody_confirmed_is_taken_back() -> None:
     enabled = durably(MINE, drive_enabled=True)
     assert moved(finished(underway(Operation.UNLOCK, enabled), Action.UNLOCK, confirmed=False)) == []
     assert moved(finished(underway(Operation.ENABLE_DRIVE, enabled), Action.RELEASE_IMMOBILISER, confirmed=True)) == []
-
-
-@pytest.mark.req("BKG-4")
-def test_a_fix_from_after_the_end_has_no_age() -> None:
-    state = after_the_end(end_distance_m=0)
-    point = Point(481_371_540, 115_761_240, BEGINS_MS + 5)
-    later = durably(state, trip=replace(state.durable.trip, end_point=point))
-    assert ended(ask(later, request(Operation.END_BOOKING))).body == Ended(BEGINS_MS, 0, 0)
 
 
 @pytest.mark.req("BKG-5", "PRV-5")
