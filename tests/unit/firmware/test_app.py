@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -17,7 +18,7 @@ from firmware.adapters.store import SqliteStore
 from firmware.config import ConfigError
 from firmware.core.effects import Effect
 from firmware.core.events import Event, OrderReceived, OrderUnreadable, TimeOffered
-from firmware.core.state import Profile, State
+from firmware.core.state import Profile, State, Vehicle
 from firmware.pace import PacedLoop
 from firmware.ports import RadioUnavailable, StoreFailed
 from firmware.simulated.car import Car
@@ -27,6 +28,7 @@ from host_tools.radio.air import VirtualAir
 from host_tools.radio.hub import Hub
 from protocol import keys, tokens
 from protocol.errors import Code
+from protocol.provisioning import VehicleFacts
 from tests.support import credentials
 from tests.support.command import ROOT
 from tests.support.module_files import PROVISIONING, config
@@ -38,6 +40,14 @@ LIMIT_S = 10.0
 def test_the_core_gets_its_profile_from_the_provisioning_file() -> None:
     profile = Profile(credentials.MODULE_ID, 3, (481_371_540, 115_761_240), 1_780_000_000_000)
     assert app.make_profile(PROVISIONING) == profile
+
+
+@pytest.mark.req("OWN-1", "OWN-2", "KEY-9")
+def test_what_the_dealer_wrote_down_of_the_vehicle_reaches_the_core() -> None:
+    facts = VehicleFacts("1M8GDM9AXKP042788", "US", prepared=False, digital_keys=False, legal_ecall=True)
+    profile = app.make_profile(msgspec.structs.replace(PROVISIONING, vehicle=facts, coupled=False))
+    assert profile.vehicle == Vehicle("1M8GDM9AXKP042788", "US", prepared=False, digital_keys=False, legal_ecall=True)
+    assert not profile.coupled
 
 
 def test_the_gateway_trusts_the_issuers_of_the_file_and_signs_with_its_keys() -> None:
