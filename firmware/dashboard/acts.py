@@ -53,11 +53,18 @@ class FaultAct(msgspec.Struct, frozen=True, tag_field="act", tag="fault", forbid
     lasts: str = ""
 
 
+class MenuAct(msgspec.Struct, frozen=True, tag_field="act", tag="menu", forbid_unknown_fields=True):
+    """A press in the vehicle's own menu: a code is entered, or else the key with that number deactivated."""
+
+    code: str = ""
+    number: int = 0
+
+
 class StopAct(msgspec.Struct, frozen=True, tag_field="act", tag="stop", forbid_unknown_fields=True):
     """Call off what is under way."""
 
 
-Press = DeskAct | DriverAct | OwnerAct | PersonAct | DriveAct | NextAct | FaultAct
+Press = DeskAct | DriverAct | OwnerAct | PersonAct | DriveAct | NextAct | FaultAct | MenuAct
 Act = Press | StopAct
 
 _decoder: Final[msgspec.json.Decoder[Act]] = msgspec.json.Decoder(Act)

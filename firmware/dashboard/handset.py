@@ -16,7 +16,7 @@ from protocol.errors import Refusal, one_line
 from protocol.explain import announce, describe
 from protocol.keys import PrivateKey
 from protocol.messages import Access, Ended, Notice, Permission, Position, Push, VehicleState
-from protocol.provisioning import BookingFile
+from protocol.provisioning import PhoneFile
 
 AGAIN_S: Final = (1.0, 5.0, 20.0, 60.0)
 """Pauses before the phone looks for the car again; the last one stays."""
@@ -53,7 +53,7 @@ class Handset:
         every_s: Callable[[], float],
     ) -> None:
         self.seen = Seen()
-        self.file: BookingFile | None = None
+        self.file: PhoneFile | None = None
         self._new_link = new_link
         self._key = key
         self._entropy = entropy
@@ -74,7 +74,7 @@ class Handset:
     async def connect(self) -> None:
         """Be connected from now on, also after a loss. Returns when the first try is over."""
         if self.file is None:
-            raise PhoneError("the phone cannot connect", "it has no booking", "Book the car first.")
+            raise PhoneError("the phone cannot connect", "it has no booking and no key", "Ask for one first.")
         await self.disconnect()
         self._know(refusal=None, notice=None, ended=None)
         self._living = asyncio.create_task(self._live(self.file), name="handset")
@@ -89,7 +89,7 @@ class Handset:
             await asyncio.wait({living})
             self._know(link="off", why="", access=None, vehicle=None, position=None)
 
-    async def _live(self, file: BookingFile) -> None:
+    async def _live(self, file: PhoneFile) -> None:
         try:
             await self._stay_connected(file)
         except Exception as error:  # broad: whatever it was, whoever pressed hears of it, and can press again
@@ -99,7 +99,7 @@ class Handset:
         finally:
             self._settled.set()
 
-    async def _stay_connected(self, file: BookingFile) -> None:
+    async def _stay_connected(self, file: PhoneFile) -> None:
         tries = 0
         while True:
             self._know(link="looking", why="")
@@ -191,6 +191,10 @@ class Handset:
     async def drive(self) -> None:
         """Release the immobiliser."""
         await self._command("enable drive", lambda phone: phone.enable_drive())
+
+    async def boot(self) -> None:
+        """Open the boot."""
+        await self._command("open boot", lambda phone: phone.open_boot())
 
     async def end(self) -> None:
         """End the booking."""

@@ -94,6 +94,8 @@ class OwnersView:
         self._role = ""
         self.booking = ""
         """Identifier of the booking that was reported last, in hex."""
+        self.key_epoch: int | None = None
+        """The keys that count since the car has changed hands."""
         self._track: deque[tuple[float, float]] = deque(maxlen=MOST_TRACK)
         self._reports: deque[dict[str, str]] = deque(maxlen=MOST_REPORTS)
         self._messages = 0
@@ -150,6 +152,7 @@ class OwnersView:
     def _event(self, event: EventReport) -> Said:
         if event.kind is EventKind.BOOKING_STARTED:
             self._role, self.booking = event.role, event.booking
+        self.key_epoch = event.numbers.get("key_epoch", self.key_epoch)
         words = EVENTS[event.kind].format(who=_WHO.get(event.role or self._role, "somebody"))
         alert = channel_of(event.kind) is Channel.ALERT
         return Said(words[0].upper() + words[1:], "alert" if alert else "news")

@@ -67,6 +67,7 @@ def car(seen: Snapshot, flashes: int, way_to: "tuple[float, float] | None") -> d
         "ignition": seen.ignition_on,
         "moves": moves,
         "flashes": flashes,
+        "keys": seen.keys,
         "facts": [
             ("Doors", "locked" if seen.locked else "unlocked", ""),
             ("Ignition", "on" if seen.ignition_on else "off", "good" if seen.ignition_on else ""),

@@ -9,10 +9,17 @@ from firmware.dashboard.handset import Seen
 from firmware.dashboard.picture import what_is_open
 from protocol.explain import describe, distance, duration, explain
 from protocol.messages import Access, Phase, VehicleState
+from protocol.sharing import Key
 from protocol.tokens import GRACE_S, Booking
 
 OLD_FIX_MS: Final = 30_000
-_DOING: Final = {"unlock": "Unlocking …", "lock": "Locking …", "enable drive": "Enabling …", "end": "Ending …"}
+_DOING: Final = {
+    "unlock": "Unlocking …",
+    "lock": "Locking …",
+    "enable drive": "Enabling …",
+    "open boot": "Opening …",
+    "end": "Ending …",
+}
 _LINKS: Final = {
     "off": ("", "Not connected"),
     "looking": ("busy", "Looking for the car …"),
@@ -29,19 +36,19 @@ _GREY: Final = {
 }
 
 
-def show(seen: Seen, booking: Booking | None, now_ms: int, *, may_book: bool) -> dict[str, Any]:
-    """For the page. `now_ms`: the phone's clock; `may_book`: without asking the owner."""
+def show(seen: Seen, shown: Booking | Key | None, now_ms: int, *, ask: str) -> dict[str, Any]:
+    """For the page. `shown`: what the phone presents; `now_ms`: its clock; `ask`: what its last button is called."""
     blue = is_blue(seen)
     is_, words = _LINKS[seen.link]
     return {
         "link": {"is": is_, "words": words},
-        "slider": {"blue": blue, "label": _label(seen, booking, blue), "why": _why(seen, booking)},
-        "countdown": _countdown(seen, booking, now_ms) if blue else None,
+        "slider": {"blue": blue, "label": _label(seen, shown, blue), "why": _why(seen, shown)},
+        "countdown": _countdown(seen, shown, now_ms) if blue else None,
         "refusal": _refusal(seen),
         "notice": _ended(seen),
         "labels": {
             "connect": "Connect" if seen.link in ("off", "refused") else "Hang up",
-            "ask": "Book 2 h" if may_book else "Ask for 2 h",
+            "ask": ask,
         },
         "facts": [] if seen.vehicle is None else _facts(seen.vehicle),
         "place": _place(seen),
@@ -55,23 +62,23 @@ def is_blue(seen: Seen) -> bool:
     return seen.link == "on" and seen.access is not None and seen.access.granted
 
 
-def _label(seen: Seen, booking: Booking | None, blue: bool) -> str:
+def _label(seen: Seen, shown: Booking | Key | None, blue: bool) -> str:
     if seen.doing:
         return _DOING[seen.doing]
     if blue:
         return "Lock" if seen.vehicle is not None and seen.vehicle.locked is False else "Unlock"
-    return "No booking" if booking is None else _GREY[seen.link]
+    return "No booking, no key" if shown is None else _GREY[seen.link]
 
 
-def _why(seen: Seen, booking: Booking | None) -> str:
+def _why(seen: Seen, shown: Booking | Key | None) -> str:
     if seen.link == "on" and seen.access is not None:
         return describe(seen.access)[0]
     if seen.why:
         return seen.why[0].upper() + seen.why[1:]
-    return "Book the car first" if booking is None else ""
+    return "Ask for the car first" if shown is None else ""
 
 
-def _countdown(seen: Seen, booking: Booking | None, now_ms: int) -> dict[str, Any] | None:
+def _countdown(seen: Seen, shown: Booking | Key | None, now_ms: int) -> dict[str, Any] | None:
     access = seen.access
     if access is None or not access.ends_at_ms:
         return None
@@ -85,12 +92,12 @@ def _countdown(seen: Seen, booking: Booking | None, now_ms: int) -> dict[str, An
         case Phase.CUTOFF_PENDING:
             return _count("pending", -left_ms, "late; access ends as soon as the car is parked", 1.0)
         case _:
-            total_ms = _total_ms(access, booking)
+            total_ms = _total_ms(access, shown)
             return _count("active", left_ms, "left", left_ms / total_ms)
 
 
-def _total_ms(access: Access, booking: Booking | None) -> int:
-    begins_ms = 0 if booking is None else booking.not_before_s * 1000
+def _total_ms(access: Access, shown: Booking | Key | None) -> int:
+    begins_ms = 0 if shown is None else shown.not_before_s * 1000
     return max(1, access.ends_at_ms - begins_ms)
 
 

@@ -15,6 +15,8 @@ from host_tools.bench.scenario_run import play
 from host_tools.bench.scenario_world import World
 from host_tools.bench.transcript import Entry
 from protocol.messages import Position, Status
+from protocol.provisioning import BookingFile
+from protocol.sharing import Key
 from protocol.tokens import Booking
 
 _WEIGHTS: Final = {"begin": "quiet", "did": "news", "holds": "quiet", "fails": "alert", "end": "news"}
@@ -54,9 +56,13 @@ class Story:
         """Somebody's newest phone; None before the story begins, and for somebody who is not in it."""
         return None if self._world is None else self._world.phones.get(name)
 
-    def booking(self, name: str) -> Booking | None:
-        """Somebody's newest booking."""
-        return None if self._world is None else self._world.bookings.get(name)
+    def shown(self, name: str) -> Booking | Key | None:
+        """What somebody's phone presents."""
+        world, phone = self._world, self.phone(name)
+        if world is None or phone is None:
+            return None
+        key = world.keychain.claims(name)
+        return world.bookings.get(name) if key is None or isinstance(phone.shown, BookingFile) else key
 
     def next_step_ms(self, utc_ms: int) -> int | None:
         """How long until the next step; None after the last one."""

@@ -5,13 +5,13 @@ decide anything that the module decides.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from firmware.adapters.clocks import LoopClock
 from firmware.bench.desk import Desk
+from firmware.bench.hush import hushed
 from firmware.bench.levels import Level
 from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.paced import PacedTime
@@ -21,7 +21,7 @@ from firmware.bench.switches import BrokerNews
 from firmware.core.effects import Actuate, Effect
 from firmware.core.events import Action, Event
 from firmware.core.state import State
-from firmware.dashboard import deskline, people, picture, places, screen
+from firmware.dashboard import cabin, deskline, people, picture, places, screen
 from firmware.dashboard.acts import (
     Act,
     ActRefused,
@@ -29,6 +29,7 @@ from firmware.dashboard.acts import (
     DriveAct,
     DriverAct,
     FaultAct,
+    MenuAct,
     NextAct,
     OwnerAct,
     PersonAct,
@@ -38,8 +39,10 @@ from firmware.dashboard.acts import (
 from firmware.dashboard.faults import Faults
 from firmware.dashboard.feed import Line
 from firmware.dashboard.handset import Handset, Seen
+from firmware.dashboard.keyring import Keyring
+from firmware.dashboard.office import Office
 from firmware.dashboard.owner import OwnersView
-from firmware.dashboard.people import BOOKED_S, CAST, Known, People, Person
+from firmware.dashboard.people import CAST, Known, People, Person
 from firmware.dashboard.story import Story
 from firmware.dashboard.underway import UnderWay
 from firmware.demo.rig import BEGINS_S, Rig
@@ -48,7 +51,9 @@ from firmware.pace import PacedLoop
 from firmware.ports import Publication
 from host_tools.bench.scenario import Scenario
 from host_tools.phone.errors import PhoneError
+from protocol.errors import Role
 from protocol.keys import PrivateKey
+from protocol.sharing import Key
 from protocol.telemetry import Channel, Online, encode, topic
 from protocol.tokens import Booking
 
@@ -56,7 +61,6 @@ MIDNIGHT_S: Final = BEGINS_S - BEGINS_S % 86_400
 ROUND_TRIP_S: Final = 0.1
 ASKS_EVERY_S: Final = 3.0
 ASKS_RARELY_S: Final = 60.0
-MOST_ORDERS: Final = 32
 TOLD: Final[dict[str, Callable[[Happening], tuple[str, str, str]]]] = {
     "power": lambda news: ("bench", news.line, "news"),
     "fault": lambda news: ("bench", news.line, "news"),
@@ -86,13 +90,13 @@ class World:
         self._bench = bench
         self._desk: Desk = rig.desk()
         self._broker = broker
-        self._orders: deque[bytes] = deque(maxlen=MOST_ORDERS)
-        """A broker keeps them for a module that is away."""
         self._say = say
         self._module_id = rig.provisioning.module_id
         self._owner = OwnersView(self._module_id)
+        self._keyring = Keyring(rig)
+        self._office = Office(rig, broker, self._owner, self._keyring, lambda *said: self._tell("owner", *said))
         cast = CAST if scenario is None else people.cast_of(scenario)
-        self._people = People(tuple(self._person(known) for known in cast), self._book)
+        self._people = People(tuple(self._person(known) for known in cast), self._office)
         self._faults = Faults(rig.rack, self._do, rig.rack.time.utc_ms)
         self._coming: asyncio.TimerHandle | None = None
         self._way_to: tuple[float, float] | None = None
@@ -110,7 +114,8 @@ class World:
         self._story: Story | None = None
         self._playing: asyncio.Task[None] | None = None
         if scenario is None:
-            self._book(self._people.current)
+            self._keyring.give(next(each for each in self._people if each.known.role is Role.OWNER))
+            self._office.book(self._people.current)
         else:
             self._story = Story(scenario, bench, lambda text, weight: self._tell("story", text, weight))
             self._playing = asyncio.create_task(self._play(self._story), name="story")
@@ -134,7 +139,7 @@ class World:
             phone = story.phone(person.known.id)
             if phone is not None:
                 person.handset = self._handset(person.known, phone.key)
-                person.handset.file, person.booking = phone.booking, story.booking(person.known.id)
+                person.hold(story.shown(person.known.id), phone.shown)
 
     # ------------------------------------------------------------ people
     def _person(self, known: Known) -> Person:
@@ -154,10 +159,6 @@ class World:
     def _asks_every_s(self) -> float:
         """Often enough to look alive, seldom enough to let time race."""
         return ASKS_RARELY_S if self._moves or self._rig.rack.time.rate > ASKS_RARELY_S / 4 else ASKS_EVERY_S
-
-    def _book(self, person: Person) -> None:
-        person.booking, person.handset.file = self._rig.book(person.holder, lasts_s=BOOKED_S)
-        self._tell("owner", f"{person.known.name} has a booking for two hours, from now", "news")
 
     # ------------------------------------------------------------ hearing
     def _tell(self, who: str, text: str, weight: str = "plain") -> None:
@@ -184,7 +185,7 @@ class World:
     def _came(self) -> None:
         if self._rig.rack.broker is not None and self._rig.rack.broker.connected:
             self._presence(online=True)
-            self._deliver()
+            self._office.deliver()
 
     def _presence(self, *, online: bool) -> None:
         self._owner_hears(topic(self._module_id, Channel.ONLINE), encode(Online(online=online)))
@@ -192,6 +193,7 @@ class World:
     def _owner_hears(self, name: str, payload: bytes) -> None:
         for said in self._owner.hear(name, payload, self._rig.rack.time.utc_ms()):
             self._tell("owner", said.text, said.weight)
+        self._office.learn()
 
     # ------------------------------------------------------------ doing
     async def perform(self, act: Act) -> tuple[str, ...]:
@@ -214,7 +216,7 @@ class World:
     async def _perform(self, act: Press) -> tuple[str, ...]:
         match act:
             case DeskAct(line=line):
-                self._tell("bench", f"> {line}", "quiet")
+                self._tell("bench", f"> {hushed(line)}", "quiet")
                 deskline.check(line, self._desk.grammar)
                 result = await self._do(line)
                 for each in result.lines:
@@ -233,6 +235,10 @@ class World:
                 await self._to_next()
             case FaultAct(name=name, on=on, lasts=lasts):
                 await self._faults.press(name, on, lasts)
+            case MenuAct():
+                answer = await cabin.press(self._desk.room, act)
+                self._tell("car", f"the menu says: {answer}", "news")
+                return (answer,)
         return ()
 
     async def _do(self, line: str) -> Result:
@@ -254,12 +260,13 @@ class World:
             "unlock": handset.unlock,
             "lock": handset.lock,
             "drive": handset.drive,
+            "boot": handset.boot,
             "end": handset.end,
             "slide": handset.slide,
         }
         if what == "ask":
             self._tell("phone", f"{person.known.name}'s phone: {self._people.ask()}", "news")
-            if handset.wants and person.books_alone:
+            if handset.wants and self._people.books_alone(person):
                 await handset.connect()
         elif what in presses:
             await presses[what]()
@@ -269,23 +276,11 @@ class World:
     def _order(self, what: str) -> None:
         if what in ("accept", "decline"):
             self._tell("owner", self._people.answer(what == "accept"), "news")
-            return
-        booked = [person for person in self._people if person.booking is not None]
-        running = next((person for person in booked if self._runs(person)), booked[-1] if booked else None)
-        if what != "end" or running is None or running.booking is None:
-            raise ActRefused("there is no booking to end" if what == "end" else f"the owner has no {what}")
-        signed = self._rig.issuer.end_order(running.booking, now_s=self._rig.now_s)
-        self._orders.append(signed)
-        self._deliver()
-        late = "; it waits at the broker until the module is online" if self._orders else ""
-        self._tell("owner", f"orders the end of {running.known.name}'s booking{late}", "news")
-
-    def _deliver(self) -> None:
-        network = self._rig.rack.broker
-        if network is None or not network.is_up:
-            return
-        while self._orders and self._broker.deliver(topic(self._module_id, Channel.ORDER), self._orders[0], b""):
-            self._orders.popleft()
+        elif what == "end":
+            booked = [person for person in self._people if person.booking is not None]
+            self._office.end(next((each for each in booked if self._runs(each)), booked[-1] if booked else None))
+        else:
+            raise ActRefused(f"the owner has no {what}")
 
     def _runs(self, person: Person) -> bool:
         """By the reports: the owner's side knows bookings by their identifier."""
@@ -317,17 +312,17 @@ class World:
             return None
         return picture.next_deadline(pump.state.end_at_ms, self._rig.clock.monotonic_ms())
 
-    def _seen(self, person: Person) -> tuple[Seen, Booking | None]:
-        """What somebody's phone knows, and the booking on it."""
+    def _seen(self, person: Person) -> tuple[Seen, Booking | Key | None]:
+        """What somebody's phone knows, and what it presents."""
         story, who = self._story, person.known.id
         if story is None or not story.plays:
-            return person.handset.seen, person.booking
-        return story.seen(who, self._rig.rack.time.utc_ms(), self._rig.clock.monotonic_ms()), story.booking(who)
+            return person.handset.seen, person.shown
+        return story.seen(who, self._rig.rack.time.utc_ms(), self._rig.clock.monotonic_ms()), story.shown(who)
 
     def view(self) -> dict[str, Any]:
         """As server.World."""
         rig, person, time = self._rig, self._people.current, self._rig.rack.time
-        utc_ms, asking = time.utc_ms(), self._people.asking
+        utc_ms = time.utc_ms()
         return {
             "scene": self._scene(),
             "map": places.layout(),
@@ -336,11 +331,9 @@ class World:
             ),
             "car": picture.car(rig.vehicle.snapshot(), self._flashes, self._way_to),
             "faults": self._faults.view(),
-            "driver": screen.show(*self._seen(person), rig.clock.monotonic_ms(), may_book=person.books_alone),
-            "owner": {
-                **self._owner.view(utc_ms),
-                "asked": "" if asking is None else f"{asking.known.name} asks for the car, for two hours.",
-            },
+            "driver": screen.show(*self._seen(person), rig.clock.monotonic_ms(), ask=self._people.label()),
+            "menu": cabin.view(self._desk.room),
+            "owner": {**self._owner.view(utc_ms), "asked": self._people.asked, "code": self._office.code},
         }
 
     def _scene(self) -> dict[str, Any]:
@@ -348,7 +341,8 @@ class World:
             "title": f"Module {self._module_id.hex()[:8]}" if self._story is None else self._story.scenario.title,
             "person": self._people.current.known.id,
             "people": [
-                {"id": each.known.id, "name": each.known.name, "role": each.known.words} for each in self._people
+                {"id": each.known.id, "name": each.known.name, "role": self._people.words(each)}
+                for each in self._people
             ],
             "places": [{"id": place.id, "name": place.name} for place in places.PLACES],
             "power": self._rig.rack.pump is not None,

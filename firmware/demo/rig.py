@@ -231,8 +231,11 @@ class Rig:
         """Somebody new."""
         return Holder(name, role, self.entropy)
 
-    def book(self, holder: Holder, *, lasts_s: int, starts_in_s: int = 0) -> tuple[Booking, BookingFile]:
-        """A booking for `holder`; it begins a minute early so that clocks need not agree to the second."""
+    def book(
+        self, holder: Holder, *, lasts_s: int, starts_in_s: int = 0, key_epoch: int | None = None
+    ) -> tuple[Booking, BookingFile]:
+        """A booking for `holder`; it begins a minute early so that clocks need not agree to the second. `key_epoch`
+        None: as the module was provisioned."""
         booking = self.issuer.booking(
             module_id=self.provisioning.module_id,
             holder=holder.key.public_key(),
@@ -240,7 +243,7 @@ class Rig:
             ends_s=self.now_s + starts_in_s + lasts_s,
             now_s=self.now_s,
             role=holder.role,
-            key_epoch=self.provisioning.key_epoch,
+            key_epoch=self.provisioning.key_epoch if key_epoch is None else key_epoch,
             user=holder.user,
         )
         return booking, self.booking_file(self.issuer.token(booking))

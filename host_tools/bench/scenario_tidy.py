@@ -20,6 +20,10 @@ BACK: Final = (
     "park",
     "boot close",
     "door close",
+    "keys 0",
+    "network none",
+    "emergency cancel",
+    "emergency answer",
 )
 AHEAD_S: Final = 2
 SETTLES_S: Final = 20

@@ -167,11 +167,77 @@ def works_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("ArrowRight")
     expect(page.locator("#people [data-value=victor]")).to_have_attribute("aria-checked", "true")
     expect(page.locator("#people [data-value=victor]")).to_be_focused()
-    expect(page.locator("#slider-label")).to_have_text("No booking")
+    expect(page.locator("#slider-label")).to_have_text("No booking, no key")
     page.keyboard.press("/")
     page.keyboard.type("version")
     page.keyboard.press("Enter")
     expect(page.locator("#lines")).to_contain_text("> version")
+
+
+def wants_a_key_and_gets_its_code(page: Page) -> str:
+    page.click("#people [data-value=ben]")
+    expect(page.locator("[data-driver=ask]")).to_have_text("Ask for a key")
+    press(page, "[data-driver=ask]")
+    expect(page.locator("#asked-words")).to_have_text("Ben asks for a key.")
+    press(page, "[data-owner=accept]")
+    expect(page.locator("#owner-code")).to_contain_text(re.compile(r"Ben’s code is \d{6}"))  # noqa: RUF001
+    press(page, "[data-driver=connect]")
+    expect(page.locator("#keys li")).to_contain_text("waits for its code")
+    expect(page.locator("#refusal .rule")).to_contain_text("KEY-3")
+    return re.sub(r"\D", "", page.locator("#owner-code").inner_text())
+
+
+def activates_it_by_keyboard_and_loses_it_again(page: Page, code: str) -> None:
+    desk(page, "time move 10s")
+    page.locator("#desk-line").blur()
+    page.keyboard.press("k")
+    expect(page.locator("#code")).to_be_focused()
+    page.keyboard.type(code)
+    page.keyboard.press("Enter")
+    expect(page.locator("#menu-said")).to_have_text("The key is activated")
+    expect(page.locator("#code")).to_have_value("")
+    expect(page.locator("#slider")).to_have_attribute("data-blue", "true")
+    press(page, "[data-driver=boot]")
+    expect(page.locator("#car-view")).to_have_attribute("data-boot", "true")
+    expect(page.locator("#car-view")).to_have_attribute("data-locked", "true")
+    page.focus("#code")
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("button", name="Deactivate the key of Ben")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#keys li")).to_have_count(0)
+    expect(page.locator("#slider")).to_have_attribute("data-blue", "false")
+    expect(page.locator("#reports")).to_contain_text("A shared key was deactivated in the vehicle")
+    assert code not in page.locator("#lines").inner_text()
+
+
+def changes_hands_and_calls_for_help(page: Page) -> None:
+    page.select_option("#keys-inside", "2")
+    page.click("#people [data-value=nora]")
+    desk(page, "time move 10s")
+    press(page, "[data-driver=ask]")
+    expect(page.locator("#takeover-words")).to_contain_text("This car is being taken over")
+    desk(page, "time move 200s")
+    expect(page.locator("#takeover")).to_be_hidden()
+    expect(page.locator("#people [data-value=nora]")).to_contain_text("owner")
+    press(page, "#sos")
+    expect(page.locator("#call")).to_contain_text("press once more to take it back")
+    press(page, "#sos")
+    expect(page.locator("#call")).to_have_text("The call was taken back")
+    press(page, "[data-desk=crash]")
+    expect(page.locator("#call")).to_have_text("The car is calling for help")
+    expect(page.locator("#reports")).to_contain_text("An emergency call was made")
+    desk(page, "emergency answer")
+    expect(page.locator("#call")).to_have_text("Help is on its way")
+
+
+@pytest.mark.req("KEY-3", "KEY-6", "OWN-4", "SVC-8")
+def test_the_vehicles_menu_takes_a_code_deactivates_a_key_and_shows_a_takeover_and_a_call(browser: Browser) -> None:
+    with dashboard() as (address, _), opened(browser, address, width=1440, height=900) as watched:
+        page = watched.page
+        expect(page.locator("#owner-place")).to_contain_text("48.13750, 11.57550")
+        activates_it_by_keyboard_and_loses_it_again(page, wants_a_key_and_gets_its_code(page))
+        changes_hands_and_calls_for_help(page)
+        assert watched.faults == []
 
 
 def takes_too_long_and_is_called_off(page: Page) -> None:

@@ -4,7 +4,7 @@ import { announce } from "./dom.js";
 import { withKey } from "./key.js";
 
 export async function act(button, what) {
-  if (button?.getAttribute("aria-busy") === "true") return;
+  if (button?.getAttribute("aria-busy") === "true") return null;
   button?.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch("/act", {
@@ -14,8 +14,10 @@ export async function act(button, what) {
     });
     const said = await answer.json();
     if (said.refused ?? said.message) announce(said.refused ?? said.message);
+    return said;
   } catch {
     announce("Sharebox does not answer.");
+    return null;
   } finally {
     button?.removeAttribute("aria-busy");
   }

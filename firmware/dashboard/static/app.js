@@ -1,6 +1,7 @@
 // Puts the parts together: what arrives is shown, what is pressed is passed on.
 
 import { act } from "./act.js";
+import { showKeysInside, showMenu } from "./cabin.js";
 import { showCar } from "./car.js";
 import { showDriver } from "./driver.js";
 import { announce, byId, choose } from "./dom.js";
@@ -24,8 +25,9 @@ const shows = {
   scene: showScene,
   time: showTime,
   map: showMap,
-  car: (car) => { showCar(car); maps.world?.put(car.place, { way: car.way }); },
+  car: (car) => { showCar(car); showKeysInside(car.keys); maps.world?.put(car.place, { way: car.way }); },
   faults: showFaults,
+  menu: showMenu,
   driver: (driver) => { showDriver(driver); maps.driver?.put(driver.place, { veil: driver.veil }); },
   owner: (owner) => { showOwner(owner); maps.owner?.put(owner.place, { track: owner.track, veil: owner.veil }); },
 };

@@ -12,6 +12,8 @@ export function showOwner(owner) {
   facts(byId("owner-facts"), owner.facts);
   byId("asked").hidden = !owner.asked;
   text(byId("asked-words"), owner.asked);
+  byId("owner-code").hidden = !owner.code;
+  text(byId("owner-code"), owner.code);
   const wanted = JSON.stringify(owner.reports);
   if (wanted === shown) return;
   shown = wanted;

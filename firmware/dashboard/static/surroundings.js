@@ -66,6 +66,7 @@ export function showScene(scene) {
       return button;
     }));
   }
+  scene.people.forEach(({ role }, index) => text(people.children[index].lastElementChild, role));
   for (const button of people.children) {
     const chosen = button.dataset.value === scene.person;
     button.setAttribute("aria-checked", chosen);

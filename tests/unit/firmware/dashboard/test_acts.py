@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware.dashboard.acts import ActRefused, DeskAct, FaultAct, NextAct, StopAct, read_act
+from firmware.dashboard.acts import ActRefused, DeskAct, FaultAct, MenuAct, NextAct, StopAct, read_act
 
 
 def test_an_act_is_known_by_its_tag() -> None:
@@ -10,6 +10,8 @@ def test_an_act_is_known_by_its_tag() -> None:
     assert read_act(b'{"act":"fault","name":"gnss","on":true,"lasts":"30s"}') == FaultAct("gnss", True, "30s")
     assert read_act(b'{"act":"next"}') == NextAct()
     assert read_act(b'{"act":"stop"}') == StopAct()
+    assert read_act(b'{"act":"menu","code":"012345"}') == MenuAct("012345")
+    assert read_act(b'{"act":"menu","number":2}') == MenuAct(number=2)
 
 
 @pytest.mark.parametrize(

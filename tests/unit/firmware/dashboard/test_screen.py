@@ -20,7 +20,7 @@ def access(phase: Phase, late_ms: int, *, granted: bool = True) -> Access:
 
 
 def show(seen: Seen, now_ms: int = 0, *, booked: bool = True) -> dict[str, Any]:
-    return screen.show(seen, BOOKING if booked else None, now_ms, may_book=False)
+    return screen.show(seen, BOOKING if booked else None, now_ms, ask="Ask for 2 h")
 
 
 @pytest.mark.req("ACC-10")
@@ -45,9 +45,9 @@ def test_the_slider_is_blue_while_the_session_grants_access(seen: Seen, blue: bo
 
 def test_without_a_booking_it_says_so() -> None:
     shown = show(Seen(), booked=False)
-    assert shown["slider"] == {"blue": False, "label": "No booking", "why": "Book the car first"}
+    assert shown["slider"] == {"blue": False, "label": "No booking, no key", "why": "Ask for the car first"}
     assert shown["labels"] == {"connect": "Connect", "ask": "Ask for 2 h"}
-    assert screen.show(Seen(link="on"), None, 0, may_book=True)["labels"] == {"connect": "Hang up", "ask": "Book 2 h"}
+    assert screen.show(Seen(link="on"), None, 0, ask="Book 2 h")["labels"] == {"connect": "Hang up", "ask": "Book 2 h"}
 
 
 @pytest.mark.req("CUT-1")

@@ -96,7 +96,7 @@ async def test_a_story_that_this_bench_cannot_play_says_why() -> None:
         assert look(world)["time"]["next"] != ""
 
 
-@pytest.mark.parametrize("name", ["privacy-of-a-trip", "orders-from-afar"])
+@pytest.mark.parametrize("name", ["privacy-of-a-trip", "orders-from-afar", "shared-key"])
 async def test_a_scenario_of_the_library_holds_here_as_everywhere(name: str) -> None:
     lines: list[Line] = []
     scenario = scenario_file.read(scenario_library.find(name))
@@ -109,5 +109,5 @@ async def test_before_it_begins_a_phone_shows_nothing() -> None:
     async with open_bench() as bench:
         story = Story(short(), bench, lambda *_: None)
         assert story.seen("anna", 0, 0) == Seen()
-        assert story.booking("anna") is None
+        assert story.shown("anna") is None
         assert story.next_step_ms(0) is None

@@ -2,70 +2,25 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from firmware.bench.virtual import VirtualTime
 from firmware.dashboard import places
 from firmware.dashboard.acts import (
-    Act,
     ActRefused,
     DeskAct,
     DriveAct,
-    DriverAct,
     FaultAct,
     NextAct,
     OwnerAct,
     PersonAct,
     StopAct,
 )
-from firmware.dashboard.feed import Line
 from firmware.dashboard.owner import HIDDEN
-from firmware.dashboard.world import World, open_world, paced
+from firmware.dashboard.world import open_world, paced
 from firmware.pace import PacedLoop
-
-View = dict[str, Any]
-
-
-class Page:
-    """A page without a browser."""
-
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
-        self.world: World
-
-    async def press(self, *acts: Act) -> None:
-        for act in acts:
-            await self.world.perform(act)
-
-    async def driver(self, *presses: str) -> None:
-        await self.press(*map(DriverAct, presses))
-
-    @property
-    def view(self) -> View:
-        return self.world.view()
-
-    async def until(self, holds: Callable[[View], bool]) -> View:
-        """Virtual time passes until the page shows it."""
-        async with asyncio.timeout(60):
-            while not holds(self.view):
-                await asyncio.sleep(0.1)
-        return self.view
-
-    def said(self, who: str) -> list[str]:
-        return [line.text for line in self.lines if line.who == who]
-
-
-@asynccontextmanager
-async def page() -> AsyncIterator[Page]:
-    shown = Page()
-    async with open_world(shown.lines.append, VirtualTime) as world:
-        shown.world = world
-        yield shown
+from tests.support.page import Page, View, page
 
 
 async def test_at_first_the_car_is_parked_at_home_and_the_first_driver_has_a_booking() -> None:
@@ -123,7 +78,7 @@ async def test_somebody_else_has_a_phone_of_their_own_and_waits_while_the_car_is
     async with page() as shown:
         await shown.driver("connect")
         await shown.press(PersonAct("victor"))
-        assert shown.view["driver"]["slider"]["label"] == "No booking"
+        assert shown.view["driver"]["slider"]["label"] == "No booking, no key"
         await shown.driver("ask", "connect")
         view = await shown.until(lambda view: view["driver"]["refusal"])
         assert "VEHICLE_IN_USE" in dict(view["driver"]["refusal"])["Rule"]
@@ -162,7 +117,7 @@ async def test_a_line_for_the_desk_is_answered_in_the_log_and_so_is_nonsense() -
 async def test_a_late_return_without_a_network_is_cut_off_once_parked_and_the_owner_hears_of_it_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("firmware.dashboard.world.BOOKED_S", 30 * 60)  # the browser plays it with two hours
+    monkeypatch.setattr("firmware.dashboard.office.BOOKED_S", 30 * 60)  # the browser plays it with two hours
     async with page() as shown:
         await shown.driver("connect", "unlock", "drive")
         await shown.press(DriveAct("airport"))
