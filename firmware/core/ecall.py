@@ -48,8 +48,8 @@ def happened(
             _pressed(draft)
         case EmergencyCancelled():
             _cancelled(draft)
-        case EmergencyAcknowledged(number):
-            _acknowledged(draft, number)
+        case _:
+            _acknowledged(draft, event.call)
 
 
 def _crashed(draft: Draft) -> None:
