@@ -10,8 +10,9 @@
 
 Left of the bar: a time (`12:00:00`, `12:30:00.001`, `D3 08:00:00` for day 3, UTC from BASE) and what happens (`.`
 nothing but time). Right of it: what holds then. What words there are: `Story._do`, `_car` and `story_claims`; those of
-digital keys: `story_keys`, of owners: `story_ownership`. A name that asks for something connects and presents its
-booking or key first when it is not connected. The world around it: `story_world`.
+digital keys: `story_keys`, of owners: `story_ownership`, of services and emergencies: `story_services`. A name that
+asks for something connects and presents its booking or key first when it is not connected. The world around it:
+`story_world`.
 """
 
 import re
@@ -29,7 +30,7 @@ from protocol.errors import Code, Role
 from protocol.messages import Operation
 from protocol.orders import Order
 from protocol.tokens import RevocationList, TimeAttestation
-from tests.support import story_keys, story_ownership
+from tests.support import story_keys, story_ownership, story_services
 from tests.support.ordering import remote, subscription
 from tests.support.story_claims import Line, check
 from tests.support.story_world import (
@@ -100,6 +101,8 @@ class Story:
         match words:
             case [] | ["."]:
                 pass
+            case _ if story_services.happened(self.world, words):
+                pass
             case ["car", *state]:
                 self._car(state)
             case ["menu", *what]:
@@ -163,6 +166,8 @@ class Story:
             case ["order", "again"] | ["what", "was", "written"] | ["list", "again"] | ["subscription", "again"]:
                 return self.written
             case ["order", *what] if (order := story_ownership.signed(world, what)) is not None:
+                return order
+            case ["order", *what] if (order := story_services.signed(world, what)) is not None:
                 return order
             case ["order", "end", name]:
                 return world.order_end(name)

@@ -6,7 +6,7 @@ from firmware.core.events import Action
 from protocol.errors import Code, Refusal
 from protocol.messages import Accepted, Access, Done, NoticeKind, Outcome, Permission, Phase, Status
 from protocol.telemetry import Channel
-from tests.support import story_keys, story_ownership
+from tests.support import story_keys, story_ownership, story_services
 from tests.support.story_world import Answered, World
 
 
@@ -45,8 +45,15 @@ def check(line: Line, claim: str) -> None:
     why = f"{claim!r} does not hold in the line\n    {line.text}\n    {line.situation()}"
     words = claim.split()
     of_keys = story_keys.claims(line.world, line.answer, line.effects, words)
-    of_owners = story_ownership.claims(line.world, words)
-    verdicts = (of_keys, of_owners, _car(line, words), _phone(line, words), _answer(line, words), _reports(line, words))
+    of_others = (story_ownership.claims(line.world, words), story_services.claims(line.world, words))
+    verdicts = (
+        of_keys,
+        *of_others,
+        _car(line, words),
+        _phone(line, words),
+        _answer(line, words),
+        _reports(line, words),
+    )
     known = [verdict for verdict in verdicts if verdict is not None]
     assert known, f"no such claim: {claim!r}"
     assert all(known), why

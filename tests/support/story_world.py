@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from firmware.core import clock, module, reporting
+from firmware.core import clock, module, reporting, sim
 from firmware.core.access import access, granted
 from firmware.core.effects import (
     Actuate,
@@ -31,6 +31,7 @@ from firmware.core.events import (
     Action,
     ActuationFinished,
     BrokerConnected,
+    BrokerLost,
     CodeTried,
     Event,
     Fix,
@@ -211,6 +212,7 @@ class World:
         self.disk_full = False
         self.outbox: list[Record] = []
         self.broker_up = False
+        self.gated = False
         self.published: list[tuple[int, Channel, bytes]] = []
         self.events: list[str] = []
         self.answers: list[Answered] = []
@@ -268,7 +270,18 @@ class World:
         if self.disk_full and any(isinstance(effect, Persist) and effect.required for effect in effects):
             state, effects = module.step(self.state, StorageFailed(event), self.mono)
         self._carry_out(event, state, effects)
+        self._gate()
         self._deliver()
+
+    def _gate(self) -> None:
+        """Before the broker stands a gate: without a SIM for it there is no connection."""
+        opened = sim.uplink(self.state)
+        if self.broker_up and not opened and self.state.broker_connected:
+            self.tell(BrokerLost())
+        elif self.broker_up and opened and self.gated:
+            self.gated = False
+            self.tell(BrokerConnected())
+        self.gated = not opened
 
     def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...]) -> None:
         before, self.state = getattr(self, "state", state), state
@@ -356,6 +369,7 @@ class World:
     def _publish(self, message: Message) -> None:
         watch.said(self.state.profile.module_id, message)
         payload = message.payload
+        assert sim.uplink(self.state), "something left, and the SIM is not for it"
         self.published.append((self.now, message.channel, payload))
         assert not (self.secret and b"atitude" in payload), f"a position left during a driver's booking: {payload!r}"
         assert not re.search(b"[Ss]peed|[Hh]eading|[Ss]treet|[Cc]ell", payload), f"a track can be rebuilt: {payload!r}"
