@@ -1,4 +1,4 @@
-"""Holder keys and booking files on disk, for many vehicles (ACC-12).
+"""Private keys, and the files of bookings and digital keys, on disk, for many vehicles (ACC-12).
 
 A key file that others may read is refused: it is no longer a secret. Knows files, not radio.
 """
@@ -138,62 +138,62 @@ def _trouble(verb: str, path: Path, error: OSError) -> str:
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A booking in the keyring and the name of the key that it was made for."""
+    """A booking, a standing or a shared key in the keyring, and the name of the private key that it was made for."""
 
-    booking: BookingFile
+    shown: PhoneFile
     key_name: str
     path: Path
 
 
 class Keyring:
-    """A directory: `keys/<name>.pem` and `bookings/<module id>/<key name>.<number>.json`."""
+    """A directory: `keys/<name>.pem`, and `shown/<module id>/<key name>.<number>.json` for what is shown with it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def create(self, name: str) -> PrivateKey:
-        """A new key under `name`. Raises KeyringError when there is one."""
+        """A new private key under `name`. Raises KeyringError when there is one."""
         private = new_key()
         write_key(self._key_path(name), private)
         return private
 
     def key(self, name: str) -> PrivateKey:
-        """The key called `name`. Raises KeyringError."""
+        """The private key called `name`. Raises KeyringError."""
         return read_key(self._key_path(name))
 
     def names(self) -> list[str]:
-        """The names of all keys, sorted."""
+        """The names of all private keys, sorted."""
         return sorted(path.stem for path in (self.directory / "keys").glob("*.pem"))
 
-    def add(self, booking: BookingFile, key_name: str) -> Path:
-        """Keep a booking for one of this keyring's keys. The same token twice is kept once."""
+    def add(self, shown: PhoneFile, key_name: str) -> Path:
+        """Keep a file for one of this keyring's private keys. The same one twice is kept once."""
         self.key(key_name)
-        for held in self.bookings(booking.module_id):
-            if held.booking.token == booking.token:
+        for held in self.held(shown.module_id):
+            if held.shown == shown:
                 return held.path
-        folder = self.directory / "bookings" / booking.module_id.hex()
+        folder = self.directory / "shown" / shown.module_id.hex()
         number = 1 + max((int(path.stem.rpartition(".")[2]) for path in folder.glob("*.json")), default=0)
         path = folder / f"{key_name}.{number:06}.json"
         folder.mkdir(parents=True, exist_ok=True)
-        write_booking(path, booking)
+        write_shown(path, shown)
         return path
 
     def vehicles(self) -> list[bytes]:
-        """The ids of all modules that this keyring holds a booking for, sorted."""
-        return sorted({held.booking.module_id for held in self._all()})
+        """The ids of all modules that this keyring holds something for, sorted."""
+        return sorted({held.shown.module_id for held in self._all()})
 
-    def bookings(self, module_id: bytes | None = None) -> list[Held]:
-        """All bookings, or those for one module, newest first."""
-        return [held for held in self._all() if module_id in (None, held.booking.module_id)]
+    def held(self, module_id: bytes | None = None) -> list[Held]:
+        """Everything, or what is for one module, newest first."""
+        return [held for held in self._all() if module_id in (None, held.shown.module_id)]
 
     def forget(self, held: Held) -> None:
-        """Remove a booking; removing twice is no error."""
+        """Remove a file; removing twice is no error."""
         held.path.unlink(missing_ok=True)
 
     def _all(self) -> Iterator[Held]:
-        paths = (self.directory / "bookings").glob("*/*.*.json")
+        paths = (self.directory / "shown").glob("*/*.*.json")
         for path in sorted(paths, key=lambda path: path.stem.rpartition(".")[2], reverse=True):
-            yield Held(read_booking(path), path.stem.rpartition(".")[0], path)
+            yield Held(read_shown(path), path.stem.rpartition(".")[0], path)
 
     def _key_path(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None:

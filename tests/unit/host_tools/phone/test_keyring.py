@@ -127,21 +127,22 @@ def test_a_file_that_a_phone_can_not_show_is_refused(tmp_path: Path, data: bytes
 
 
 @pytest.mark.req("ACC-12")
-def test_a_keyring_holds_bookings_for_many_vehicles_newest_first(tmp_path: Path) -> None:
+def test_a_keyring_holds_bookings_and_keys_for_many_vehicles_newest_first(tmp_path: Path) -> None:
     ring = Keyring(tmp_path)
     mine, work = ring.create("me"), ring.create("work")
     assert ring.names() == ["me", "work"]
     first, second = ModulePeer(1), ModulePeer(2)
-    old, new = first.booking_file(mine), first.booking_file(mine)
+    first.holder = mine
+    old, new = first.booking_file(mine), first.key_file()
     ring.add(old, "me")
     ring.add(new, "me")
-    assert ring.add(new, "me") == ring.bookings(first.module_id)[0].path
+    assert ring.add(new, "me") == ring.held(first.module_id)[0].path
     ring.add(second.booking_file(work), "work")
     assert ring.vehicles() == sorted([first.module_id, second.module_id])
-    assert [held.booking for held in ring.bookings(first.module_id)] == [new, old]
-    assert [held.key_name for held in ring.bookings(second.module_id)] == ["work"]
-    assert len(ring.bookings()) == 3
-    held = ring.bookings(second.module_id)[0]
+    assert [held.shown for held in ring.held(first.module_id)] == [new, old]
+    assert [held.key_name for held in ring.held(second.module_id)] == ["work"]
+    assert len(ring.held()) == 3
+    held = ring.held(second.module_id)[0]
     ring.forget(held)
     ring.forget(held)
     assert ring.vehicles() == [first.module_id]
