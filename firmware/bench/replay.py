@@ -39,7 +39,18 @@ from firmware.bench.recording import (
     Told,
 )
 from firmware.core import clock, module, reporting
-from firmware.core.effects import Actuate, AnswerMenu, Effect, HangUp, Persist, Report, Say, TryCode
+from firmware.core.effects import (
+    Actuate,
+    AnswerMenu,
+    CallEmergency,
+    Effect,
+    EndEmergency,
+    HangUp,
+    Persist,
+    Report,
+    Say,
+    TryCode,
+)
 from firmware.core.events import Event, StorageFailed, Ticked, Trouble
 from firmware.core.state import Profile, State
 from firmware.gateway import Gateway, Heard
@@ -339,7 +350,7 @@ def _changes(expected: dict[str, Json], came: dict[str, Json]) -> list[Field]:
 
 
 def _is_done(effect: Effect) -> bool:
-    return isinstance(effect, Actuate | AnswerMenu | HangUp | Say | Spoken | TryCode)
+    return isinstance(effect, Actuate | AnswerMenu | CallEmergency | EndEmergency | HangUp | Say | Spoken | TryCode)
 
 
 def _name(effect: Effect) -> str:
