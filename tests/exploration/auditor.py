@@ -7,7 +7,17 @@ what must be bounded, and at the floor.
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firmware.core.effects import Actuate, Answer, AnswerEnded, Effect, HangUp, Report
-from firmware.core.events import Action, ActuationFinished, Event, OrderReceived, RequestReceived, TokenPresented
+from firmware.core.events import (
+    Action,
+    ActuationFinished,
+    BrokerLost,
+    Event,
+    KeyDeactivated,
+    KeyPresented,
+    OrderReceived,
+    RequestReceived,
+    TokenPresented,
+)
 from firmware.core.reports import Record
 from firmware.core.state import Durable
 from protocol.errors import Code, Refusal, Role
@@ -15,6 +25,8 @@ from protocol.messages import Accepted, Operation, Position
 from protocol.orders import Ending, Order, OrderKind, Subscription
 from protocol.telemetry import Channel, EventKind
 from protocol.tokens import RevocationList
+from tests.exploration import keyring
+from tests.exploration.keyring import Menu, Ring
 from tests.support.story_world import BASE_MS
 
 if TYPE_CHECKING:
@@ -84,6 +96,8 @@ class Facts(NamedTuple):
     """Orders from afar that did."""
     subscription: Subscription | None = None
     """What the backend said last, with the highest number."""
+    keys: Ring = Ring()
+    """Digital keys and owners."""
 
 
 def _must(condition: bool, what: str) -> None:
@@ -94,9 +108,8 @@ def _must(condition: bool, what: str) -> None:
 class Auditor:
     """One per life, forked with it."""
 
-    def __init__(self) -> None:
-        self.facts = Facts()
-        self.kept = Facts()
+    def __init__(self, keys: Ring | None = None) -> None:
+        self.facts = self.kept = Facts(keys=keys or Ring())
         self.released = False
         """What the immobiliser was told last, since the module has power."""
         self.still_since: int | None = None
@@ -110,6 +123,11 @@ class Auditor:
         """How far the best clock may be off."""
         self.cut_at: int | None = None
         self.active_at: tuple[tuple[int, int], ...] = ()
+        self.menu = Menu()
+        self.taking_since: int | None = None
+        """Since when a takeover goes on, with everything as it needs it."""
+        self.key_over_since: int | None = None
+        """Since when the key that drives is dead."""
 
     def fork(self) -> "Auditor":
         """The same memory for another life."""
@@ -125,6 +143,8 @@ class Auditor:
         self.still_since = None if not still else self.still_since if unbroken and self.still_since else life.now
         self.heard_at = life.now
         self.fixed_at = self.fixed_at if life.place is None else life.now
+        if not still or life.keys_present < 2:
+            self.taking_since = None
 
     def cut(self, life: "Life") -> None:
         """The power fails: what was not saved is gone."""
@@ -139,6 +159,7 @@ class Auditor:
         self.lied = bool(rtc_ms)
         self.released, self.still_since, self.heard_at, self.fixed_at = False, None, None, None
         self.cut_at, self.active_at = None, ()
+        self.taking_since = self.key_over_since = None
 
     def told_time(self, wrong_s: int, nonce_age_ms: int = 0) -> None:
         """Somebody tells the time; over a nonce it is as sure as half of the time that the nonce took."""
@@ -155,12 +176,14 @@ class Auditor:
     # ------------------------------------------------------------ what comes out
     def stepped(self, life: "Life", event: Event | None, effects: tuple[Effect, ...]) -> None:
         """After every step, before its effects are carried out. `event` None: it has just booted."""
-        asking = life.phone(event.link) if isinstance(event, RequestReceived | TokenPresented) else None
-        if isinstance(event, RequestReceived | TokenPresented):
+        asking = life.phone(event.link) if isinstance(event, RequestReceived | TokenPresented | KeyPresented) else None
+        if isinstance(event, RequestReceived | TokenPresented | KeyPresented):
             others = tuple(each for each in self.active_at if each[0] != event.link)
             self.active_at = (*others, (event.link, life.now))
-        if asking is not None:
-            self._rebinds(life, asking)
+        if asking in life.bookings:
+            self._rebinds(life, asking or "")
+        before = self.facts.keys
+        self._keys(life, event, effects)
         for effect in effects:
             # First: who has the car after this step, whatever the order of its effects.
             if isinstance(effect, Report):
@@ -168,7 +191,7 @@ class Auditor:
         for effect in effects:
             match effect:
                 case Actuate():
-                    self._actuated(life, event, asking, effect)
+                    self._actuated(life, event, asking, effect, before)
                 case Answer(link, reply):
                     self._answered(life, event, life.phone(link), reply.body)
                 case AnswerEnded(link):
@@ -181,6 +204,27 @@ class Auditor:
         if isinstance(event, OrderReceived) and _taken(effects):
             self._ordered(life, event.signed)
         self._now(life, booted=event is None)
+
+    def _keys(self, life: "Life", event: Event | None, effects: tuple[Effect, ...]) -> None:
+        """What is true of keys and owners now."""
+        assert life.state is not None
+        self.menu = keyring.compares(self.facts.keys, life, event, self.menu)
+        if isinstance(event, BrokerLost):
+            self.taking_since = None
+        elif isinstance(event, OrderReceived) and isinstance(event.signed, Order) and self.taking_since is None:
+            self.taking_since = life.now if event.signed.kind is OrderKind.TAKE_OVER else None
+        accepted = any(isinstance(e, Answer) and isinstance(e.reply.body, Accepted) for e in effects)
+        taken = accepted if isinstance(event, RequestReceived) else _taken(effects)
+        signed = event.signed if taken and isinstance(event, RequestReceived | OrderReceived) else None
+        old = self.facts.keys
+        ring = keyring.follow(old, life, event, life.state.durable, signed)
+        self.facts = self.facts._replace(keys=ring)
+        if ring.epoch != old.epoch:
+            self.facts = self.facts._replace(subscription=None)
+        if isinstance(event, KeyDeactivated):
+            gone = {name for name in ring.dead - old.dead if life.link(name) is not None}
+            hung = {life.phone(effect.link) for effect in effects if isinstance(effect, HangUp)}
+            _must(gone <= hung, "a deactivated key keeps its link")
 
     def _reported(self, life: "Life", asking: str | None, record: Record) -> None:
         if record.point is not None:
@@ -250,18 +294,23 @@ class Auditor:
             newer = theirs.user == mine.user and theirs.device_generation > mine.device_generation
             _must(not newer, "a replaced phone is served")
 
-    def _actuated(self, life: "Life", event: Event | None, asking: str | None, effect: Actuate) -> None:
-        action, facts = effect.action, self.facts
+    def _actuated(self, life: "Life", event: Event | None, asking: str | None, effect: Actuate, before: Ring) -> None:
+        """`before`: what was true of keys before this step."""
+        action, facts, driver = effect.action, self.facts, before.driver
         if action is Action.ARM_IMMOBILISER:
-            if self.released and facts.may_drive and facts.holder is not None:
+            if self.released and facts.may_drive and (facts.holder is not None or driver is not None):
                 _must(self.parked_since(life) is not None, "armed in a car that is not surely parked")
-                _must(facts.closing or _closes(event), "armed though nobody asked for it")
+                why = facts.closing or _closes(event)
+                if driver is not None:
+                    why = why or bool(keyring.why_not(facts.keys, life, driver, 2)) or self.lied
+                _must(why, "armed though nobody asked for it")
                 self.facts = facts._replace(may_drive=False, closing=False)
             self.released = False
             return
         if event is None:
             _must(action is Action.RELEASE_IMMOBILISER, "opens or closes at boot")
-            _must(facts.holder is not None and facts.may_drive, "released at boot without a booking")
+            somebody = facts.holder is not None or facts.keys.driver is not None
+            _must(somebody and facts.may_drive, "released at boot without a booking or a key")
             self.released = True
             return
         if isinstance(event, OrderReceived) and isinstance(event.signed, Order):
@@ -273,14 +322,18 @@ class Auditor:
         _must(isinstance(event, RequestReceived), f"{action.value} without a request")
         assert isinstance(event, RequestReceived)
         _must(effect.command_id == event.request.command_id, "another command")
-        self._admitted(life, asking, _NEEDS[action], action.value)
+        if asking in life.keys:
+            keyring.moves((before, facts.keys), life, asking or "", event.request.operation)
+        else:
+            self._admitted(life, asking, _NEEDS[action], action.value)
+            facts = self.facts
         _must(effect.command_id not in facts.done, "a command moves something twice")
         if effect.command_id.startswith(b"c"):
             facts = facts._replace(done=facts.done | {effect.command_id})
         if action is Action.RELEASE_IMMOBILISER:
             facts, self.released = facts._replace(may_drive=True, closing=False), True
         else:
-            facts = facts._replace(closing=action is Action.LOCK)
+            facts = facts._replace(closing=facts.closing or action is Action.LOCK)
         self.facts = facts
 
     def _from_afar(self, life: "Life", order: Order, effect: Actuate) -> None:
@@ -312,13 +365,23 @@ class Auditor:
         _must(bool(running.permissions & needed), f"{what} without the permission")
 
     def _answered(self, life: "Life", event: Event | None, name: str | None, body: object) -> None:
-        if isinstance(body, Position):
+        if name in life.keys:
+            self._answered_a_key(life, event, name or "", body)
+        elif isinstance(body, Position):
             self._admitted(life, name, LOCATE, "a position")
         command = isinstance(event, RequestReceived) and event.request.operation is not Operation.PUT
         if isinstance(body, Refusal) and command and name is not None and name == self.facts.holder:
             _must(body.code not in _NEVER_TO_THE_HOLDER, f"who has the car is refused with {body.code.name}")
         if isinstance(body, Accepted) and isinstance(event, RequestReceived):
             self._ordered(life, event.signed)
+
+    def _answered_a_key(self, life: "Life", event: Event | None, name: str, body: object) -> None:
+        if not isinstance(event, RequestReceived):
+            return
+        if isinstance(body, Position):
+            keyring.moves((self.facts.keys,), life, name, Operation.LOCATE)
+        elif isinstance(body, Refusal):
+            keyring.refused(self.facts.keys, life, name, event.request.operation, body)
 
     def _ordered(self, life: "Life", signed: object) -> None:
         facts = self.facts
@@ -353,11 +416,17 @@ class Auditor:
         """What holds after every step."""
         facts, state = self.facts, life.state
         assert state is not None
-        if booted and facts.holder is not None and facts.may_drive:
-            _must(self.released, "a reboot takes the car away")
-        holds = facts.holder is not None and facts.may_drive
+        holds = facts.may_drive and (facts.holder is not None or facts.keys.driver is not None)
+        _must(self.released or not (booted and holds), "a reboot takes the car away")
         _must(holds or not self.released, "released, and nobody may drive")
         parked = self.parked_since(life)
+        if not keyring.over(facts.keys, life):
+            self.key_over_since = None
+        elif self.key_over_since is None:
+            self.key_over_since = life.now
+        elif parked is not None and self.released:
+            due = max(parked, self.key_over_since) + CUT_WITHIN_MS
+            _must(life.now <= due, "a dead key drives on in a parked car")
         if facts.holder is not None and parked is not None:
             ends = life.bookings[facts.holder].ends_at_s * 1000 - BASE_MS
             due = max(ends + GRACE_MS + 1, parked) + CUT_WITHIN_MS + self.slack_ms + CLOCK_LAG_MS * (self.slack_ms > 0)

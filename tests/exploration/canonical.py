@@ -19,6 +19,8 @@ _LINKS: Final = (10_000, 60_000, 600_000)
 _NONCES: Final = (30_000, 300_000)
 _SAMPLES: Final = (2_501,)
 _STANDING: Final = (1_000, 5_000)
+_PAUSES: Final = (1, 5_000, 30_000, 120_000)
+_TAKEOVER: Final = (1, 30_000, 180_000)
 
 
 def _age(since: int | None, now: int, steps: tuple[int, ...]) -> int:
@@ -36,6 +38,7 @@ def canonical(life: Life, landmarks: tuple[int, ...]) -> Hashable:
         (passed, near, life.state is None, life.disk_full, life.unsaved, life.broker, bool(life.retained), life.held),
         (life.ignition, life.speed, life.locked, life.doors_open, life.immobilised, life.silent, life.actuators),
         (life.place is None, tuple(sorted(name for name, _ in life.links)), len(life.late), life.nonce == bytes(16)),
+        (life.boot_open, life.keys_present),
         _written(life),
         (audit.released, _age(audit.still_since, life.now, _STANDING), _age(audit.heard_at, life.now, _SAMPLES)),
         (
@@ -45,6 +48,8 @@ def canonical(life: Life, landmarks: tuple[int, ...]) -> Hashable:
             facts._replace(stay=None, doomed_since=None, parking_at=None),
             facts.doomed_since is None,
             facts.stay is None,
+            audit.key_over_since is None,
+            _age(audit.taking_since, life.now, _TAKEOVER),
         ),
         None
         if kept is facts
@@ -79,6 +84,8 @@ def _state(life: Life, state: State) -> Hashable:
         None if state.pending is None else (state.pending.operation, state.pending.enabled_before),
         (_minutes(end_off) if booking is not None and durable.trip.running else 0, state.anchored_on_floor),
         (_age(state.nonce_at_ms, now, _NONCES) if state.nonce else None, len(state.failed_handshakes_ms)),
+        (sum(state.code_paused_until_ms - now >= step for step in _PAUSES), state.trying),
+        None if durable.takeover is None else _age(state.takeover_at_ms, now, _TAKEOVER),
         (state.broker_connected, stuck and now - state.rearmed_at_ms >= 10_000),
         (time.reading_ms is None, time.trusted, None if time.claim is None else time.claim.source),
         (_minutes(true_ms - earliest), None if latest is None else _minutes(latest - true_ms)),
@@ -104,10 +111,15 @@ def _durable(durable: Durable | None) -> Hashable:
         tuple((e.command_id, e.operation, e.code) for e in durable.executed if e.command_id.startswith(b"c")),
         (slot.point is None, slot.parking, slot.acknowledged, slot.version > 0),
         (tuple(sorted((e.order_id, e.code or 0) for e in durable.orders)), durable.subscription),
+        tuple((known.key.token_id, known.tries, known.activated) for known in durable.keys),
+        tuple(sorted((dead.token_id, dead.code) for dead in durable.dead_keys)),
+        tuple((each.token_id, each.policy, each.unlocked) for each in durable.deletions),
+        (durable.code_step, None if durable.driver_key is None else durable.driver_key.token_id),
+        (durable.ownership.coupled, durable.ownership.owner, durable.ownership.number, durable.drivers),
     )
 
 
 def _link(life: Life, link: Link, now: int) -> tuple[str, bool, bool, int, str, int, int]:
     denied = 0 if link.denied is None else int(link.denied.code)
     ages = _age(link.opened_at_ms, now, _LINKS), _age(link.active_at_ms, now, _LINKS)
-    return life.phone(link.id) or "", link.booking is None, link.failed, denied, repr(link.told), *ages
+    return life.phone(link.id) or "", link.credential is None, link.failed, denied, repr(link.told), *ages

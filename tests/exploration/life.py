@@ -4,18 +4,23 @@ The world is that of `tests.support.story_world`, line for line, without its rec
 what could not be saved is tried again at the next step. A line that is applied here can be played there.
 """
 
-from typing import Final
+from typing import Final, cast
 
 from firmware.core import module, reporting
-from firmware.core.effects import Actuate, Answer, Effect, HangUp, Persist, Report
+from firmware.core.effects import Actuate, Answer, Effect, HangUp, Persist, Report, TryCode
 from firmware.core.events import (
     Action,
     ActuationFinished,
     BrokerConnected,
     BrokerLost,
+    CodeEntered,
+    CodeTried,
     Event,
     Fix,
     HandshakeBegun,
+    KeyButton,
+    KeyDeactivated,
+    KeyPresented,
     LinkLost,
     LinkOpened,
     OrderReceived,
@@ -26,15 +31,18 @@ from firmware.core.events import (
     TimeOffered,
     TimeSource,
     TokenPresented,
+    VehicleKeyUsed,
     VehicleSampled,
 )
 from firmware.core.state import Durable, Profile, State
 from protocol.messages import Nonce, Operation, Request
 from protocol.orders import Ending, Order, OrderKind
 from protocol.tokens import Booking, RevocationList, TimeAttestation
+from tests.exploration import keyring
 from tests.exploration.auditor import Auditor
+from tests.support import story_keys, story_ownership
 from tests.support.ordering import remote, subscription
-from tests.support.story_world import BASE_MS, FAR_AWAY, HOME, MODULE_ID, OPERATIONS, token_id_of
+from tests.support.story_world import BASE_MS, FAR_AWAY, HOME, MODULE_ID, OPERATIONS, Held, World, token_id_of
 
 PROFILE: Final = Profile(MODULE_ID, 1, HOME, BASE_MS - 86_400_000)
 SPARSE_MS: Final = 20_000
@@ -46,12 +54,15 @@ Signed = Order | RevocationList | TimeAttestation
 class Life:
     """`now` is true time in ms after BASE_MS. `state` None: no power."""
 
-    def __init__(self, bookings: dict[str, Booking], now: int) -> None:
+    def __init__(
+        self, bookings: dict[str, Booking], now: int, keys: dict[str, Held] | None = None, profile: Profile = PROFILE
+    ) -> None:
         self.bookings = bookings
+        self.keys = keys or {}
+        self.profile = profile
         self.now = now
         self.booted_at = now
         self.state: State | None = None
-        self.before: State | None = None
         self.disk: Durable | None = None
         self.unsaved = False
         self.disk_full = False
@@ -77,7 +88,11 @@ class Life:
         self.silent = False
         self.actuators = "alive"
         self.place: tuple[int, int] | None = HOME
-        self.audit = Auditor()
+        self.boot_open = False
+        self.keys_present = 1
+        self.cut_at_try = False
+        """The power fails when a code is about to be compared."""
+        self.audit = Auditor(keyring.first(self))
         self.boot(0)
 
     def fork(self) -> "Life":
@@ -106,7 +121,7 @@ class Life:
         self.audit.booted(self, rtc_ms)
         self.booted_at, self.links, self.late, self.published_version = self.now, (), (), 0
         self.unsaved = False
-        self.state, effects = module.boot(self.disk, PROFILE, 0)
+        self.state, effects = module.boot(self.disk, self.profile, 0)
         self._carry_out(None, effects)
         if rtc_ms is not None:
             self.tell(TimeOffered(TimeSource.RTC, BASE_MS + self.now + rtc_ms))
@@ -148,6 +163,12 @@ class Life:
                 case Answer(_, reply):
                     if isinstance(reply.body, Nonce) and reply.body.nonce != self.nonce:
                         self.nonce, self.nonce_at = reply.body.nonce, self.now
+                case TryCode(code, ticket) if not self.cut_at_try:
+                    done.append(CodeTried(code, ticket))
+                case TryCode():
+                    self.audit.cut(self)
+                    self.state, self.links, self.late = None, (), ()
+                    return
                 case HangUp(link):
                     self.links = tuple(each for each in self.links if each[1] != link)
                     done.append(LinkLost(link))
@@ -164,6 +185,8 @@ class Life:
                 self.locked = action is Action.LOCK
             case Action.FLASH:
                 pass
+            case Action.OPEN_BOOT:
+                self.boot_open = True
             case _:
                 self.immobilised = action is Action.ARM_IMMOBILISER
         return self.actuators != "mute"
@@ -213,8 +236,9 @@ class Life:
         fix = None if self.place is None else Fix(*self.place, BASE_MS + self.now, self.mono)
         mileage = 1_000_000 + self.now // 100
         sample = VehicleSampled(
-            self.ignition, self.speed, self.locked, self.doors_open, False, self.immobilised, 60.0, mileage, 12_600, fix
-        )
+            self.ignition, self.speed, self.locked, self.doors_open, self.boot_open, self.immobilised, 60.0, mileage,
+            12_600, fix, keys_present=self.keys_present,
+        )  # fmt: skip
         self.audit.sampled(self)
         self.tell(sample)
 
@@ -244,6 +268,12 @@ class Life:
             case ["time", source, wrong]:
                 self.audit.told_time(int(wrong))
                 self.tell(TimeOffered(TimeSource(source), BASE_MS + self.now + int(wrong) * 1000))
+            case ["menu", "enters", code, *cut]:
+                self.cut_at_try = bool(cut)
+                self.tell(CodeEntered(story_keys.printed(code)))
+                self.cut_at_try = False
+            case ["menu", "deactivates", name]:
+                self.tell(KeyDeactivated(token_id_of(name)))
             case [*words, "is", "written"]:
                 self.written = self._signed(words)
             case ["order" | "list" | "subscription", *_] as words:
@@ -279,6 +309,9 @@ class Life:
                 self.doors_open = state == "open"
             case ["key", state]:
                 self.locked = state == "locks"
+                self.tell(VehicleKeyUsed(KeyButton.LOCK if self.locked else KeyButton.UNLOCK))
+            case ["has", number, "keys"]:
+                self.keys_present = int(number)
             case ["silent"]:
                 self.silent = True
                 return
@@ -309,7 +342,10 @@ class Life:
         link = self.link(name)
         if link is not None:
             self.tell(HandshakeBegun(link))
-            self.tell(TokenPresented(link, self.bookings[name]))
+            if name in self.keys:
+                self.tell(KeyPresented(link, *self.keys[name]))
+            else:
+                self.tell(TokenPresented(link, self.bookings[name]))
 
     def _leave(self, name: str) -> None:
         link = self.link(name)
@@ -349,9 +385,13 @@ class Life:
                     until,
                     Ending(booking.booking_id, booking.expires_s),
                 )
+            case ["order", *what] if (order := story_ownership.signed(cast("World", self), what)) is not None:
+                return order
             case ["list", number, "epoch", epoch, *names]:
-                revoked = tuple((token_id_of(name), self.bookings[name].expires_s) for name in names)
-                return RevocationList(MODULE_ID, int(number), issued_s, int(epoch), revoked)
+                world = cast("World", self)
+                revoked = tuple(story_keys.withdrawn(world, name) for name in names if "/" not in name)
+                fading = story_keys.fading(world, names)
+                return RevocationList(MODULE_ID, int(number), issued_s, int(epoch), revoked, fading=fading)
             case ["time", wrong]:
                 self.audit.told_time(int(wrong), self.now - self.nonce_at)
                 return TimeAttestation(MODULE_ID, self.nonce, issued_s + int(wrong))

@@ -8,8 +8,10 @@ from protocol.errors import Role
 from protocol.messages import Permission
 from protocol.orders import Order
 from protocol.tokens import Booking
-from tests.exploration.life import Life
-from tests.support.story_world import make_booking, milliseconds
+from tests.exploration.life import PROFILE, Life
+from tests.support import story_keys
+from tests.support.story_ownership import factory
+from tests.support.story_world import Held, World, make_booking, milliseconds
 
 _A, _N, _B, _O = (
     "bookings: A driver 00:10:00 - 01:00:00 user=anna",
@@ -27,14 +29,33 @@ BOOKINGS: Final[dict[str, Booking]] = {
     "B": make_booking("B", Role.DRIVER, "01:10:00", "02:00:00", permissions=_NO_DRIVE),
     "O": make_booking("O", Role.OWNER, "00:00:00", "03:00:00"),
 }
-HEADERS: Final = dict(zip("ANBO", (_A, _N, _B, _O), strict=True))
+_STANDING, _GUEST, _CODED, _NEXT = (
+    "keys: M owner 00:00:00 - D365 00:00:00",
+    "keys: G guest 00:00:00 - D7 00:00:00 of=M name=Gil",
+    "keys: C guest 00:00:00 - D7 00:00:00 of=M name=Cleo code=111111 permissions=5",
+    "keys: X owner 00:00:00 - D365 00:00:00 user=Xavier epoch=2",
+)
+HEADERS: Final = dict(zip("ANBOMGCX", (_A, _N, _B, _O, _STANDING, _GUEST, _CODED, _NEXT), strict=True))
 """The same as lines of a story."""
+
+FACTORY: Final = factory(milliseconds("00:09:00")).profile
+
+
+def _keys() -> dict[str, Held]:
+    world = World()
+    for name in "MGCX":
+        story_keys.declare(world, HEADERS[name].removeprefix("keys: "))
+    return world.keys
+
+
+KEYS: Final = _keys()
 
 MARKS: Final = {
     "A": ("00:10:00", "01:00:00", "01:30:00"),
     "B": ("01:10:00", "02:00:00", "02:30:00"),
     "O": ("03:00:00", "03:30:00"),
     "N": (),
+    **dict.fromkeys("MGCX", ()),
 }
 """Begin, end, and half an hour later: only there it matters whether it is the millisecond itself or the next one."""
 LAST: Final = frozenset(milliseconds(marks[-1]) for marks in MARKS.values() if marks)
@@ -49,6 +70,10 @@ class Scene:
     lines: tuple[str, ...]
     before: tuple[str, ...] = ()
     waits: tuple[int, ...] = (2_000, 5_000)
+    long: tuple[int, ...] = ()
+    """How long may be waited while a pause after a wrong code, or a takeover, goes on."""
+    fresh: bool = False
+    """The module comes from the dealer: nobody owns the car."""
     landmarks: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +82,9 @@ class Scene:
 
     def first(self) -> Life:
         """How the scene begins."""
-        life = Life({name: BOOKINGS[name] for name in self.phones}, milliseconds("00:09:00"))
+        bookings = {name: BOOKINGS[name] for name in self.phones if name in BOOKINGS}
+        keys = {name: KEYS[name] for name in self.phones if name in KEYS}
+        life = Life(bookings, milliseconds("00:09:00"), keys, FACTORY if self.fresh else PROFILE)
         for line in self.before:
             life.play(line)
         return life
@@ -69,6 +96,9 @@ class Scene:
                 yield life.now, line
         if life.now + 1 in self.landmarks or life.now in LAST:
             yield life.now + 1, "."
+        for wait in self.long:
+            if life.state is not None and _pauses(life):
+                yield life.now + wait, "."
         for wait in self.waits:
             if life.state is not None and not _settled(life):
                 yield life.now + wait, "."
@@ -84,6 +114,12 @@ def _settled(life: Life) -> bool:
     if life.silent:
         return stale
     return not stale and (view.still_since is None or life.now - view.still_since >= 5_000)
+
+
+def _pauses(life: Life) -> bool:
+    """Whether time alone ends a pause, or a takeover."""
+    state = life.state
+    return state is not None and (state.code_paused_until_ms > life.mono or state.durable.takeover is not None)
 
 
 def _possible(life: Life, line: str) -> bool:
@@ -107,7 +143,11 @@ def _possible(life: Life, line: str) -> bool:
         case ["car", "speaks"]:
             return life.silent
         case ["car", "key", state]:
-            return life.locked is not (state == "locks")
+            return life.locked is not (state == "locks") or bool(life.state.durable.deletions)
+        case ["car", "has", number, "keys"]:
+            return life.keys_present != int(number)
+        case ["menu", "enters", *_]:
+            return life.state.code_paused_until_ms <= life.mono
         case ["car", "doors", state]:
             return life.doors_open is not (state == "open")
         case ["car", "fix", state]:
@@ -186,6 +226,27 @@ SCENES: Final = (
         "subscription 1 sharing 00:30:00 remote 00:30:00", "subscription 2 sharing 03:00:00 remote 03:00:00 paused",
         *_ROUND,
     ), waits=(2_000, 5_000, 130_000)),
+    Scene("codes", "MC", (
+        "C presents", "C unlock", "C drive", "M keys", "menu enters 111111", "menu enters 222222",
+        "menu enters 111111 and power fails", "menu deactivates C", "power", "reboot", "car drives", "car parks",
+    ), waits=(5_000,), long=(5_000, 30_000, 120_000)),
+    Scene("deletion", "MG", (
+        "G unlock", "G drive", "G lock", "list 2 epoch 1 G/cycle", "list 3 epoch 1 G/cycle G/drive", "list 4 epoch 1 G",
+        "car key unlocks", "car key locks", "reboot", *_ROUND,
+    ), waits=(5_000,)),
+    Scene("guests", "MGA", (
+        "G drive", "G lock", "M drive", "M undrive", "A drive", "A end", "menu deactivates G", "list 2 epoch 1 M",
+        "car silent", "car speaks", "reboot", *_ROUND,
+    ), waits=(5_000,)),
+    Scene("owners", "MGAX", (
+        "M unlock", "G drive", "A drive", "X unlock", "order take-over Ann 1", "order couple Eve 2",
+        "order remove Ann 3", "order couple Ann 4", "car has 1 keys", "car has 2 keys", "broker up", "broker down",
+        "reboot", *_ROUND,
+    ), before=("broker up", "car has 2 keys"), waits=(5_000,), long=(30_000, 179_999, 180_000)),
+    Scene("dealer", "MGX", (
+        "M unlock", "G unlock", "X drive", "order couple Ann 1", "order couple Eve 2 vin=WMWXU71090TU12346",
+        "order couple Eve 2", "order remove Ann 3", "order remove Eve 4", "list 2 epoch 2", "reboot", "reboot rtc lost",
+    ), waits=(5_000,), fresh=True),
     Scene("lists", "AB", (
         "A drive", "B unlock", "list 2 epoch 1 A", "list 3 epoch 1 B", "list 4 epoch 2", "car ignition unknown",
         "reboot", *_ROUND,
@@ -194,6 +255,7 @@ SCENES: Final = (
 
 EVERYTHING: Final = Scene(
     "everything",
-    "ANBO",
+    "ANBOMGCX",
     tuple(dict.fromkeys(line for scene in SCENES for line in scene.lines)),
+    long=(30_000, 180_000),
 )

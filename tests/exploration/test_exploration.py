@@ -6,7 +6,7 @@ import pytest
 
 from firmware.core.state import Durable
 from tests.exploration.life import SPARSE_MS, Life
-from tests.exploration.scenes import BOOKINGS, EVERYTHING, HEADERS, SCENES, Scene
+from tests.exploration.scenes import BOOKINGS, EVERYTHING, HEADERS, KEYS, SCENES, Scene
 from tests.exploration.search import clock_text, explore
 from tests.simulation.defects import DEFECTS
 from tests.simulation.planting import planted
@@ -19,8 +19,9 @@ NOT_IN_STORIES = {"privacy", "disk", "satellites", "liars"}
 
 
 @pytest.mark.req(
-    "ACC-3", "ACC-5", "ACC-7", "BKG-2", "CUT-2", "CUT-3", "CUT-4", "CUT-5", "PRV-1", "PRV-2", "CLK-1", "CLK-3"
-)
+    "ACC-3", "ACC-5", "ACC-7", "BKG-2", "CUT-2", "CUT-3", "CUT-4", "CUT-5", "PRV-1", "PRV-2", "CLK-1", "CLK-3",
+    "KEY-1", "KEY-3", "KEY-4", "KEY-6", "OWN-3", "OWN-4", "OWN-5",
+)  # fmt: skip
 @pytest.mark.parametrize("scene", [*SCENES, EVERYTHING], ids=lambda scene: scene.name)
 def test_nothing_that_must_never_happen_happens_in_the_first_lines_of_a_scene(scene: Scene) -> None:
     found = explore(scene, 18, 200)
@@ -55,6 +56,7 @@ def test_the_bookings_of_the_scenes_are_those_that_their_stories_begin_with() ->
     for header in HEADERS.values():
         Story(world).play(header)
     assert world.bookings == BOOKINGS
+    assert world.keys == KEYS
 
 
 @pytest.mark.parametrize("scene", [scene for scene in SCENES if scene.name not in NOT_IN_STORIES], ids=lambda s: s.name)
@@ -62,7 +64,7 @@ def test_a_line_means_here_what_it_means_in_a_story(scene: Scene) -> None:
     chance = random.Random(scene.name)
     for _ in range(6):
         life = scene.first()
-        world = World(life.now, dense_ms=SPARSE_MS)
+        world = World(life.now, dense_ms=SPARSE_MS, profile=life.profile)
         story = Story(world)
         story.play("\n".join(HEADERS[name] for name in scene.phones))
         for line in scene.before:
