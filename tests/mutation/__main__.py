@@ -136,7 +136,8 @@ def _advance(job: Job, memory: Memory, tests: Tests) -> str | None:
 def modules() -> list[str]:
     """What is mutated."""
     core = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "firmware/core").glob("*.py"))
-    return [*core, "protocol/orders.py", "protocol/session.py", "protocol/tokens.py"]
+    signed = ("orders", "sealing", "session", "sharing", "tokens")
+    return [*core, *(f"protocol/{name}.py" for name in signed)]
 
 
 def main() -> int:

@@ -188,6 +188,13 @@ def test_claims_of_a_share_that_are_not_those_of_one_are_refused(share: bytes) -
 
 
 @pytest.mark.req("KEY-2")
+@pytest.mark.parametrize("name", ["n", "n" * 32, "ö" * 16])
+def test_a_name_has_up_to_32_bytes(name: str) -> None:
+    _, shared = sharing.verify_share(TOKEN, credentials.share(name=name), TRUST)
+    assert shared.name == name
+
+
+@pytest.mark.req("KEY-2")
 def test_hours_may_go_over_midnight_or_not() -> None:
     for hours in (Hours(0, 1439), Hours(1439, 0), Hours(480, 1200)):
         _, shared = sharing.verify_share(TOKEN, credentials.share(hours=hours), TRUST)

@@ -4,9 +4,13 @@ import re
 
 import pytest
 
-from protocol import cose, edhoc, framing, gatt, messages, serial, session, tokens
+from firmware.core.orders import CARRIED
+from protocol import cose, credential, edhoc, framing, gatt, messages, msd, sealing, serial, session, sharing, tokens
 from protocol.messages import MessageType, Operation, PublicInfo, PushKind
-from protocol.telemetry import Channel, EventKind
+from protocol.orders import MOST_REMOTE_TTL_S, OrderKind
+from protocol.selftest import Part
+from protocol.sharing import Deletion
+from protocol.telemetry import ACKNOWLEDGEMENT, CALL_BYTES, EMERGENCY, Channel, EventKind
 from tests.support import worked_example
 
 SPEC = worked_example.SPEC.read_text("utf-8")
@@ -70,6 +74,37 @@ def test_the_kinds_of_credentials_are_those_of_the_code() -> None:
     assert {(str(int(typ)), typ.name.lower().replace("_", " ")) for typ in tokens.Typ} <= {
         (number, name.removesuffix(" token")) for number, name in rows(section(6), 2)
     }
+
+
+@pytest.mark.req("BKG-2", "OWN-3", "SVC-1")
+def test_the_orders_and_who_may_carry_them_are_those_of_the_code() -> None:
+    table = section(6).partition("### 6.4 Order")[2].partition("An unknown kind")[0]
+    lines = [line.strip("|").split("|") for line in table.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(line[0]) for line in lines] == [int(kind) for kind in OrderKind]
+    assert {int(line[0]) for line in lines if "any phone" in line[3]} == CARRIED
+    assert f"iat is at most {MOST_REMOTE_TTL_S} s" in section(6)
+
+
+@pytest.mark.req("KEY-2", "KEY-4", "OWN-1")
+def test_the_numbers_of_keys_codes_and_reports_are_those_of_the_code() -> None:
+    text = section(6)
+    assert f"printable text of 1 to {sharing.MOST_NAME_BYTES} bytes" in text
+    assert f"the sealed code, {sealing.SEALED_BYTES} bytes" in text
+    assert f"the first {sealing.PRINT_BYTES} bytes of\nHMAC-SHA256" in text
+    assert {f"`{{{label}: token}}`" for label in (credential.KCWT, credential.STANDING_KEY)} <= set(
+        re.findall(r"`\{-?\d+: token\}`", section(7))
+    )
+    assert f"`{{{credential.SHARED_KEY}: [parent, share]}}`" in section(7)
+    assert {(str(int(policy)),) for policy in Deletion} <= rows(text, 1)
+    parts = {number for number, name in rows(text.partition("### 6.10")[2], 2) if number.isdigit()}
+    assert parts == {str(int(part)) for part in Part}
+
+
+@pytest.mark.req("SVC-8")
+def test_the_topics_of_emergency_calls_are_those_of_the_code() -> None:
+    assert {(f"`sharebox/<module id>/{level}`",) for level in (EMERGENCY, ACKNOWLEDGEMENT)} <= rows(section(10), 1)
+    assert f"at most {msd.MAX_BYTES} bytes; content type `{msd.CONTENT_TYPE}`" in section(10)
+    assert f"the call's number, {CALL_BYTES} bytes" in section(10)
 
 
 @pytest.mark.req("SEC-2")
