@@ -21,6 +21,7 @@ import jsonschema  # type: ignore[import-untyped]
 from firmware.adapters.mqtt.connection import Connection
 from firmware.core.reporting import Message
 from firmware.ports import Publication
+from protocol import msd
 from protocol.errors import ProtocolError
 from protocol.telemetry import CONTENT_ENCODING, decode_backlog, parse_topic, topic
 from tests.support.asyncapi import DOCUMENT
@@ -42,6 +43,8 @@ class Known(NamedTuple):
     payload: "Rules | None"
     headers: "Rules | None"
     most_correlation: int
+    most_bytes: int
+    """Of a payload that is no JSON; 0 when it is."""
 
 
 def faults(publication: Publication) -> list[str]:
@@ -84,6 +87,9 @@ def _faults(publication: Publication, known: Known) -> Iterator[str]:
 def _payload(
     publication: Publication, known: Known, attributes: dict[str, str], *, repeated: bool = True
 ) -> Iterator[str]:
+    if known.most_bytes:
+        yield from _binary(publication, known)
+        return
     if known.payload is None or not publication.payload:
         if publication.payload or known.payload is not None:
             yield "a payload" if publication.payload else "no payload"
@@ -96,6 +102,17 @@ def _payload(
     yield from _against(known.payload, value)
     if repeated:
         yield from _contradictions(publication.topic, value, attributes)
+
+
+def _binary(publication: Publication, known: Known) -> Iterator[str]:
+    """An emergency call: nothing else that a module sends is no JSON."""
+    if len(publication.payload) > known.most_bytes:
+        yield f"{len(publication.payload)} bytes, at most {known.most_bytes}"
+        return
+    try:
+        msd.decode(publication.payload)
+    except ProtocolError as error:
+        yield f"unreadable: {error}"
 
 
 def _decoded(payload: bytes, attributes: dict[str, str]) -> Any:
@@ -166,6 +183,7 @@ def _read(document: JSON, operation: JSON) -> Known:
         _rules(document, message.get("payload")),
         _rules(document, message.get("headers")),
         message["bindings"]["mqtt"].get("correlationData", {}).get("maxLength", 0),
+        message["payload"]["maxLength"] if message.get("payload", {}).get("format") == "binary" else 0,
     )
 
 

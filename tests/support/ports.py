@@ -19,8 +19,10 @@ from firmware.core.usage import Chained
 from firmware.gateway import Gateway
 from firmware.ports import (
     Arrived,
+    BrokerPort,
     BrokerUnavailable,
     Dropped,
+    EmergencyPort,
     LinkListener,
     Publication,
     RadioUnavailable,
@@ -238,6 +240,9 @@ class Bench:
         self.vehicle = MemoryVehicle(self.changed)
         self.broker = MemoryBroker(self.changed)
         self.networked = networked
+        self.uplink: BrokerPort = self.broker
+        self.emergency: EmergencyPort | None = None
+        self.profile = PROFILE
         self.watched = True
         self.witness: Witness | None = None
         self.disk = MemoryDisk()
@@ -249,12 +254,13 @@ class Bench:
     def build(self) -> Pump:
         """A pump that has not been started."""
         self.pump = Pump(
-            PROFILE,
+            self.profile,
             Gateway(HANDSHAKE, SIGNER, TRUST, chaos()),
             radio=self.radio,
             vehicle=self.vehicle,
             store=self.disk,
-            broker=self.broker if self.networked else None,
+            broker=self.uplink if self.networked else None,
+            emergency=self.emergency,
             monotonic_ms=self.clock.monotonic_ms,
             observer=self._observe if self.watched else None,
             witness=self.witness,

@@ -15,7 +15,7 @@ from firmware.core.events import BrokerConnected
 from firmware.core.reports import Point, Record
 from firmware.core.state import Counters, Slot
 from firmware.ports import Publication
-from protocol import telemetry
+from protocol import msd, telemetry
 from protocol.telemetry import Channel, Entry, EventKind, StoreCondition, encode_backlog
 from tests.support.core import BEGINS_MS, NOW, PROFILE, a_state, after, records, running
 from tests.support.interface import Watch, faults, faults_heard, published, watch
@@ -182,6 +182,21 @@ def test_what_is_heard_at_a_broker_is_judged_by_its_payload(name: str) -> None:
     assert faults_heard(right.topic, right.payload) == []
     assert faults_heard(right.topic, b"{}")
     assert faults_heard("sharebox/else", right.payload)
+
+
+@pytest.mark.req("TEL-2", "SVC-8")
+def test_an_emergency_call_is_held_to_the_description_too() -> None:
+    call = Publication(
+        telemetry.emergency_topic(PROFILE.module_id),
+        msd.encode(msd.Msd(1, True, False, msd.NO_VIN, 0)),
+        content_type=msd.CONTENT_TYPE,
+        correlation=bytes(telemetry.CALL_BYTES),
+    )
+    assert faults(call) == []
+    for change in ({"payload": b"{}"}, {"payload": bytes(141)}, {"retain": True}, {"correlation": bytes(5)}):
+        assert faults(replace(call, **change)), change
+    assert faults_heard(call.topic, call.payload) == []
+    assert faults_heard(call.topic, b"no call")
 
 
 # ---------------------------------------------------------------- the watch
