@@ -7,15 +7,16 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from host_tools.cli.desk import Number, Owner, Person, Vin, coupling_of, signed_order
+from host_tools.cli.desk import Number, Owner, Person, Vin, signed_order
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import Car, Radio
 from host_tools.cli.radio import session
+from host_tools.cli.register import Anyway, Cars, Wish, note
 from host_tools.cli.settings import Settings
 from host_tools.cli.signing import issuer_of
 from host_tools.phone.keyring import read_shown, write_replacing
-from protocol import keys, selftest
+from protocol import cose, keys, orders, selftest
 from protocol.errors import ProtocolError
 from protocol.explain import duration, instant
 from protocol.orders import OrderKind
@@ -39,10 +40,10 @@ class Dealing(Radio):
         str | None, Parameter(help="The module's provisioning file. Default: provisioning.json.")
     ] = None
 
-    def settings(self) -> Settings:
-        """The layers of settings with this command's flags on top."""
+    def settings(self, **more: str | None) -> Settings:
+        """The layers of settings with this command's flags on top, and with `more` of them."""
         names = ("link", "timeout", "dealer_key", "key", "issuer", "provisioning")
-        return Settings({name: getattr(self, name) for name in names})
+        return Settings({name: getattr(self, name) for name in names} | more)
 
     def car(self, timeout: str | None) -> Car:
         """The options of a session with the dealer's key."""
@@ -127,18 +128,21 @@ async def couple(
     person: Person = None,
     vin: Vin = None,
     number: Number = None,
+    anyway: Anyway = False,
+    cars: Cars = None,
     dealing: Dealing = _DEALING,
 ) -> None:
     """Make somebody the owner of the car in front of you: sign the order as the backend does, and hand it over.
 
     Vehicles without the option 5GE and cars that have an owner are refused. Over MQTT: `issuer couple`, `issuer send`.
     """
-    output, settings = dealing.output(), dealing.settings()
+    output, settings = dealing.output(), dealing.settings(cars=cars)
     module = read_provisioning(settings.path("provisioning"))
-    details = coupling_of(owner, person, vin, number, module)
+    details = Wish(owner, person, vin, number).order(settings, module, take_over=False, anyway=anyway)
     signed = signed_order(OrderKind.COUPLE, details, module, issuer_of(settings), int(time.time()), None)
     async with session(dealing.car(dealing.timeout), output) as opened:
         await (await opened.open()).put(signed)
+    note(settings, orders.read(cose.parse_sign1(signed).payload, b""))
     fields: dict[str, object] = {
         "module": module.module_id.hex(),
         "owner": details.owner.hex(),

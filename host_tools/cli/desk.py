@@ -10,43 +10,51 @@ from cyclopts import Parameter
 from host_tools.backend.issuer import Issuer
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.parsing import parse_duration, parse_position, parse_pseudonym
+from host_tools.cli.register import Anyway, Cars, Wish, removal
 from host_tools.cli.signing import ISSUING, Issuing, issuer_of, module_of, write_signed
-from host_tools.phone.errors import Refused
-from protocol import vin as vins
-from protocol.errors import one_line
-from protocol.explain import sentence
-from protocol.orders import Coupling, Details, DriverRemoval, OrderKind, Place, Removal
+from protocol.orders import Details, DriverRemoval, OrderKind, Place
 from protocol.provisioning import Provisioning
 
 Owner = Annotated[str, Parameter(help="The account: 16 hexadecimal digits, or a name to make them of.")]
 Person = Annotated[str | None, Parameter(help="Who has the account; one person may have several. Default: `--owner`.")]
 Vin = Annotated[str | None, Parameter(help="Of the vehicle. Default: what the provisioning file says.")]
-Number = Annotated[int | None, Parameter(help="Number of the order; must rise. Default: seconds since 1970.")]
+Number = Annotated[
+    int | None, Parameter(help="Number of the order; must rise. Default: seconds since 1970, or one more.")
+]
 Ttl = Annotated[str | None, Parameter(help="How long the order stays good. Default: a day; to take over, ten minutes.")]
 Degrees = Annotated[float, Parameter(help="In degrees, WGS 84.", allow_leading_hyphen=True)]
 
 
-def couple(
+def couple(  # noqa: PLR0913 - one parameter an option
     *,
     owner: Owner,
     person: Person = None,
     vin: Vin = None,
     number: Number = None,
     ttl: Ttl = None,
+    anyway: Anyway = False,
+    cars: Cars = None,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("couple.cose"),
     issuing: Issuing = ISSUING,
 ) -> None:
-    """Sign an order that makes somebody the owner of a car that has none. Its subscription of one year begins then."""
-    _sign(OrderKind.COUPLE, _coupled(owner, person, vin, number, issuing), ttl, out, issuing)
+    """Sign an order that makes somebody the owner of a car that has none. Its subscription of one year begins then.
+
+    The register of cars is asked first: without a module, without the option 5GE, or with an owner there is no order.
+    """
+    settings, wish = issuing.settings(cars=cars), Wish(owner, person, vin, number)
+    details = wish.order(settings, module_of(settings), take_over=False, anyway=anyway)
+    _sign(OrderKind.COUPLE, details, ttl, out, issuing)
 
 
-def take_over(
+def take_over(  # noqa: PLR0913 - one parameter an option
     *,
     owner: Owner,
     person: Person = None,
     vin: Vin = None,
     number: Number = None,
     ttl: Ttl = None,
+    anyway: Anyway = False,
+    cars: Cars = None,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("take-over.cose"),
     issuing: Issuing = ISSUING,
 ) -> None:
@@ -55,20 +63,26 @@ def take_over(
     `issuer send` takes it to the module; nothing else does. It needs both vehicle keys in the parked car for three
     minutes, and erases what the previous owner left there.
     """
-    _sign(OrderKind.TAKE_OVER, _coupled(owner, person, vin, number, issuing), ttl, out, issuing)
+    settings, wish = issuing.settings(cars=cars), Wish(owner, person, vin, number)
+    details = wish.order(settings, module_of(settings), take_over=True, anyway=anyway)
+    _sign(OrderKind.TAKE_OVER, details, ttl, out, issuing)
 
 
 def remove(
     *,
-    owner: Owner,
+    owner: Annotated[
+        str | None, Parameter(help="The account: 16 hexadecimal digits, or a name. Default: as the register says.")
+    ] = None,
     number: Number = None,
     ttl: Ttl = None,
+    cars: Cars = None,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("remove.cose"),
     issuing: Issuing = ISSUING,
 ) -> None:
     """Sign an order by which the owner gives the car up: keys, drivers and home are erased, and the next one begins
     clean."""
-    details = Removal(number_of(number), parse_pseudonym(owner))
+    settings = issuing.settings(cars=cars)
+    details = removal(settings, module_of(settings), owner, number)
     _sign(OrderKind.REMOVE_OWNER, details, ttl, out, issuing)
 
 
@@ -109,29 +123,6 @@ def send_to_car(
 ) -> None:
     """Sign a destination for the car's navigation. It needs the service Send to Car."""
     _sign(OrderKind.SEND_TO_CAR, Place(*parse_position(latitude, longitude), name), ttl, out, issuing)
-
-
-def _coupled(owner: str, person: str | None, vin: str | None, number: int | None, issuing: Issuing) -> Coupling:
-    return coupling_of(owner, person, vin, number, module_of(issuing.settings()))
-
-
-def coupling_of(owner: str, person: str | None, vin: str | None, number: int | None, module: Provisioning) -> Coupling:
-    """Who becomes the owner of which car. Raises CliError, and Refused for a VIN that cannot be (OWN-6)."""
-    given = number_of(number)
-    account = parse_pseudonym(owner)
-    who = account if person is None else parse_pseudonym(person)
-    return Coupling(given, account, who, vin_of(vin or module.vehicle.vin, module.vehicle.market), given)
-
-
-def vin_of(text: str, market: str) -> str:
-    """A VIN that can be. Raises CliError when there is none, Refused with what is wrong with it (OWN-6)."""
-    if not text:
-        raise CliError(Exit.USAGE, "the provisioning file names no VIN. Say which vehicle it is: --vin.")
-    fault = vins.check(text, market)
-    if fault is not None:
-        refusal = vins.refusal(fault)
-        raise Refused(refusal, f"the VIN '{one_line(text)}' is refused", sentence(refusal))
-    return text
 
 
 def number_of(number: int | None) -> int:

@@ -23,8 +23,8 @@ MEANING: Final[dict[Exit, str]] = {
     Exit.OK: "done",
     Exit.INTERNAL: "internal error: a fault of the program itself",
     Exit.USAGE: "wrong usage: unknown command or option, missing or unreadable value",
-    Exit.REFUSED: "the module refused, and reason, rule and remedy are on standard error; or a scenario's expectation "
-    "failed",
+    Exit.REFUSED: "refused by the module, or before it for the same reason: reason, rule and remedy are on standard "
+    "error; or a self-test or a scenario's expectation failed",
     Exit.NOT_FOUND: "no module, no radio, no broker, or the connection was lost",
     Exit.AUTHENTICATION: "module and phone could not authenticate each other",
     Exit.CONFIGURATION: "a file is missing, unsafe or unreadable, or a setting is wrong",
@@ -33,7 +33,7 @@ MEANING: Final[dict[Exit, str]] = {
 }
 
 EPILOGUE: Final = (
-    "Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 refused by the module or an expectation failed, "
+    "Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 refused or a test failed, "
     "4 not found or no connection, 5 not authenticated, 6 file or setting wrong, 130 interrupted, "
     "141 output no longer read."
 )

@@ -9,11 +9,11 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import Parameter
 
-from host_tools.cli.desk import vin_of
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import SHOWN, Shown
 from host_tools.cli.parsing import parse_position
+from host_tools.cli.register import install, vin_of
 from host_tools.cli.settings import DEFAULTS, FILE_NAME, Settings
 from host_tools.phone.keyring import new_key, write_key, write_new
 from protocol import keys
@@ -59,6 +59,7 @@ owner_key = "{owner_key}"
 dealer_key = "{dealer_key}"
 shares = "{shares}"
 revocations = "{revocations}"
+cars = "{cars}"
 broker = "{broker}"
 """
 
@@ -139,6 +140,8 @@ def init(
     )
     write_new(directory / MODULE_FILE, module_toml.encode(), 0o644)
     write_new(directory / FILE_NAME, _TOOL_TOML.format(**names).encode(), 0o644)
+    if provisioning.vehicle.vin:
+        install(directory / names["cars"], provisioning)
     output = shown.output()
     fields: dict[str, object] = {"directory": str(directory), "module": provisioning.module_id.hex()}
     output.result("bench", fields, f"{directory}: module {provisioning.module_id.hex()}")

@@ -12,13 +12,14 @@ from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.options import AT_BROKER, AtBroker
 from host_tools.cli.output import json_line, print_talk
 from host_tools.cli.parsing import parse_duration
+from host_tools.cli.register import note
 from host_tools.cli.watch import parse_broker, tls_of
 from host_tools.phone.errors import Refused
 from host_tools.phone.keyring import KeyringError, read_file
 from protocol import cose, orders, tokens
 from protocol.errors import CATALOGUE, Code, ProtocolError, one_line, refuse
 from protocol.explain import number_in_words, sentence
-from protocol.orders import OrderKind
+from protocol.orders import Order, OrderKind
 from protocol.telemetry import EventKind, EventReport, OrderResult
 
 
@@ -34,7 +35,8 @@ async def send(
 ) -> None:
     """Send an order to its module over MQTT, and wait for the answer. Exit code 3 when the module refused it.
 
-    A takeover is answered when it is over; how far it is, is told meanwhile.
+    A takeover is answered when it is over; how far it is, is told meanwhile. Who owns a car then is written down in the
+    register of cars.
     """
     settings = at.settings()
     host, port = parse_broker(settings.value("broker"))
@@ -64,12 +66,20 @@ async def send(
     except SendError as error:
         raise CliError(Exit.NOT_FOUND, f"{error}.") from None
     _show(result, at)
+    told = _order(signed)
+    if told is not None and not result.pending:
+        note(settings, told)
 
 
 def _patience(signed: bytes) -> str:
+    order = _order(signed)
+    return "5m" if order is not None and order.kind is OrderKind.TAKE_OVER else "15s"
+
+
+def _order(signed: bytes) -> Order | None:
+    """What is ordered; None: it is a list."""
     parsed = cose.parse_sign1(signed, tokens.MAX_LIST_BYTES)
-    kind = orders.read(parsed.payload, parsed.key_id).kind if parsed.typ == tokens.Typ.ORDER else None
-    return "5m" if kind is OrderKind.TAKE_OVER else "15s"
+    return orders.read(parsed.payload, parsed.key_id) if parsed.typ == tokens.Typ.ORDER else None
 
 
 def _progress(event: EventReport, at: AtBroker) -> None:

@@ -29,6 +29,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "dealer_key": "dealer-key.json",
     "shares": "shares.json",
     "revocations": "revocation-list.cose",
+    "cars": "cars.json",
     "broker": "127.0.0.1:1883",
     "tls_ca": "",
     "tls_cert": "",

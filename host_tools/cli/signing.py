@@ -30,9 +30,9 @@ class Issuing(Shown):
         str | None, Parameter(help="The module's provisioning file. Default: provisioning.json.")
     ] = None
 
-    def settings(self) -> Settings:
-        """The layers of settings with this command's flags on top."""
-        return Settings({"issuer": self.issuer, "provisioning": self.provisioning})
+    def settings(self, **more: str | None) -> Settings:
+        """The layers of settings with this command's flags on top, and with `more` of them."""
+        return Settings({"issuer": self.issuer, "provisioning": self.provisioning, **more})
 
 
 ISSUING: Final = Issuing()

@@ -76,16 +76,20 @@ def values_of(received: Received) -> list[tuple[str, str]]:
             where = f"{report.latitude:.6f}, {report.longitude:.6f}"
             return [(received.channel.value, f"{where}{parked}, fix {report.fix_age_s:.0f} s old")]
         case EventReport() as report:
-            numbers = "".join(f" {name}={value}" for name, value in sorted(report.numbers.items()))
             reason = f" ({report.reason})" if report.reason else ""
-            return [("event", f"{report.kind.value}{reason}{numbers}")]
+            return [("event", f"{report.kind.value}{reason}{_numbers(report.numbers)}")]
         case OrderResult() as result:
-            return [("order", f"{result.order or 'unreadable'}: {result.name}{' (pending)' if result.pending else ''}")]
+            pending = " (pending)" if result.pending else ""
+            return [("order", f"{result.order or 'unreadable'}: {result.name}{pending}{_numbers(result.numbers)}")]
         case Health() as health:
             waits = f"{health.queued} queued, {health.dropped} dropped, up {health.uptime_s} s"
             return [("health", f"store {health.store}, {waits}, {health.version}")]
         case None:
             return [(received.channel.value, "withdrawn")]
+
+
+def _numbers(numbers: dict[str, int]) -> str:
+    return "".join(f" {name}={value}" for name, value in sorted(numbers.items()))
 
 
 def plain(value: bool | float | str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.cli.exits import Exit
+from host_tools.cli.register import install, known
 from host_tools.phone.keyring import write_key, write_new, write_shown
 from protocol import keys, selftest
 from protocol.errors import Code, Role, refuse
@@ -53,6 +54,7 @@ def peer() -> ModulePeer:
         peer.module_id, private, private, 0, issuers, vehicle=VehicleFacts(VIN, "BE"), coupled=False
     )
     write_new(Path("provisioning.json"), encode_provisioning(provisioned).encode(), 0o600)
+    install(Path("cars.json"), provisioned)
     return peer
 
 
@@ -130,7 +132,10 @@ async def test_the_car_gets_its_owner_where_it_stands(run: Run, peer: ModulePeer
     order = verify_signed(peer.head.put[0], trust_of(peer.module_id, (peer.issuer.public,)))
     assert isinstance(order, Order)
     assert order.details == Coupling(7, maria, maria, VIN, 7)
+    assert known(Path("cars.json")).cars[0].owner == maria.hex()
+    assert (await run("dealer", "couple", "--owner", "ben")).code == Exit.REFUSED
+    assert len(peer.head.put) == 1
     peer.head.refusals[Operation.PUT] = refuse(Code.ALREADY_OWNED)
-    ran = await run("dealer", "couple", "--owner", "ben")
+    ran = await run("dealer", "couple", "--owner", "ben", "--anyway")
     assert (ran.code, ran.out, "ALREADY_OWNED" in ran.err) == (Exit.REFUSED, "", True)
     assert (await run("dealer", "couple", "--owner", "ben", "--vin", "x")).code == Exit.REFUSED

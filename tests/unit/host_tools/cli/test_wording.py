@@ -33,8 +33,8 @@ def test_each_kind_of_message_is_one_line() -> None:
         "event: event booking.ended (driver) overdue_ms=5  (before it 2 missing: 2 unexplained so far)": received(
             Channel.EVENT, event, missing=2
         ),
-        "order/result: order ab: OK  (repeated)": received(
-            Channel.ORDER_RESULT, OrderResult("ab", 0, "OK"), repeated=True
+        "order/result: order ab: OK key_epoch=2  (repeated)": received(
+            Channel.ORDER_RESULT, OrderResult("ab", 0, "OK", numbers={"key_epoch": 2}), repeated=True
         ),
         "order/result: order unreadable: TOKEN_MALFORMED (pending)": received(
             Channel.ORDER_RESULT, OrderResult("", 7, "TOKEN_MALFORMED", True)
