@@ -17,6 +17,7 @@ from host_tools.cli.register import install, vin_of
 from host_tools.cli.settings import DEFAULTS, FILE_NAME, Settings
 from host_tools.phone.keyring import new_key, write_key, write_new
 from protocol import keys
+from protocol.keys import PrivateKey
 from protocol.provisioning import Provisioning, VehicleFacts, encode_provisioning
 
 MODULE_FILE = "sharebox.toml"
@@ -114,18 +115,8 @@ def init(
     """
     if not 0 < hub_port < 65536:
         raise CliError(Exit.USAGE, f"{hub_port} is no TCP port. Choose one from 1 to 65535.")
-    issuer, handshake, signing = new_key(), new_key(), new_key()
-    provisioning = Provisioning(
-        module_id=os.urandom(8),
-        handshake_private=keys.private_to_bytes(handshake),
-        signing_private=keys.private_to_bytes(signing),
-        key_epoch=0,
-        issuers=(keys.public_to_bytes(issuer.public_key()),),
-        home=None if home is None else parse_position(*home),
-        provisioned_s=int(time.time()),
-        vehicle=delivered.facts(),
-        coupled=not delivered.factory,
-    )
+    issuer = new_key()
+    provisioning = _provisioned(issuer, home, delivered)
     link = "virtual" if hub_port == 6402 else f"virtual:127.0.0.1:{hub_port}"
     names = DEFAULTS | {"link": link}
     write_key(directory / names["issuer"], issuer)
@@ -152,6 +143,21 @@ def init(
     )
     first = factory if delivered.factory else bench
     output.say(f"Then:              cd {directory} && shareboxctl {first}")
+
+
+def _provisioned(issuer: PrivateKey, home: tuple[float, float] | None, delivered: Delivered) -> Provisioning:
+    """A module with keys of its own that trusts `issuer`."""
+    return Provisioning(
+        module_id=os.urandom(8),
+        handshake_private=keys.private_to_bytes(new_key()),
+        signing_private=keys.private_to_bytes(new_key()),
+        key_epoch=0,
+        issuers=(keys.public_to_bytes(issuer.public_key()),),
+        home=None if home is None else parse_position(*home),
+        provisioned_s=int(time.time()),
+        vehicle=delivered.facts(),
+        coupled=not delivered.factory,
+    )
 
 
 def info(

@@ -2,11 +2,12 @@
 
 import pytest
 
-from host_tools.backend.issuer import ALL_PERMISSIONS, Issuer
+from host_tools.backend.issuer import ALL_PERMISSIONS, KEY_PERMISSIONS, Issuer
 from host_tools.phone.handshake import fresh_key
 from protocol import keys
 from protocol.errors import Role
 from protocol.orders import Coupling, Ending, Order, OrderKind, Place, Removal, Subscription
+from protocol.sharing import Key, verify_key
 from protocol.tokens import Booking, RevocationList, TimeAttestation, trust_of, verify_booking, verify_signed
 from tests.support.module_peer import seeded
 
@@ -158,3 +159,29 @@ def test_any_order_is_signed_that_a_module_can_read_and_no_other() -> None:
     ):
         with pytest.raises(ValueError, match=r"claim|order|map"):
             signer.order(kind, details, module_id=MODULE, now_s=NOW_S, ttl_s=ttl_s)
+
+
+@pytest.mark.req("KEY-1", "OWN-1")
+def test_a_standing_key_is_an_owners_with_everything_or_a_dealers_with_nothing() -> None:
+    signer, holder = issuer(), fresh_key(seeded(4)).public_key()
+
+    def made(role: Role = Role.OWNER) -> Key:
+        return signer.key(
+            module_id=MODULE, holder=holder, starts_s=NOW_S, expires_s=NOW_S + 60, now_s=NOW_S - 1, role=role
+        )
+
+    for role, permissions in ((Role.OWNER, KEY_PERMISSIONS), (Role.SERVICE, 0)):
+        key = made(role)
+        assert verify_key(signer.key_token(key), trust_of(MODULE, (signer.public,))) == key
+        assert (key.role, key.permissions, key.holder) == (role, permissions, keys.public_to_bytes(holder))
+    one, two = made(), made()
+    assert len({one.token_id, two.token_id, one.user, two.user}) == 4
+
+
+def test_a_key_that_cannot_be_is_not_made() -> None:
+    signer, holder = issuer(), fresh_key(seeded(4)).public_key()
+    for starts_s, expires_s in ((NOW_S, NOW_S), (-1, NOW_S), (NOW_S, 2**32)):
+        with pytest.raises(ValueError, match="a key ends after it begins"):
+            signer.key(module_id=MODULE, holder=holder, starts_s=starts_s, expires_s=expires_s, now_s=NOW_S)
+    with pytest.raises(ValueError, match="a guest has no standing key"):
+        signer.key(module_id=MODULE, holder=holder, starts_s=0, expires_s=1, now_s=0, role=Role.GUEST)
