@@ -41,7 +41,7 @@ class Refused(PhoneError):
 
 
 class HandshakeRefused(Refused):
-    """No session came about. `wrong_module`: the module did not prove that it is the one of the booking, so
+    """No session came about. `wrong_module`: the module did not prove that it is the one of the phone's file, so
     the token was not sent. Otherwise the module, or the phone's own check of its last message, said no."""
 
     def __init__(self, refusal: Refusal, why: str = "", *, wrong_module: bool = False) -> None:

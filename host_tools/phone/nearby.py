@@ -1,6 +1,6 @@
-"""Find the car of a booking among the modules in range.
+"""Find the car of a booking or a key among the modules in range.
 
-Modules do not say who they are (PRV-7), so the phone asks each to prove that it holds the booking's key; only
+Modules do not say who they are (PRV-7), so the phone asks each to prove that it holds the key in the phone's file; only
 then does the token leave the phone.
 """
 
@@ -21,7 +21,7 @@ NewPhone = Callable[[PhoneLink], Phone]
 async def open_nearest(
     new_phone: NewPhone, *, timeout_s: float = 10.0, link_to: Callable[[BLEDevice], PhoneLink] = BleakLink
 ) -> Phone:
-    """An open session with the one module that holds the booking's key; `new_phone` makes the session object.
+    """An open session with the one module that holds the file's key; `new_phone` makes the session object.
 
     Scans for at most `timeout_s` altogether, besides the time of connecting. Raises NotFound when no module is
     in range, HandshakeRefused when those in range are other cars or the right one refuses, LinkFailed when none
@@ -55,7 +55,8 @@ async def open_nearest(
 
 def _other_cars(count: int) -> HandshakeRefused:
     heard = "the module in range is" if count == 1 else f"the {count} modules in range are"
-    return HandshakeRefused(refuse(Code.WRONG_VEHICLE), f"{heard} not the one of this booking", wrong_module=True)
+    no = refuse(Code.WRONG_VEHICLE, remedy="Walk to the car that it is for.")
+    return HandshakeRefused(no, f"{heard} not the one that is looked for", wrong_module=True)
 
 
 __all__ = ["Found", "NewPhone", "open_nearest"]

@@ -281,7 +281,7 @@ async def test_another_car_is_exit_code_5(capsys: pytest.CaptureFixture[str], pe
     async with car_park(ModulePeer(9)):
         ran = await in_loop(capsys, "phone", "unlock", "--timeout", "2")
     assert ran.code == Exit.AUTHENTICATION
-    assert "not the one of this booking" in ran.err
+    assert "not the one that is looked for" in ran.err
 
 
 @pytest.mark.req("ACC-7")
