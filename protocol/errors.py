@@ -248,7 +248,10 @@ ROLE_REMEDY: Final = MappingProxyType[tuple[Code, Role], str](
         for code in (Code.BOOKING_CUT_OFF, Code.BOOKING_OVER, Code.BOOKING_SUPERSEDED)
         for role in _BOOKING_ROLES
     }
-    | {(Code.SUBSCRIPTION_EXPIRED, Role.OWNER): "Renew or resume the subscription."}
+    | {
+        (Code.SUBSCRIPTION_EXPIRED, Role.OWNER): "Renew or resume the subscription.",
+        (Code.WRONG_KEY_EPOCH, Role.GUEST): "The car changed hands or its keys: ask the main user for a new key.",
+    }
 )
 
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from protocol import keys, messages, sealing, selftest, sharing, tokens
-from protocol.errors import Code, ProtocolError, Role, refuse
+from protocol.errors import Code, ProtocolError, Refusal, Role
 from protocol.values import (
     Accepted,
     Access,
@@ -195,7 +195,7 @@ def request(operation: Operation) -> Request:
 
 
 _ACCESS: Final = Access(True, Phase.ACTIVE, 31, 1_790_007_200_000, 1_790_009_000_000, 1_790_000_000_000)
-_DENIED: Final = refuse(Code.ACTIVATION_REQUIRED, role=Role.GUEST, numbers=(("tries_left", 5),))
+_DENIED: Final = Refusal(Code.ACTIVATION_REQUIRED, "KEY-3", (("tries_left", 5),), True, False, "Enter the code.")
 _ANSWERS: Final[tuple[Reply | Push, ...]] = (
     Reply(7, Code.OK, Done(already=True)),
     Reply(7, Code.OUTSIDE_HOME_AREA, Ended(1_790_000_000_000, 12, 3, tokens.mint_receipt(credentials.RECEIPT, SIGNER))),
@@ -210,7 +210,7 @@ _ANSWERS: Final[tuple[Reply | Push, ...]] = (
         KeyList((KeyEntry(1, SHARED.token_id, SHARED.name, SHARED.permissions, SHARED.expires_s * 1000, False, True),)),
     ),
     Reply(7, Code.OK, SelfTested(_REPORT)),
-    Reply(7, Code.CODE_PAUSED, refuse(Code.CODE_PAUSED, numbers=(("pause_ms", 5_000),))),
+    Reply(7, Code.CODE_PAUSED, Refusal(Code.CODE_PAUSED, "KEY-4", (("pause_ms", 5_000),), True, False, "Wait.")),
     Push(PushKind.ACCESS, Access(False, Phase.NONE, refusal=_DENIED)),
     *(Push(PushKind.NOTICE, Notice(kind, 5)) for kind in NoticeKind),
 )
