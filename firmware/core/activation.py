@@ -72,7 +72,7 @@ def settle(draft: Draft) -> None:
     """A key whose last try was used up is dead, be it that the power was cut before it was compared."""
     if draft.state.trying is None:
         for known in draft.durable.keys:
-            if keys.waits_for_code(known) and known.tries >= MOST_TRIES:
+            if not known.activated and known.tries >= MOST_TRIES:
                 deletion.bury(
                     draft, DeadKey(known.key.token_id, Code.CODE_DEAD, known.key.expires_s, known.key.issued_s)
                 )
@@ -95,7 +95,7 @@ def _waiting(state: State, now: int) -> tuple[KnownKey, ...]:
     return tuple(
         known
         for known in state.durable.keys
-        if keys.waits_for_code(known)
+        if not known.activated
         and not keys.expired(state, known.key, now)
         and ledger.dead_key(state.durable, known.key) is None
     )

@@ -103,11 +103,6 @@ def find(durable: Durable, token_id: bytes) -> KnownKey | None:
     return next((known for known in durable.keys if known.key.token_id == token_id), None)
 
 
-def waits_for_code(known: KnownKey) -> bool:
-    """Whether it is good for nothing until its code has been entered."""
-    return not known.activated
-
-
 def expired(state: State, key: Key, now: int) -> bool:
     """Whether it is over for ever, as far as a clock can tell that more than the module's own stands for."""
     earliest, _ = clock.interval(state.clock, now)

@@ -270,7 +270,7 @@ def _at_the_car(
             deletion.deactivated(draft, event)
         case CodeEntered():
             activation.entered(draft, event)
-        case CodeTried():
+        case _:
             activation.tried(draft, event)
 
 

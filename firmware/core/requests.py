@@ -28,6 +28,7 @@ from protocol.messages import (
     Position,
     Request,
 )
+from protocol.sharing import Key
 from protocol.telemetry import EventKind
 
 replace = msgspec.structs.replace
@@ -100,12 +101,14 @@ def try_boarding(draft: Draft, link_id: int) -> None:
     link = draft.state.link(link_id)
     assert link is not None
     draft.set_link(replace(link, denied=None))
-    if link.key is not None:
-        keys.received(draft, link, link.key)
-    elif link.booking is not None:
-        admission = admit.admit(draft.state, link.booking, draft.now)
-        if isinstance(admission, Admission):
-            board(draft, admission, link.booking)
+    held = link.credential
+    assert held is not None
+    if isinstance(held, Key):
+        keys.received(draft, link, held)
+        return
+    admission = admit.admit(draft.state, held, draft.now)
+    if isinstance(admission, Admission):
+        board(draft, admission, held)
 
 
 # ---------------------------------------------------------------- questions

@@ -7,9 +7,25 @@ from firmware.core import access, geo
 from firmware.core.effects import Tell
 from firmware.core.events import Fix
 from firmware.core.state import Link, State
-from protocol.errors import Code
+from protocol.errors import Code, refuse
 from protocol.messages import Access, Notice, NoticeKind, Phase, Push, PushKind, VehicleState
-from tests.support.core import BEGINS_MS, ENDS_MS, NOW, OTHER, PROFILE, a_state, draft, linked, running, seen
+from tests.support.core import (
+    BEGINS_MS,
+    CODED_KEY,
+    DEALER_KEY,
+    ENDS_MS,
+    GUEST_KEY,
+    NOW,
+    OTHER,
+    OWNER_KEY,
+    PROFILE,
+    a_state,
+    draft,
+    knowing,
+    linked,
+    running,
+    seen,
+)
 from tests.support.credentials import BOOKING
 
 replace = msgspec.structs.replace
@@ -137,3 +153,58 @@ def test_a_link_without_a_session_keeps_nobody_from_being_told() -> None:
     step = draft(linked(running(phase=Phase.OVERDUE), None, BOOKING))
     access.push_changes(step, before)
     assert [told.link for told in step.effects if isinstance(told, Tell)] == [2]
+
+
+# ---------------------------------------------------------------- digital keys
+@pytest.mark.req("ACC-10", "KEY-2")
+def test_a_key_that_is_good_has_no_phase_and_no_half_hour_after_its_end() -> None:
+    ends_at_ms = GUEST_KEY.expires_s * 1000
+    state = linked(knowing(a_state(), GUEST_KEY), GUEST_KEY)
+    assert access.access(state, state.links[0], NOW) == Access(
+        True, Phase.NONE, 31, ends_at_ms, ends_at_ms, now_ms=BEGINS_MS
+    )
+    assert access.granted(state, state.links[0], NOW)
+    assert access.permissions(state, state.links[0]) == 31
+
+
+@pytest.mark.req("ACC-10", "KEY-3")
+def test_a_key_that_is_not_says_why() -> None:
+    state = linked(knowing(a_state(), CODED_KEY, activated=False), CODED_KEY)
+    told = access.access(state, state.links[0], NOW)
+    assert told.refusal == access.refusal(state, state.links[0], NOW)
+    assert told.refusal is not None
+    assert (told.granted, told.phase, told.refusal.code) == (False, Phase.NONE, Code.ACTIVATION_REQUIRED)
+    assert not access.granted(state, state.links[0], NOW)
+    denied = replace(state.links[0], denied=refuse(Code.STORAGE_FAILED))
+    assert access.refusal(state, denied, NOW) == refuse(Code.STORAGE_FAILED)
+
+
+@pytest.mark.req("ACC-3")
+def test_of_a_booking_the_permissions_are_those_that_it_began_with() -> None:
+    state = linked(running(replace(BOOKING, permissions=5)), BOOKING)
+    assert access.permissions(state, state.links[0]) == 5
+    assert access.refusal(state, state.links[0], NOW) is None
+    assert access.permissions(a_state(), state.links[0]) == 0
+    stranger = linked(running(), OTHER)
+    refused = access.refusal(stranger, stranger.links[0], NOW)
+    assert refused is not None
+    assert refused.code is Code.VEHICLE_IN_USE
+
+
+@pytest.mark.req("OWN-1", "PRV-1", "KEY-2")
+def test_who_holds_a_key_sees_the_car_and_a_dealer_does_not() -> None:
+    state = linked(knowing(a_state(), GUEST_KEY), GUEST_KEY, DEALER_KEY, OWNER_KEY)
+    guest, dealer, owner = (access.status(state, link, NOW) for link in state.links)
+    assert guest.vehicle == owner.vehicle == access.vehicle_state(state, NOW)
+    assert dealer.access.granted
+    assert (dealer.access.permissions, dealer.vehicle) == (0, None)
+
+
+@pytest.mark.req("ACC-10")
+def test_whoever_is_told_that_access_is_gone_has_a_minute_to_read_it() -> None:
+    before = linked(knowing(a_state(), GUEST_KEY), GUEST_KEY)
+    step = draft(linked(running(), GUEST_KEY), NOW + 5_000)
+    access.push_changes(step, before)
+    (told,) = step.effects
+    assert isinstance(told, Tell)
+    assert step.state.links[0].active_at_ms == NOW + 5_000

@@ -6,7 +6,7 @@ import pytest
 from firmware.core import admit
 from firmware.core.admit import Admission
 from firmware.core.clock import Clock
-from firmware.core.state import DeadBooking, EndReason, State
+from firmware.core.state import DeadBooking, EndReason, Ownership, State
 from protocol.errors import Code, Refusal, Role, refuse
 from protocol.messages import Phase
 from protocol.orders import Subscription
@@ -16,6 +16,7 @@ from tests.support.core import (
     DRIVING,
     ENDS_MS,
     FLOOR_MS,
+    GUEST_KEY,
     NOW,
     OTHER,
     a_state,
@@ -341,3 +342,20 @@ def test_a_dead_booking_and_a_window_that_is_over_are_told_first() -> None:
     dead = subscribed(a_state(dead=(DeadBooking(BOOKING.booking_id, EndReason.CUT_OFF, 0, 0),)), paused=True)
     assert code(dead) is Code.BOOKING_CUT_OFF
     assert code(subscribed(a_state(ENDS_MS), paused=True)) is Code.BOOKING_OVER
+
+
+@pytest.mark.req("OWN-3")
+def test_a_car_that_belongs_to_nobody_takes_no_booking() -> None:
+    verdict = admit.admit(a_state(ownership=Ownership(coupled=False)), BOOKING, NOW)
+    assert isinstance(verdict, Refusal)
+    assert verdict.code is Code.NOT_COUPLED
+
+
+@pytest.mark.req("ACC-4", "CUT-3")
+def test_a_car_that_is_driven_by_key_goes_to_a_booking_once_it_is_parked() -> None:
+    driven = a_state(driver_key=GUEST_KEY, drive_enabled=True)
+    assert admit.admit(driven, BOOKING, NOW) is Admission.NEW
+    verdict = admit.admit(replace(driven, vehicle=seen(still_for_ms=4_000)), BOOKING, NOW)
+    assert isinstance(verdict, Refusal)
+    assert (verdict.code, verdict.numbers) == (Code.VEHICLE_IN_USE, (("parked_ms", 4_000),))
+    assert verdict.remedy == "Somebody drives with a digital key: wait until the car is parked."

@@ -20,6 +20,7 @@ from tests.support.core import (
     BEGINS_MS,
     DRIVING,
     ENDS_MS,
+    GUEST_KEY,
     NOW,
     OTHER,
     STANDING,
@@ -27,6 +28,7 @@ from tests.support.core import (
     draft,
     durably,
     events,
+    knowing,
     linked,
     only,
     records,
@@ -376,3 +378,21 @@ def test_an_arming_that_was_put_off_ends_with_its_booking() -> None:
     over = draft(durably(running(), arm_when_parked=True))
     bookings.end(over, EndReason.DRIVER)
     assert begun.durable.arm_when_parked is over.durable.arm_when_parked is False
+
+
+@pytest.mark.req("ACC-4", "KEY-7")
+def test_a_booking_that_begins_arms_a_car_that_a_key_could_drive() -> None:
+    step = draft(a_state(driver_key=GUEST_KEY, drive_enabled=True, arm_when_parked=True))
+    bookings.board(step, Admission.NEW, BOOKING)
+    assert step.durable.trip.running
+    assert (step.durable.driver_key, step.durable.drive_enabled, step.durable.arm_when_parked) == (None, False, False)
+    assert [effect.action for effect in only(Actuate, step.effects)] == [Action.ARM_IMMOBILISER]
+    assert len(only(Log, step.effects)) == 2
+
+
+@pytest.mark.req("KEY-6")
+def test_a_list_deletes_keys_too() -> None:
+    step = draft(knowing(a_state(), GUEST_KEY))
+    listed = RevocationList(MODULE_ID, 5, 1, 1, ((GUEST_KEY.token_id, GUEST_KEY.expires_s),))
+    assert not bookings.apply_list(step, listed)
+    assert step.durable.keys == ()

@@ -4,11 +4,25 @@ import msgspec
 import pytest
 
 from firmware.core import ledger
-from firmware.core.state import DeadBooking, Durable, EndReason, Executed, Ordered
+from firmware.core.state import (
+    DEAD_KEYS_KEPT,
+    DeadBooking,
+    DeadKey,
+    Durable,
+    EndReason,
+    Executed,
+    Fading,
+    KnownKey,
+    Ordered,
+)
 from protocol.errors import Code
 from protocol.messages import Operation
+from protocol.sharing import Deletion
 from protocol.tokens import RevocationList
+from tests.support.core import GUEST_KEY, OWNER_KEY
 from tests.support.credentials import BOOKING, MODULE_ID
+
+replace = msgspec.structs.replace
 
 NOTHING = Durable(1_790_000_000_000, 3)
 FLOOR = 1_790_000_000_000
@@ -21,7 +35,7 @@ def dead(number: int, *, expires_s: int = 1_790_009_000, issued_s: int = 1_789_0
 @pytest.mark.req("ACC-5")
 def test_the_first_reason_of_a_dead_booking_stays() -> None:
     once = ledger.bury(NOTHING, dead(1), FLOOR)
-    again = msgspec.structs.replace(dead(1), reason=EndReason.CANCELLED)
+    again = replace(dead(1), reason=EndReason.CANCELLED)
     assert ledger.bury(once, again, FLOOR) == once
     assert once.dead == (dead(1),)
 
@@ -77,8 +91,8 @@ def test_a_newer_list_replaces_the_older_one_and_the_key_epoch_only_rises() -> N
 
 @pytest.mark.req("ACC-11")
 def test_the_newest_device_of_a_user_is_remembered() -> None:
-    newer = msgspec.structs.replace(BOOKING, device_generation=4)
-    older = msgspec.structs.replace(BOOKING, device_generation=2)
+    newer = replace(BOOKING, device_generation=4)
+    older = replace(BOOKING, device_generation=2)
     durable = ledger.bind(ledger.bind(NOTHING, newer), older)
     assert durable.devices == ((b"a driver", 4),)
 
@@ -86,8 +100,8 @@ def test_the_newest_device_of_a_user_is_remembered() -> None:
 def test_beyond_64_users_the_one_seen_longest_ago_is_forgotten() -> None:
     durable = NOTHING
     for number in range(64):
-        durable = ledger.bind(durable, msgspec.structs.replace(BOOKING, user=number.to_bytes(8, "big")))
-    durable = ledger.bind(durable, msgspec.structs.replace(BOOKING, user=bytes(8)))
+        durable = ledger.bind(durable, replace(BOOKING, user=number.to_bytes(8, "big")))
+    durable = ledger.bind(durable, replace(BOOKING, user=bytes(8)))
     durable = ledger.bind(durable, BOOKING)
     assert len(durable.devices) == 64
     assert (1).to_bytes(8, "big") not in dict(durable.devices)
@@ -117,7 +131,7 @@ def test_the_last_64_commands_are_remembered() -> None:
 
 
 def test_a_users_first_device_may_have_the_number_nought() -> None:
-    booking = msgspec.structs.replace(BOOKING, device_generation=0)
+    booking = replace(BOOKING, device_generation=0)
     assert ledger.bind(NOTHING, booking).devices == ((booking.user, 0),)
 
 
@@ -160,3 +174,55 @@ def test_the_last_64_orders_are_remembered_and_older_ones_are_covered_by_one_dat
     oldest = ledger.note_order(newer, ordered(65, 999))
     assert oldest.orders == newer.orders, "issued before all of them: not remembered, but covered"
     assert oldest.orders_before_s == 1_001
+
+
+# ---------------------------------------------------------------- digital keys
+def dead_key(number: int, *, issued_s: int = 1_000, expires_s: int = 9_000) -> DeadKey:
+    return DeadKey(number.to_bytes(16, "big"), Code.KEY_DELETED, expires_s, issued_s)
+
+
+@pytest.mark.req("KEY-6", "ACC-5")
+def test_a_key_is_dead_by_its_own_death_by_that_of_its_parent_or_by_its_age() -> None:
+    gone = DeadKey(GUEST_KEY.token_id, Code.CODE_DEAD, GUEST_KEY.expires_s, GUEST_KEY.issued_s)
+    parent = DeadKey(OWNER_KEY.token_id, Code.KEY_DEACTIVATED, OWNER_KEY.expires_s, OWNER_KEY.issued_s)
+    named, parent_named = ((GUEST_KEY.token_id, 1),), ((OWNER_KEY.token_id, 1),)
+    for durable, expected in (
+        (NOTHING, None),
+        (replace(NOTHING, dead_keys=(parent, gone)), Code.CODE_DEAD),
+        (replace(NOTHING, dead_keys=(parent,)), Code.TOKEN_REVOKED),
+        (replace(NOTHING, dead_keys=(dead_key(1),)), None),
+        (replace(NOTHING, revoked=named), Code.KEY_DELETED),
+        (replace(NOTHING, revoked=parent_named), Code.TOKEN_REVOKED),
+        (replace(NOTHING, keys_before_s=GUEST_KEY.issued_s), None),
+        (replace(NOTHING, keys_before_s=GUEST_KEY.issued_s + 1), Code.TOKEN_REVOKED),
+    ):
+        assert ledger.dead_key(durable, GUEST_KEY) is expected
+    assert ledger.dead_key(replace(NOTHING, revoked=parent_named), OWNER_KEY) is Code.TOKEN_REVOKED
+
+
+@pytest.mark.req("KEY-6")
+def test_a_dead_key_is_nothing_else_any_more_and_the_first_reason_stays() -> None:
+    fading = Fading(GUEST_KEY.token_id, Deletion.UNTIL_KEY_CYCLE, 9_000, 1)
+    other = replace(fading, token_id=b"another")
+    known = replace(NOTHING, keys=(KnownKey(1, GUEST_KEY, 1), KnownKey(2, OWNER_KEY, 1)), deletions=(fading, other))
+    first = DeadKey(GUEST_KEY.token_id, Code.KEY_DEACTIVATED, 9_000, 1)
+    buried = ledger.bury_key(known, first, 0)
+    assert (buried.keys, buried.deletions) == ((KnownKey(2, OWNER_KEY, 1),), (other,))
+    assert ledger.bury_key(buried, replace(first, code=Code.CODE_DEAD), 0).dead_keys == (first,)
+
+
+@pytest.mark.req("KEY-6", "ACC-5")
+def test_so_many_dead_keys_are_kept_and_older_ones_covered_by_a_date() -> None:
+    durable = replace(NOTHING, dead_keys=tuple(dead_key(number, issued_s=number) for number in range(DEAD_KEYS_KEPT)))
+    durable = ledger.bury_key(durable, dead_key(500, issued_s=500), 0)
+    assert len(durable.dead_keys) == DEAD_KEYS_KEPT
+    assert durable.keys_before_s == 1
+    assert dead_key(0, issued_s=0) not in durable.dead_keys
+    later = ledger.bury_key(replace(durable, keys_before_s=300), dead_key(501, issued_s=501), 0)
+    assert later.keys_before_s == 300
+
+
+@pytest.mark.req("KEY-6")
+def test_a_dead_key_that_has_expired_for_certain_is_forgotten() -> None:
+    durable = replace(NOTHING, dead_keys=(dead_key(1, expires_s=10), dead_key(2, expires_s=11)))
+    assert ledger.bury_key(durable, dead_key(3), 10_000).dead_keys == (dead_key(2, expires_s=11), dead_key(3))

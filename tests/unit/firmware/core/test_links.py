@@ -5,10 +5,25 @@ import pytest
 
 from firmware.core import links
 from firmware.core.effects import ContinueHandshake, HangUp, RefuseHandshake
+from firmware.core.events import KeyPresented, TokenPresented
 from firmware.core.state import Link
-from protocol.errors import Code
-from tests.support.core import NOW, OTHER, a_state, draft, linked, running
+from protocol.errors import Code, refuse
+from tests.support.core import (
+    CODED_KEY,
+    GUEST_KEY,
+    NOW,
+    OTHER,
+    OWNER_KEY,
+    PRINT,
+    a_state,
+    draft,
+    knowing,
+    linked,
+    running,
+)
 from tests.support.credentials import BOOKING
+
+replace = msgspec.structs.replace
 
 
 @pytest.mark.req("BLE-1")
@@ -136,3 +151,31 @@ def test_who_gave_a_session_up_has_ten_seconds_for_another_handshake() -> None:
     step = draft(linked(a_state(), BOOKING, BOOKING), NOW + 60_000)
     links.supersede(step, 2, BOOKING)
     assert links.expires_at_ms(step.state, step.state.links[0], NOW) == NOW + 70_000
+
+
+# ---------------------------------------------------------------- authenticated
+@pytest.mark.req("KEY-4", "SEC-2")
+def test_a_link_holds_a_booking_or_a_key_and_never_its_sealed_code() -> None:
+    step = draft(linked(a_state(), None, None))
+    sealed = replace(CODED_KEY, sealed_code=b"sealed")
+    assert links.authenticated(step, KeyPresented(1, sealed, PRINT, OWNER_KEY))
+    assert links.authenticated(step, TokenPresented(2, BOOKING), refuse(Code.STORAGE_FAILED))
+    first, second = step.state.links
+    assert first == Link(1, NOW, NOW, key=CODED_KEY, code=PRINT, parent=OWNER_KEY)
+    assert second == Link(2, NOW, NOW, BOOKING, refuse(Code.STORAGE_FAILED))
+    assert not links.authenticated(step, TokenPresented(3, BOOKING))
+    assert step.hang_ups == []
+
+
+@pytest.mark.req("SEC-2")
+def test_a_phone_that_comes_again_with_its_key_gives_its_older_session_up() -> None:
+    step = draft(linked(a_state(), GUEST_KEY, OWNER_KEY, None))
+    links.authenticated(step, KeyPresented(3, GUEST_KEY))
+    assert step.hang_ups == [1]
+    assert [link.key for link in step.state.links] == [None, OWNER_KEY, GUEST_KEY]
+
+
+@pytest.mark.req("SEC-2", "KEY-1")
+def test_a_link_with_a_good_key_may_be_idle_for_longer() -> None:
+    state = linked(knowing(a_state(), GUEST_KEY), GUEST_KEY, replace(GUEST_KEY, token_id=b"not noted so far"))
+    assert [links.expires_at_ms(state, link, NOW) - NOW for link in state.links] == [600_000, 60_000]

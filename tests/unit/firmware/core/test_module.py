@@ -226,6 +226,7 @@ ALL: tuple[Event, ...] = (
     PositionSlotAcknowledged(1),
     RecordsDropped(3),
     StorageFailed(Ticked()),
+    StorageFailed(CodeEntered(b"a print", 1)),
     NetworkServing(262),
     CrashDetected(),
     EmergencyPressed(),
@@ -587,3 +588,10 @@ def test_a_failed_handshake_is_that_of_its_own_link_and_one_that_works_makes_up_
 def test_a_phone_that_comes_again_leaves_its_older_session() -> None:
     _, effects = after(linked(a_state(), BOOKING, None), TokenPresented(2, BOOKING))
     assert hung_up(effects) == [1]
+
+
+@pytest.mark.req("KEY-2", "KEY-6")
+def test_a_card_that_was_moved_brings_no_key_along() -> None:
+    theirs = msgspec.structs.replace(GUEST_KEY, module_id=b"another_")
+    state, _ = module.boot(Durable(0, EPOCH, drive_enabled=True, driver_key=theirs), PROFILE, 0)
+    assert (state.durable.driver_key, state.durable.drive_enabled) == (None, False)

@@ -20,6 +20,7 @@ from protocol.telemetry import LATITUDE, Channel, EventKind
 from tests.support.core import (
     BEGINS_MS,
     DRIVING,
+    GUEST_KEY,
     NOW,
     PROFILE,
     STANDING,
@@ -501,3 +502,15 @@ def test_volts_are_rounded_from_millivolts() -> None:
     reporting.vehicle_state(step, force=True)
     (record,) = records(step.effects, Channel.STATE)
     assert dict(record.signals)["Vehicle.LowVoltageBattery.CurrentVoltage"] == 12.7
+
+
+@pytest.mark.req("KEY-5", "KEY-7")
+def test_what_a_key_does_goes_by_its_token() -> None:
+    step = draft(a_state())
+    reporting.event(step, EventKind.KEY_ACCEPTED, GUEST_KEY, "Zoe")
+    reporting.use(step, Use.STARTED, GUEST_KEY, "Zoe")
+    (told,) = records(step.effects)
+    assert (told.booking, told.role) == (GUEST_KEY.token_id.hex(), "guest")
+    (logged,) = only(Log, step.effects)
+    entry = json.loads(logged.entry.body)
+    assert (entry["user"], entry["role"], entry["booking"]) == (GUEST_KEY.user.hex(), "guest", GUEST_KEY.token_id.hex())

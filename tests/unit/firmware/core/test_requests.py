@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from firmware.core import requests
+from firmware.core import keys, requests
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Answer, AnswerEnded, Effect
 from firmware.core.events import Action, ActuationFinished, Fix, RequestReceived
@@ -11,9 +11,11 @@ from firmware.core.reports import Point
 from firmware.core.state import DeadBooking, EndReason, Executed, Pending, State, Trip
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import (
+    COMMANDS,
     Accepted,
     Done,
     Ended,
+    KeyList,
     Nonce,
     Operation,
     Outcome,
@@ -26,16 +28,21 @@ from protocol.telemetry import EventKind
 from protocol.tokens import TimeAttestation
 from tests.support.core import (
     BEGINS_MS,
+    CODED_KEY,
     COMMAND,
+    DEALER_KEY,
     DRIVING,
+    GUEST_KEY,
     NOW,
     OTHER,
+    OWNER_KEY,
     STANDING,
     a_state,
     answer,
     draft,
     durably,
     events,
+    knowing,
     linked,
     only,
     refusal,
@@ -102,6 +109,7 @@ def test_a_request_lets_a_booking_in_that_has_waited() -> None:
         (Operation.DISABLE_DRIVE, 13, 2, "drive"),
         (Operation.LOCK, 11, 4, "lock"),
         (Operation.LOCATE, 7, 8, "locate"),
+        (Operation.OPEN_BOOT, 15, 16, "open the boot"),
     ],
 )
 def test_each_permission_is_asked_for_by_its_name(operation: Operation, held: int, missing: int, remedy: str) -> None:
@@ -158,9 +166,8 @@ def test_what_a_phone_carries_is_taken_and_may_let_its_own_booking_in() -> None:
     assert answer(step.effects) == Accepted()
     assert step.durable.trip.booking == BOOKING
     refusal(ask(MINE, request(Operation.PUT)).effects, Code.ORDER_UNSUPPORTED)
-    put = ask(
-        linked(running(vehicle=seen(DRIVING)), OTHER), request(Operation.PUT, signed=replace(ORDER, expires_s=2**32))
-    )
+    driven, order = linked(running(vehicle=seen(DRIVING)), OTHER), replace(ORDER, expires_s=2**32)
+    put = ask(driven, request(Operation.PUT, signed=order))
     assert answer(put.effects) == Accepted(pending=True)
 
 
@@ -412,9 +419,8 @@ def test_a_lost_answer_to_an_end_is_given_again_as_it_was(command_id: bytes) -> 
 
 @pytest.mark.req("ACC-5", "ACC-7")
 def test_an_end_by_order_or_of_another_booking_is_not_the_drivers_own() -> None:
-    refusal(
-        ask(after_the_end(end_requested=EndReason.ORDER), request(Operation.END_BOOKING)).effects, Code.BOOKING_ENDED
-    )
+    ordered = after_the_end(end_requested=EndReason.ORDER)
+    refusal(ask(ordered, request(Operation.END_BOOKING)).effects, Code.BOOKING_ENDED)
     known = Executed(COMMAND, USER, Operation.END_BOOKING, Code.OK)
     later = durably(linked(running(OTHER), BOOKING), executed=(known,))
     assert answer(ask(later, request(Operation.END_BOOKING)).effects) == Done(already=True)
@@ -527,3 +533,68 @@ def test_only_a_released_car_that_stands_is_to_be_armed_once_parked() -> None:
 def test_the_first_nonce_is_a_new_one_however_soon_it_is_asked_for() -> None:
     step = ask(replace(linked(a_state(), OTHER), nonce_at_ms=NOW), request(Operation.GET_NONCE))
     assert answer(step.effects) == Nonce(b"sixteen of chaos", MODULE_ID, 300_000)
+
+
+# ---------------------------------------------------------------- digital keys
+HELD = linked(knowing(a_state(), GUEST_KEY), GUEST_KEY)
+
+
+@pytest.mark.req("KEY-5", "ACC-1")
+def test_a_request_notes_a_key_that_was_not_here_before() -> None:
+    step = ask(linked(a_state(), GUEST_KEY), request(Operation.UNLOCK))
+    assert [known.key for known in step.durable.keys] == [GUEST_KEY]
+    assert moved(step) == [Action.UNLOCK]
+    assert executed(step).user == GUEST_KEY.user
+    assert step.required
+
+
+@pytest.mark.req("BKG-3", "KEY-2")
+def test_a_booking_is_ended_by_its_driver_and_a_key_has_none() -> None:
+    end = ask(MINE, request(Operation.END_BOOKING))
+    assert (end.durable.trip.phase, executed(end).code) == (Phase.ENDED, Code.OK)
+    no = refusal(ask(HELD, request(Operation.END_BOOKING)).effects, Code.NOT_ADMITTED)
+    assert no.remedy == "A key has no booking to end: lock the car, and it is done."
+
+
+@pytest.mark.req("OWN-1")
+@pytest.mark.parametrize("operation", [*COMMANDS, Operation.LOCATE])
+def test_a_dealers_key_moves_nothing(operation: Operation) -> None:
+    refusal(ask(linked(a_state(), DEALER_KEY), request(operation)).effects, Code.ROLE_REQUIRED)
+
+
+@pytest.mark.req("OWN-1")
+def test_a_self_test_is_for_a_dealer() -> None:
+    refusal(ask(HELD, request(Operation.SELF_TEST)).effects, Code.ROLE_REQUIRED)
+    assert moved(ask(linked(a_state(), DEALER_KEY), request(Operation.SELF_TEST))) == [Action.LOCK]
+
+
+@pytest.mark.req("KEY-6")
+def test_only_the_main_user_is_told_who_has_a_key_also_while_somebody_has_booked_the_car() -> None:
+    booked = linked(durably(running(), keys=HELD.durable.keys), OWNER_KEY)
+    assert answer(ask(booked, request(Operation.KEYS)).effects) == KeyList(keys.listed(HELD))
+    refusal(ask(HELD, request(Operation.KEYS)).effects, Code.ROLE_REQUIRED)
+    refusal(ask(linked(a_state(), CODED_KEY), request(Operation.KEYS)).effects, Code.ACTIVATION_REQUIRED)
+
+
+@pytest.mark.req("KEY-2", "PWR-2")
+def test_the_boot_is_opened_in_a_parked_car_and_waits_for_the_disk() -> None:
+    step = ask(HELD, request(Operation.OPEN_BOOT))
+    assert (moved(step), step.required) == ([Action.OPEN_BOOT], True)
+    is_open = replace(HELD, vehicle=seen(boot_open=True))
+    assert answer(ask(is_open, request(Operation.OPEN_BOOT)).effects) == Done(already=True)
+    refusal(ask(replace(HELD, vehicle=seen(DRIVING)), request(Operation.OPEN_BOOT)).effects, Code.NOT_PARKED)
+    refusal(undone(HELD, Operation.OPEN_BOOT).effects, Code.STORAGE_FAILED)
+
+
+@pytest.mark.req("KEY-7", "CUT-4")
+def test_driving_with_a_key_begins_and_ends_with_it() -> None:
+    begun = ask(HELD, request(Operation.ENABLE_DRIVE))
+    assert (moved(begun), begun.durable.driver_key, begun.required) == ([Action.RELEASE_IMMOBILISER], GUEST_KEY, True)
+    driving = replace(durably(HELD, drive_enabled=True, driver_key=GUEST_KEY), vehicle=seen(immobilised=False))
+    assert answer(ask(driving, request(Operation.ENABLE_DRIVE)).effects) == Done(already=True)
+    other = replace(driving, links=linked(a_state(), OWNER_KEY).links)
+    assert ask(other, request(Operation.ENABLE_DRIVE)).durable.driver_key == OWNER_KEY
+    for operation in (Operation.DISABLE_DRIVE, Operation.LOCK):
+        done = ask(durably(driving, drive_enabled=True), request(operation))
+        assert (done.durable.driver_key, done.durable.drive_enabled) == (None, False)
+        assert Action.ARM_IMMOBILISER in moved(done)

@@ -22,7 +22,7 @@ from firmware.core.state import (
 from protocol.errors import Code
 from protocol.messages import Operation, Phase
 from protocol.orders import Subscription
-from tests.support.core import a_state, linked
+from tests.support.core import GUEST_KEY, a_state, linked
 from tests.support.credentials import BOOKING
 
 
@@ -113,3 +113,9 @@ def test_a_car_is_busy_with_the_command_of_a_phone_or_an_order_from_afar() -> No
     assert not fresh.busy
     assert msgspec.structs.replace(fresh, pending=Pending(1, 2, b"", Operation.UNLOCK)).busy
     assert msgspec.structs.replace(fresh, remote=Remote(b"o" * 16, b"")).busy
+
+
+@pytest.mark.req("ACC-3", "KEY-1")
+def test_a_link_holds_a_booking_or_a_key_or_nothing() -> None:
+    booked, keyed, bare = linked(a_state(), BOOKING, GUEST_KEY, None).links
+    assert (booked.credential, keyed.credential, bare.credential) == (BOOKING, GUEST_KEY, None)

@@ -3,15 +3,15 @@
 import msgspec
 import pytest
 
-from firmware.core import vital
+from firmware.core import marks, vital
 from firmware.core.reports import Point
-from firmware.core.state import Counters, DeadBooking, Durable, EndReason, Ordered, Ownership, Slot, Trip
+from firmware.core.state import Counters, DeadBooking, Durable, EndReason, KnownKey, Ordered, Ownership, Slot, Trip
 from firmware.core.usage import Head
 from firmware.core.vital import Vital
 from protocol.errors import Code
 from protocol.messages import Phase
 from protocol.orders import ServicePlan, Subscription
-from tests.support.core import BEGINS_MS, EPOCH, FLOOR_MS, PROFILE
+from tests.support.core import BEGINS_MS, EPOCH, FLOOR_MS, GUEST_KEY, PROFILE
 from tests.support.credentials import BOOKING
 
 replace = msgspec.structs.replace
@@ -244,3 +244,13 @@ def test_where_the_car_lives_is_known_after_a_loss() -> None:
     moved = Ownership(home=(1, 2), home_set_s=1_790_000_000)
     assert vital.restored(None, vital.of(replace(FULL, ownership=moved)), PROFILE).ownership == moved
     assert vital.restored(replace(FULL, ownership=moved), NOTED, PROFILE).ownership == moved
+
+
+@pytest.mark.req("KEY-4", "KEY-6", "PWR-1")
+def test_keys_and_their_deaths_are_kept_too_and_an_older_module_knew_none() -> None:
+    known = replace(FULL, keys=(KnownKey(1, GUEST_KEY, BEGINS_MS, b"", 4),), code_step=4)
+    noted = vital.of(known)
+    assert noted.keys == marks.of(known)
+    assert vital.restored(None, noted, PROFILE).keys == known.keys
+    assert vital.restored(FULL, noted, PROFILE).code_step == 4
+    assert vital.restored(known, replace(noted, keys=None), PROFILE).keys == known.keys
