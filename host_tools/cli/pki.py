@@ -138,7 +138,10 @@ def client(
     *,
     role: Annotated[
         Role,
-        Parameter(help="`backend` reads everything and sends orders; `reader` reads what modules report."),
+        Parameter(
+            help="`backend` reads what modules report, and sends orders; `reader` reads it; "
+            "`centre` reads emergency calls, and answers them."
+        ),
     ] = Role.BACKEND,
     directory: Directory = DIRECTORY,
     lasts: Lasts = None,

@@ -1,6 +1,7 @@
 """A real mosquitto with the files that `shareboxctl issuer pki` writes: who gets in, and who may do what."""
 
 import asyncio
+import os
 import socket
 import ssl
 import time
@@ -11,6 +12,8 @@ import aiomqtt
 import pytest
 
 from firmware import discovery
+from firmware.adapters.mqtt import BrokerSettings
+from firmware.adapters.mqtt.emergency import emergency_broker
 from firmware.config import read_config
 from firmware.ports import BrokerUnavailable, Publication
 from host_tools.backend import pki
@@ -20,7 +23,7 @@ from host_tools.backend.pki import Authority, Issued
 from host_tools.cli.exits import Exit
 from host_tools.cli.main import main
 from host_tools.phone.keyring import read_key
-from protocol.telemetry import Channel, topic
+from protocol.telemetry import Channel, acknowledgement_topic, emergency_topic, topic
 from tests.support.command import in_loop
 from tests.support.mqtt_module import RunningModule
 
@@ -45,6 +48,7 @@ class Site:
             ["module", OTHER.hex()],
             ["client", "backend"],
             ["client", "watcher", "--role", "reader"],
+            ["client", "psap", "--role", "centre"],
         ):
             assert main(["issuer", "pki", *words, *at]) == 0
         self.authority = Authority.load(read_key(directory / "ca.key"), (directory / "ca.pem").read_bytes())
@@ -241,6 +245,38 @@ async def test_a_reader_reads_and_sends_no_orders(site: Site, broker: Broker) ->
         await module.publish(Publication(topic(ONE, Channel.EVENT), b"told"))
         await ear.saw(topic(ONE, Channel.EVENT), b"told")
     assert topic(ONE, Channel.ORDER) not in [raw.topic for raw in ear.messages]
+
+
+@pytest.mark.req("TEL-8", "PRV-1", "SVC-8")
+async def test_emergency_calls_are_read_and_answered_by_the_emergency_centre_alone(site: Site, broker: Broker) -> None:
+    call, answer = emergency_topic(ONE), acknowledgement_topic(ONE)
+    centre, backend, watcher = (Ear(broker, site.tls(name)) for name in ("psap", "backend", "watcher"))
+    asking = Ear(broker, site.tls("backend"), call)
+    settings = BrokerSettings(
+        host="127.0.0.1", port=broker.port, ca=str(site.directory / "ca.pem"), will_delay_s=0,
+        certificate=str(site.directory / ONE.hex() / "module.pem"), key=str(site.directory / ONE.hex() / "module.key"),
+    )  # fmt: skip
+    line, up, heard = emergency_broker(settings, ONE, entropy=os.urandom), asyncio.Event(), asyncio.Queue[bytes]()
+    async with centre.subscription, backend.subscription, watcher.subscription, asking.subscription:
+        running = asyncio.create_task(line.run(up.set, lambda: None, lambda *what: heard.put_nowait(what[2])))
+        await until(up)
+        await line.publish(Publication(call, b"where it is"))
+        await centre.saw(call, b"where it is")
+        for name in ("backend", "watcher"):
+            with pytest.raises(aiomqtt.MqttError, match="Not authorized"):
+                await send(broker, site.tls(name), answer, b"")
+        await send(broker, site.tls("psap"), answer, b"")
+        assert await asyncio.wait_for(heard.get(), SOON_S) == b""
+        assert heard.empty(), "nobody else has answered"
+        # What was sent last comes last: had the call been let through, it would be there.
+        await line.publish(Publication(topic(ONE, Channel.EVENT), b"told"))
+        for ear in (backend, watcher):
+            await ear.saw(topic(ONE, Channel.EVENT), b"told")
+            assert call not in [raw.topic for raw in ear.messages]
+        assert asking.messages == []
+        assert [raw.topic for raw in centre.messages] == [call]
+        running.cancel()
+        await asyncio.wait({running})
 
 
 @pytest.mark.req("TEL-8", "TEL-6")
