@@ -19,6 +19,7 @@ from host_tools.bench.links import Automatic, Bluetooth, InProcess, Serial, Virt
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import RADIO, Radio
+from host_tools.cli.register import known
 from host_tools.cli.settings import Settings
 from host_tools.cli.watch import parse_broker, tls_of
 from host_tools.cli.way import link_of
@@ -162,6 +163,12 @@ async def _shares(settings: Settings) -> Check:
     return _ok(f"{path}: {count} shared" if count else "nothing was shared")
 
 
+async def _cars(settings: Settings) -> Check:
+    path = settings.path("cars")
+    count = len(known(path).cars)
+    return _ok(f"{path}: {count} known" if count else "the backend knows of no car")
+
+
 # ---------------------------------------------------------------- ways to the module
 async def _link(settings: Settings) -> Check:
     match link_of(settings):
@@ -242,6 +249,7 @@ CHECKS: Final[dict[str, Callable[[Settings], Awaitable[Check]]]] = {
     "owner_key": _key_file("owner_key", "Only for sharing keys. Make one: `shareboxctl key create`."),
     "dealer_key": _key_file("dealer_key", "Only for dealers. Make one: `shareboxctl dealer credential`."),
     "shares": _shares,
+    "cars": _cars,
     "link": _link,
     "console": _console,
     "broker": _broker,

@@ -40,17 +40,19 @@ from protocol.sharing import Deletion
 USUAL: Final = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK)
 """What a shared key allows unless it is said otherwise: where the car is stays with the main user."""
 
+OwnerKey = Annotated[str | None, Parameter(help="The file of the main user's standing key. Default: owner-key.json.")]
+Own = Annotated[str | None, Parameter(help="The main user's private key. Default: holder.pem.")]
+Shares = Annotated[str | None, Parameter(help="The list of what was shared. Default: shares.json.")]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Owner(Shown):
     """Options of every command about what the main user has shared."""
 
-    owner_key: Annotated[
-        str | None, Parameter(help="The file of the main user's standing key. Default: owner-key.json.")
-    ] = None
-    key: Annotated[str | None, Parameter(help="The main user's private key. Default: holder.pem.")] = None
-    shares: Annotated[str | None, Parameter(help="The list of what was shared. Default: shares.json.")] = None
+    owner_key: OwnerKey = None
+    key: Own = None
+    shares: Shares = None
 
     def settings(self) -> Settings:
         """The layers of settings with this command's flags on top."""
@@ -65,11 +67,9 @@ _OWNER: Final = Owner()
 class Deleting(Radio):
     """Options of the deletion of a shared key."""
 
-    owner_key: Annotated[
-        str | None, Parameter(help="The file of the main user's standing key. Default: owner-key.json.")
-    ] = None
-    key: Annotated[str | None, Parameter(help="The main user's private key. Default: holder.pem.")] = None
-    shares: Annotated[str | None, Parameter(help="The list of what was shared. Default: shares.json.")] = None
+    owner_key: OwnerKey = None
+    key: Own = None
+    shares: Shares = None
     issuer: Annotated[str | None, Parameter(help="The issuer's private key. Default: issuer.pem.")] = None
     revocations: Annotated[
         str | None, Parameter(help="The file of the revocation list. Default: revocation-list.cose.")
@@ -118,7 +118,8 @@ def share(  # noqa: PLR0913 - one parameter an option
     hours: Annotated[str | None, Parameter(help="Good at these hours of each day alone, UTC: 08:00-18:00.")] = None,
     code: Annotated[bool, Parameter(help="Whether a code has to be entered in the vehicle first.")] = True,
     code_for: Annotated[
-        str | None, Parameter(help="For so long the code may be entered. Default: 24h; never beyond the key's end.")
+        str | None,
+        Parameter(help="For so long the code may be entered, at most to the key's end. Default: its first 24h."),
     ] = None,
     name: Annotated[str | None, Parameter(help="What it is called. Default: as the invitation says.")] = None,
     out: Annotated[Path, Parameter(help="The share file to write; nothing is overwritten.")] = Path("share.json"),
@@ -132,7 +133,9 @@ def share(  # noqa: PLR0913 - one parameter an option
     settings, output = owner.settings(), owner.output()
     now_s = int(time.time())
     starts_s, ends_s = parse_window(from_, for_, until, now_s, usual="7d")
-    code_ttl_s = CODE_TTL_S if code_for is None else parse_duration(code_for)
+    code_ttl_s = max(0, starts_s - now_s) + CODE_TTL_S if code_for is None else parse_duration(code_for)
+    if not code_ttl_s:
+        raise CliError(Exit.USAGE, "a code for no time at all is good for nothing. Say --no-code, or longer.")
     asked = _invitation(invitation)
     terms = Terms(
         asked.name if name is None else name,

@@ -15,6 +15,8 @@ from protocol.sharing import Deletion, Hours, Key
 FORMAT: Final = "sharebox-shares/1"
 KEPT_S: Final = 30 * 24 * 3600
 """So long after its end a key is still listed."""
+MOST: Final = 128
+"""Keys in one list; a car knows sixteen at a time."""
 
 
 class Shared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,8 +84,11 @@ def write_ledger(path: Path, shares: list[Shared]) -> None:
 
 
 def with_added(shares: list[Shared], one: Shared, now_s: int) -> list[Shared]:
-    """With a new one, and without those that ended long ago."""
-    return [*(each for each in shares if each.expires_s + KEPT_S > now_s), one]
+    """With a new one, and without those that ended long ago. Raises KeyringError when there are too many."""
+    kept = [each for each in shares if each.expires_s + KEPT_S > now_s]
+    if len(kept) >= MOST:
+        raise KeyringError(f"the list is full: {MOST} keys were shared. Begin another one with --shares.")
+    return [*kept, one]
 
 
 def with_deleted(shares: list[Shared], token: str, deletion: Deletion) -> list[Shared]:

@@ -24,8 +24,8 @@ from tests.support.serial_peer import SerialPeer
 pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.req("BEN-1")]
 
 
-def spoil(name: str, mode: int = 0o600) -> None:
-    Path(name).write_text("{}")
+def spoil(name: str, mode: int = 0o600, text: str = "{}") -> None:
+    Path(name).write_text(text)
     Path(name).chmod(mode)
 
 
@@ -134,6 +134,15 @@ async def test_keys_and_shares_are_looked_at_like_bookings(ask: Doctor) -> None:
     assert isinstance(booked, BookingFile)
     write_shown(Path("booking.json"), KeyFile(booked.token, *(file.module_handshake_public,) * 2, file.module_id))
     await ask.says("booking", "wrong", "cannot be used: typ 65001 is not a standing key. Ask for a new key")
+
+
+@pytest.mark.req("OWN-2")
+async def test_the_register_of_cars_is_looked_at(ask: Doctor) -> None:
+    await ask.says("cars", "ok", "the backend knows of no car")
+    await in_loop(ask.capsys, "module", "init", ".", "--vin", "WMWXM520X0T123456")
+    await ask.says("cars", "ok", r"cars\.json: 1 known")
+    spoil("cars.json", text="[]")
+    await ask.says("cars", "wrong", "is no register of cars")
 
 
 @pytest.mark.req("KEY-1")

@@ -78,6 +78,8 @@ def test_everything_in_a_share_can_be_chosen(bench: Run) -> None:
     assert ran.err == ""
     bench("key", "share", "invitation.json", "--code-for", "10m")
     assert shared().code_until_s - shared().issued_s == 600
+    bench("key", "share", "invitation.json", "--from", "+5d", "--out", "y.json")
+    assert shared("y.json").code_until_s - shared("y.json").not_before_s == 86_400
 
 
 @pytest.mark.req("KEY-4")
@@ -99,6 +101,7 @@ def test_the_code_is_shown_once_and_is_in_no_file(bench: Run) -> None:
         (["--name", "x" * 33], Exit.USAGE, "the key cannot be shared like that"),
         (["--key", "ana.pem"], Exit.USAGE, "the key cannot be shared like that"),
         (["--hours", "8-18"], Exit.USAGE, "are no hours"),
+        (["--code-for", "0s"], Exit.USAGE, "good for nothing"),
         (["--owner-key", "booking.json"], Exit.CONFIGURATION, "is no standing key"),
         (["--owner-key", "missing.json"], Exit.CONFIGURATION, "cannot read"),
         (["--out", "holder.pem"], Exit.CONFIGURATION, "is not overwritten"),

@@ -81,6 +81,10 @@ def test_a_file_that_is_something_else_is_named(path: Path, text: str, said: str
 def test_a_key_that_ended_long_ago_makes_room() -> None:
     assert with_added([ANA], BEN, NOW_S + 3600) == [ANA, BEN]
     assert with_added([ANA], BEN, ANA.expires_s + KEPT_S) == [BEN]
+    full = [ANA] * ledger.MOST
+    with pytest.raises(KeyringError, match=r"the list is full: 128 keys were shared\. Begin another"):
+        with_added(full, BEN, NOW_S)
+    assert with_added(full, BEN, ANA.expires_s + KEPT_S) == [BEN]
 
 
 def test_a_key_is_found_by_its_name_or_the_begin_of_its_token() -> None:
@@ -98,3 +102,9 @@ def test_a_key_is_found_by_its_name_or_the_begin_of_its_token() -> None:
 def test_a_deleted_key_stays_in_the_list_with_the_way_it_was_deleted() -> None:
     gone = with_deleted([ANA, BEN], ANA.token, Deletion.UNTIL_KEY_CYCLE)
     assert [one.deleted for one in gone] == [Deletion.UNTIL_KEY_CYCLE, None]
+
+
+def test_a_full_list_can_be_read_again(path: Path) -> None:
+    widest = msgspec.structs.replace(ANA, name="\U0001f511" * 8, expires_s=2**32 - 1, deleted=Deletion.IMMEDIATE)
+    ledger.write_ledger(path, [widest] * ledger.MOST)
+    assert len(read_ledger(path)) == ledger.MOST
