@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from firmware.adapters.store.disk import Disk
-from firmware.core.state import DeadBooking, Durable
+from firmware.core.state import DeadBooking, Durable, Profile
 from firmware.keeper import encode, recalled
 from firmware.ports import Loaded, StoredRecord
 from tests.powercut.images import Files, Image, images
@@ -37,9 +37,10 @@ class Booted(NamedTuple):
 class Judge:
     """`folder` is used over and over. `failures`: what was promised and not kept; the same image is judged once."""
 
-    def __init__(self, folder: Path, history: History) -> None:
+    def __init__(self, folder: Path, history: History, profile: Profile = PROFILE) -> None:
         self.folder = folder
         self.history = history
+        self.profile = profile
         self.images = 0
         self.failures: list[str] = []
         self.troubles: Counter[str] = Counter()
@@ -57,24 +58,25 @@ class Judge:
         every later one must find too."""
         found = self._booted(image)
         if isinstance(found, str):
-            self._fail(image, found)
+            self.fail(image, found)
             return
         expected = self.history.held[image.mark : image.mark + 2] if image.mark >= 0 else self.history.held[:1]
         if only is not None:
             expected = [only]
         if found.loaded.trouble is not None:
-            self._fail(image, f"trouble on an honest card: {found.loaded.why}")
+            self.fail(image, f"trouble on an honest card: {found.loaded.why}")
         if found.held not in expected:
-            self._fail(image, "what it holds is no state that was committed last")
+            self.fail(image, "what it holds is no state that was committed last")
         if _revived(self.history.durable[max(0, image.mark)], found.durable):
-            self._fail(image, "a dead booking is alive")
+            self.fail(image, "a dead booking is alive")
+        self.further(image, found, 0)
 
     def lying(self, image: Image, bound: int) -> None:
         """Judge an image of a card that lied: at most `bound` commits may be missing from what must never be
         forgotten."""
         found = self._booted(image)
         if isinstance(found, str):
-            self._fail(image, found)
+            self.fail(image, found)
             return
         trouble = found.loaded.trouble
         self._count(found)
@@ -83,24 +85,29 @@ class Judge:
         if found.held.state in states:
             self.lost[max(0, mark - _last(states, found.held.state))] += 1
         elif trouble is None:
-            self._fail(image, "a state that never was")
+            self.fail(image, "a state that never was")
         dead = _revived(self.history.durable[mark], found.durable)
         if dead:
             since = min(_buried_at(self.history, each) for each in dead)
             commits = len({each.state for each in self.history.held[since : mark + 1]})
             self.revived[commits] += 1
             if commits > bound:
-                self._fail(image, f"a booking that died {commits} commits ago is alive")
+                self.fail(image, f"a booking that died {commits} commits ago is alive")
+        self.further(image, found, bound)
+
+    def further(self, image: Image, found: Booted, lost: int) -> None:
+        """What else was promised, when `lost` commits may be missing. Here nothing."""
 
     def damaged(self, image: Image) -> None:
         """Judge an image whose database is beyond help: the boot goes on, and the dead are dead."""
         found = self._booted(image)
         if isinstance(found, str):
-            self._fail(image, found)
+            self.fail(image, found)
             return
         self._count(found)
         if _revived(self.history.durable[max(0, image.mark)], found.durable):
-            self._fail(image, "a dead booking is alive")
+            self.fail(image, "a dead booking is alive")
+        self.further(image, found, 0)
 
     def recovery(self, image: Image, rng: random.Random, *, damaged: bool = False) -> None:
         """Boot an image, cut the power at each write of that boot, and judge what is left."""
@@ -131,9 +138,9 @@ class Judge:
         disk = disk_at(self.folder / NAME)
         try:
             loaded = disk.load()
-            durable = recalled(loaded, PROFILE)
+            durable = recalled(loaded, self.profile)
             now = held(disk)
-            if wrong := _use(disk, now, durable or Durable(PROFILE.floor_ms, PROFILE.key_epoch)):
+            if wrong := _use(disk, now, durable or Durable(self.profile.floor_ms, self.profile.key_epoch)):
                 return wrong
         except Exception as error:  # broad: any way in which a boot can fail is a finding
             return f"the boot failed: {type(error).__name__}: {error}"
@@ -144,7 +151,8 @@ class Judge:
     def _count(self, found: Booted) -> None:
         self.troubles["none" if found.loaded.trouble is None else found.loaded.trouble.value] += 1
 
-    def _fail(self, image: Image, what: str) -> None:
+    def fail(self, image: Image, what: str) -> None:
+        """Something that was promised was not kept."""
         self.failures.append(f"after write {image.at} ({image.how}), operation {image.mark} acknowledged: {what}")
 
 

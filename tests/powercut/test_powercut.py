@@ -14,13 +14,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from firmware.adapters.store.database import MIGRATIONS, Database, Rows, connect, prepare
+from firmware.adapters.store.database import MIGRATIONS, Database, Rows, connect
+from firmware.adapters.store.database import prepare as prepare_file
+from firmware.core import ownership
+from firmware.core.state import Durable, Fading, KnownKey, Ownership
 from firmware.keeper import decode_durable
+from protocol.orders import Subscription
+from protocol.sharing import Deletion
 from tests.powercut import __main__ as campaign
-from tests.powercut.chunk import Figures, memory, run
+from tests.powercut.chunk import Figures, memory, run, run_act
+from tests.powercut.deeds import ACTS, BEGINS_MS, BEN, prepare
 from tests.powercut.images import Medium, images
 from tests.powercut.judge import NAME, Judge
 from tests.powercut.life import History, disk_at, held, live
+from tests.powercut.promises import broken
+from tests.support.core import EPOCH, GUEST_KEY
 from tests.support.vfs import ApswConnect, Create, Delete, Mark, Op, Rename, Sync, Tape, Truncate, Write
 
 VECTOR = Path(__file__).parents[1] / "vectors" / "store-v1.sqlite"
@@ -39,6 +47,80 @@ def test_no_power_cut_loses_a_commit_revives_a_booking_or_stops_the_boot() -> No
     assert figures.lying[2] > 50
 
 
+# ---------------------------------------------------------------- owners and keys
+@pytest.mark.req("OWN-4", "OWN-5", "KEY-4", "KEY-6", "PWR-1")
+@pytest.mark.parametrize("act", ACTS)
+def test_no_power_cut_leaves_an_owner_or_a_key_in_between(act: str) -> None:
+    figures = run_act(act, 4, recoveries=1, lies=(2,), share=0.05)
+    assert figures.examples == []
+    assert figures.honest > 150
+    assert figures.rebuilt > 20
+    assert figures.lying[2] > 20
+
+
+def prepared() -> Durable:
+    """What lies on the disk before an act."""
+    with tempfile.TemporaryDirectory(dir=memory()) as folder:
+        prepare(Path(folder, NAME))
+        with closing(disk_at(Path(folder, NAME))) as disk:
+            state = disk.load().state
+    assert state is not None
+    return decode_durable(state)
+
+
+HERS = prepared()
+HIS = msgspec.structs.replace(
+    ownership.wiped(HERS),
+    ownership=Ownership(True, BEN.owner, BEN.person, BEGINS_MS, BEN.number),
+    subscription=Subscription(BEN.subscription, 1, 1),
+)
+FREE = msgspec.structs.replace(ownership.wiped(HERS), ownership=Ownership(coupled=False, number=2))
+CODED = HERS.keys[2]
+TRIED = msgspec.structs.replace(CODED, tries=2)
+
+
+def with_keys(*keys: KnownKey, **more: object) -> Durable:
+    return msgspec.structs.replace(HERS, keys=keys, **more)
+
+
+def half(*, unlocked: bool) -> Fading:
+    return Fading(GUEST_KEY.token_id, Deletion.UNTIL_KEY_CYCLE, GUEST_KEY.expires_s, BEGINS_MS, unlocked)
+
+
+@pytest.mark.req("OWN-4", "KEY-4", "KEY-6")
+@pytest.mark.parametrize(
+    ("acknowledged", "found", "words"),
+    [
+        (HERS, HERS, ""),
+        (HERS, HIS, ""),
+        (HIS, HIS, ""),
+        (HERS, FREE, ""),
+        (HIS, HERS, "an older owner is back"),
+        (FREE, HERS, "an older owner is back"),
+        (HERS, msgspec.structs.replace(HIS, keys=HERS.keys), "the new owner has something"),
+        (HERS, msgspec.structs.replace(HIS, key_epoch=HERS.key_epoch), "the new owner has something"),
+        (HERS, msgspec.structs.replace(HIS, subscription=HERS.subscription), "the new owner has something"),
+        (HERS, msgspec.structs.replace(HIS, erased_before=0), "the new owner has something"),
+        (HERS, msgspec.structs.replace(FREE, drivers=HERS.drivers), "something is left"),
+        (HERS, msgspec.structs.replace(HERS, key_epoch=HERS.key_epoch + 1), "the old owner lacks"),
+        (HERS, msgspec.structs.replace(HERS, drivers=()), "the old owner lacks"),
+        (HERS, with_keys(*HERS.keys[:2]), "is not remembered"),
+        (with_keys(TRIED), with_keys(CODED), "of 2 tries 0 are counted"),
+        (with_keys(TRIED, code_step=2), with_keys(TRIED, code_step=1), "the pause between codes has shrunk"),
+        (with_keys(TRIED), with_keys(msgspec.structs.replace(CODED, activated=True)), ""),
+        (with_keys(deletions=(half(unlocked=True),)), with_keys(deletions=(half(unlocked=False),)), "is undone"),
+        (with_keys(deletions=(half(unlocked=False),)), with_keys(), "is undone"),
+        (with_keys(deletions=(half(unlocked=False),)), with_keys(deletions=(half(unlocked=True),)), ""),
+        (with_keys(revoked=((GUEST_KEY.token_id, GUEST_KEY.expires_s),)), HERS, "is alive again"),
+        (HERS, Durable(0, EPOCH, forgetful=True), ""),
+    ],
+)
+def test_a_promise_that_is_not_kept_is_found_out(acknowledged: Durable, found: Durable, words: str) -> None:
+    wrong = broken(acknowledged, found, None)
+    assert wrong.startswith(words) or words in wrong
+    assert bool(wrong) is bool(words)
+
+
 @pytest.mark.req("PWR-1")
 @pytest.mark.parametrize("version", [1, 2])
 def test_no_power_cut_while_an_older_file_is_carried_forward_loses_anything(version: int, tmp_path: Path) -> None:
@@ -46,7 +128,7 @@ def test_no_power_cut_while_an_older_file_is_carried_forward_loses_anything(vers
     path.parent.mkdir()
     shutil.copy(VECTOR, path)
     with closing(connect(path)) as database:
-        prepare(database, path, MIGRATIONS[:version])
+        prepare_file(database, path, MIGRATIONS[:version])
     base, tape = {NAME: path.read_bytes()}, Tape([NAME])
     disk = disk_at(path, tape)
     before = held(disk)
