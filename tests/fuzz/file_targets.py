@@ -21,6 +21,7 @@ from firmware.core.usage import Chained
 from firmware.keeper import Keeper, decode_durable, encode, recalled
 from firmware.page import decode_record
 from firmware.ports import Loaded, StoredRecord, StoreFailed
+from host_tools.phone.invitation import Invitation, decode_invitation, encode_invitation
 from protocol.errors import Code, ProtocolError
 from protocol.messages import Operation, Phase
 from protocol.provisioning import (
@@ -277,13 +278,16 @@ def configuration(data: bytes) -> None:
 
 
 def json_files(data: bytes) -> None:
-    """Provisioning files, and a phone's for bookings and keys, are read or refused in one line; what is read is written
-    the same."""
+    """Provisioning files, a phone's for bookings and keys, and invitations are read or refused in one line; what is
+    read is written the same."""
     text = data[1:].decode("utf-8", "replace")
     try:
         if data[:1] == b"\x00":
             provisioning = decode_provisioning(text)
             assert decode_provisioning(encode_provisioning(provisioning)) == provisioning
+        elif data[:1] == b"\x04":
+            invitation = decode_invitation(text)
+            assert decode_invitation(encode_invitation(invitation)) == invitation
         else:
             shown = decode_phone_file(text)
             assert decode_phone_file(encode_phone_file(shown)) == shown
@@ -307,9 +311,10 @@ def _json_seeds() -> list[bytes]:
     texts = (
         encode_provisioning(provisioning),
         *map(encode_phone_file, files),
+        encode_invitation(Invitation("Zoë", public)),
         encode_provisioning(msgspec.structs.replace(provisioning, vehicle=facts, coupled=False)),
     )
-    return [bytes([at % 4]) + json.dumps(json.loads(text)).encode() for at, text in enumerate(texts)]
+    return [bytes([at % 5]) + json.dumps(json.loads(text)).encode() for at, text in enumerate(texts)]
 
 
 _JSON_WORDS: Final = (b"null", b"[]", b"{}", b"1e999", b'"', b"\\ud800", b"-1", b"99999999999999999999", b"true")
@@ -333,5 +338,5 @@ FILES: Final = (
     Target("critical", "the critical record's file", critical_record, lambda: [b"\x00" + each for each in _slots()]),
     Target("store_file", "the store's file", store_file, lambda: [*_store_seeds()], most_bytes=100_000, one_in=100),
     Target("config", "the configuration", configuration, lambda: [_TOML, *_SMALL], _TOML_WORDS),
-    Target("json", "provisioning files, and those of phones", json_files, _json_seeds, _JSON_WORDS),
+    Target("json", "provisioning files, those of phones, and invitations", json_files, _json_seeds, _JSON_WORDS),
 )

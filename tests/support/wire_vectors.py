@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from protocol import keys, messages, sealing, selftest, sharing, tokens
+from protocol import credential, keys, messages, sealing, selftest, sharing, tokens
 from protocol.errors import Code, ProtocolError, Refusal, Role
 from protocol.values import (
     Accepted,
@@ -185,6 +185,33 @@ _SIGNED: Final[dict[str, Kind]] = {
 }
 
 
+def _named(identity: bytes) -> dict[str, object]:
+    """Header label and credential of ID_CRED_I; of a shared key its two tokens."""
+    found = credential.decode_identity(identity)
+    if found.label != credential.SHARED_KEY:
+        return {"label": found.label, "credential": found.value}
+    parent, share = credential.split_chain(found.value)
+    return {"label": found.label, "parent": parent, "share": share}
+
+
+_IDENTITIES: Final = {
+    "identity": Kind(
+        ("id_cred_i",),
+        _named,
+        (
+            (b"\xa1\x0d" + credentials.token(),),
+            (b"\xa1\x3a\x00\x01\x11\x70" + _TOKEN,),
+            (b"\xa1\x3a\x00\x01\x11\x71\x82" + _TOKEN + _SHARE,),
+        ),
+        (
+            (b"\xa1\x3a\x00\x01\x11\x71\x81" + _SHARE,),
+            (b"\xa1\x3a\x00\x01\x11\x71" + _SHARE,),
+            (b"\xa2\x0d" + credentials.token() + b"\x3a\x00\x01\x11\x70" + _TOKEN,),
+        ),
+    )
+}
+
+
 # ---------------------------------------------------------------- messages
 def request(operation: Operation) -> Request:
     """Each operation as a phone asks for it."""
@@ -233,7 +260,7 @@ _MESSAGES: Final[dict[str, Kind]] = {
     ),
 }
 
-KINDS: Final = {**_SIGNED, **_MESSAGES}
+KINDS: Final = {**_SIGNED, **_IDENTITIES, **_MESSAGES}
 
 
 # ---------------------------------------------------------------- the file
