@@ -79,7 +79,7 @@ _ISSUER: Final = Branch(
         _leaf("services", "services:services", "Sign which connected services were bought."),
         _leaf("home", "desk:home", "Sign where the car is at home."),
         _leaf("send-to-car", "desk:send_to_car", "Sign a destination for the car's navigation."),
-        _leaf("revocation-list", "issue:revocation_list", "Sign a list of withdrawn bookings."),
+        _leaf("revocation-list", "issue:revocation_list", "Sign a list of what is withdrawn."),
         _leaf("time", "issue:time_attestation", "Sign the time for a nonce of the module."),
         _leaf("send", "send:send", "Send an order over MQTT, and wait for its answer."),
         _PKI,

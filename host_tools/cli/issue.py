@@ -28,13 +28,13 @@ from host_tools.cli.signing import (
     write_signed,
 )
 from host_tools.cli.withdrawing import withdraw
-from host_tools.phone.keyring import KeyringError, read_booking, write_shown
-from protocol import tokens
+from host_tools.phone.keyring import KeyringError, read_booking, read_shown, write_shown
+from protocol import sharing, tokens
 from protocol.errors import ProtocolError, Role
 from protocol.explain import instant, permissions_in_words
 from protocol.orders import OrderKind
-from protocol.provisioning import BookingFile
-from protocol.sharing import Deletion
+from protocol.provisioning import BookingFile, KeyFile, ShareFile
+from protocol.sharing import Deletion, Key
 
 
 class RoleName(Enum):
@@ -151,7 +151,7 @@ def order(
 
 
 def revocation_list(
-    bookings: Annotated[tuple[Path, ...], Parameter(help="Booking files to withdraw.")] = (),
+    withdrawn: Annotated[tuple[Path, ...], Parameter(help="Booking, key and share files to withdraw.")] = (),
     /,
     *,
     number: Annotated[int | None, Parameter(help="Number of the list; must rise. Default: seconds since 1970.")] = None,
@@ -162,13 +162,15 @@ def revocation_list(
     ] = None,
     issuing: Issuing = ISSUING,
 ) -> None:
-    """Sign a list of withdrawn bookings; take it to the module with `phone put`. Shared keys: `key delete`."""
+    """Sign a list of what is withdrawn; take it to the module with `phone put`.
+
+    It takes effect at once. With a standing key all that was shared of it is dead. `key delete` is kinder to guests.
+    """
     settings = Settings({"issuer": issuing.issuer, "provisioning": issuing.provisioning, "revocations": out})
     signer, path = issuer_of(settings), settings.path("revocations")
-    claims = [_claims(each, signer) for each in bookings]
     listed, signed = withdraw(
         path,
-        [Withdrawal(one.token_id, Deletion.IMMEDIATE, one.expires_s) for one in claims],
+        [_withdrawal(each, signer) for each in withdrawn],
         signer,
         module_id=module_of(settings).module_id,
         now_s=int(time.time()),
@@ -195,8 +197,26 @@ def time_attestation(
     write_signed(out, signed, "time-attestation", issuing, {"now_s": now_s})
 
 
+def _withdrawal(path: Path, signer: Issuer) -> Withdrawal:
+    """The withdrawal of what is in a booking, key or share file."""
+    file = read_shown(path)
+    trust = tokens.trust_of(file.module_id, (signer.public,))
+    claims: tokens.Booking | Key
+    try:
+        match file:
+            case BookingFile():
+                claims = tokens.verify_booking(file.token, trust)
+            case KeyFile():
+                claims = sharing.verify_key(file.token, trust)
+            case ShareFile():
+                _, claims = sharing.verify_share(file.parent, file.share, trust)
+    except ProtocolError as error:
+        raise KeyringError(f"{path} is not of this issuer: {error.detail}. Use its issuer's key.") from None
+    return Withdrawal(claims.token_id, Deletion.IMMEDIATE, claims.expires_s)
+
+
 def _claims(path: Path, signer: Issuer) -> tokens.Booking:
-    """What a booking file says. Only bookings of this issuer can be ended or withdrawn by it."""
+    """What a booking file says. Only bookings of this issuer can be ended by it."""
     file = read_booking(path)
     try:
         return tokens.verify_booking(file.token, tokens.trust_of(file.module_id, (signer.public,)))

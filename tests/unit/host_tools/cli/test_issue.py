@@ -104,6 +104,26 @@ def test_a_revocation_list_withdraws_the_bookings_named_beside_those_before(benc
     assert (ran.code, "number 7 does not rise" in ran.err) == (Exit.USAGE, True)
 
 
+@pytest.mark.req("ACC-5", "KEY-6")
+def test_keys_and_shares_are_withdrawn_like_bookings(bench: Run) -> None:
+    for tokens in (
+        ("key", "create"),
+        ("key", "request", "Ana"),
+        ("key", "share", "invitation.json"),
+        ("issuer", "booking"),
+    ):
+        bench(*tokens)
+    (shown,) = bench("issuer", "revocation-list", "owner-key.json", "share.json", "booking.json", "--json").objects()
+    assert shown["entries"] == 3
+    listed = verify_signed(Path("revocation-list.cose").read_bytes(), trust())
+    assert isinstance(listed, RevocationList)
+    assert len({token for token, _ in listed.revoked}) == 3
+    bench("module", "key", "new", "stranger.pem")
+    for file in ("owner-key.json", "share.json", "booking.json"):
+        ran = bench("issuer", "revocation-list", file, "--issuer", "stranger.pem", "--out", "x.cose")
+        assert (ran.code, f"{file} is not of this issuer" in ran.err) == (Exit.CONFIGURATION, True)
+
+
 @pytest.mark.req("CLK-2")
 def test_a_time_attestation_is_bound_to_the_nonce(bench: Run) -> None:
     bench("issuer", "booking")
