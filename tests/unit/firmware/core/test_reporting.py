@@ -11,7 +11,7 @@ from firmware.core.effects import Log
 from firmware.core.events import Fix
 from firmware.core.reporting import Message, Pace
 from firmware.core.reports import Point, Record
-from firmware.core.state import Counters, Slot, State, Told
+from firmware.core.state import Counters, Ownership, Slot, State, Told
 from firmware.core.usage import Use
 from protocol import telemetry
 from protocol.errors import Role
@@ -33,7 +33,7 @@ from tests.support.core import (
     running,
     seen,
 )
-from tests.support.credentials import BOOKING
+from tests.support.credentials import BOOKING, SERVICES
 
 replace = msgspec.structs.replace
 
@@ -514,3 +514,29 @@ def test_what_a_key_does_goes_by_its_token() -> None:
     (logged,) = only(Log, step.effects)
     entry = json.loads(logged.entry.body)
     assert (entry["user"], entry["role"], entry["booking"]) == (GUEST_KEY.user.hex(), "guest", GUEST_KEY.token_id.hex())
+
+
+@pytest.mark.req("OWN-4")
+def test_a_position_from_before_the_car_changed_hands_never_leaves() -> None:
+    state = a_state(erased_before=5)
+    assert reporting.erased(state, Record(4, Channel.TRACK, point=POINT))
+    assert not reporting.erased(state, Record(5, Channel.TRACK, point=POINT))
+    assert not reporting.erased(state, Record(4, kind=EventKind.BOOTED)), "what reveals no position may"
+
+
+@pytest.mark.req("OWN-1", "PRV-1")
+def test_of_a_car_without_an_owner_no_position_is_told() -> None:
+    state = a_state(ownership=Ownership(coupled=False), vehicle=seen(DRIVING))
+    assert not reporting.may_leave(state, reveals_position=True)
+    assert reporting.may_leave(state, reveals_position=False)
+    step = draft(state)
+    reporting.track(step)
+    assert step.effects == []
+    assert step.durable.slot == state.durable.slot
+
+
+@pytest.mark.req("SVC-4")
+def test_a_sim_that_is_blocked_tells_no_state() -> None:
+    step = draft(a_state(services=replace(SERVICES, base_active=False)))
+    reporting.vehicle_state(step, force=True)
+    assert step.effects == []
