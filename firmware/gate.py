@@ -37,9 +37,8 @@ class Gate:
         self._opened.clear()
         passing, self._passing = self._passing, None
         if passing is not None:
-            # Before the connection is broken, or the broker would begin another one.
             passing.reschedule(asyncio.get_running_loop().time())
-        self._broker.sever(self._why)
+        self._broker.sever(self._why, last=True)
 
     async def run(self, connected: Callable[[], None], lost: Callable[[], None], received: Arrived) -> None:
         """As BrokerPort."""
@@ -81,6 +80,6 @@ class Gate:
         refused.set_exception(BrokerUnavailable(self._why))
         return refused
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """As BrokerPort."""
-        self._broker.sever(why)
+        self._broker.sever(why, last=last)

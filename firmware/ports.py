@@ -118,9 +118,10 @@ class BrokerPort(Protocol):
 
         Several may be under way: they leave in the order of the calls, and when one fails, so do all after it."""
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """Break the connection at once, so that nothing leaves any more that was handed over and has not left (PRV-1);
-        then connect again. Without a connection it does nothing. `why`: one line."""
+        then connect again. Without a connection it does nothing. `last`: with or without one, connect no more until
+        `run` is called anew, whose present call is about to be cancelled. `why`: one line."""
 
 
 class EmergencyPort(Protocol):

@@ -85,7 +85,7 @@ class AsideBroker:
         self._aside.call_soon_threadsafe(hand_over)
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """As BrokerPort: returns when it is done, for nothing may leave afterwards (PRV-1)."""
         aside, done = self._aside, threading.Event()
         if aside is None:
@@ -93,7 +93,7 @@ class AsideBroker:
 
         def cut() -> None:
             if self._broker is not None:
-                self._broker.sever(why)
+                self._broker.sever(why, last=last)
             done.set()
 
         aside.call_soon_threadsafe(cut)

@@ -37,7 +37,7 @@ class LoopbackBroker:
             loop.call_soon(_acknowledge, acknowledged)
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """As BrokerPort."""
         self._severed.set()
 

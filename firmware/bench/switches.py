@@ -289,6 +289,6 @@ class BrokerSwitch(Socket[BrokerPort]):
                 self.retained[publication.topic] = publication
         self.taps(BrokerNews.TOLD, publication)
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """As BrokerPort."""
-        self.port.sever(why)
+        self.port.sever(why, last=last)

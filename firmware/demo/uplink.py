@@ -139,6 +139,6 @@ class HeldBroker:
                 acknowledged.add_done_callback(lambda _: kept.close())
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """As BrokerPort."""
-        self._broker.sever(why)
+        self._broker.sever(why, last=last)

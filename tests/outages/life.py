@@ -141,7 +141,7 @@ class Life:
         self.changed.set()
         return self.client.publish(publication)
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """As the client does it."""
         self.reached["severed"] += 1
         self.client.sever(why)

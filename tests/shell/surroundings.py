@@ -154,7 +154,7 @@ class JudgingBroker(MemoryBroker):
             self.lose("there is no connection")
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         super().sever(why)
         self.switch(up=False)
 

@@ -153,7 +153,7 @@ class MemoryBroker:
             loop.call_soon(self._take)
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         self.severed.append(why)
         self.lose(why)
         self.changed.set()

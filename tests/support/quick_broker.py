@@ -49,7 +49,7 @@ class QuickBroker:
             acknowledged.set_result(None)
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         self.severed.append(why)
         self.lose()
 

@@ -46,7 +46,7 @@ class Uplink:
         asyncio.get_running_loop().call_later(0.05, _acknowledge, acknowledged)
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         """Nothing is ever under way for long."""
 
 

@@ -44,6 +44,11 @@ class MqttBroker:
         self._sleep = sleep
         self._noted = noted
         self._connection: Connection | None = None
+        """One that stands."""
+        self._attempt: Connection | None = None
+        """The same, or one that does not stand yet."""
+        self._over = False
+        """Whether there is to be no further one."""
         self.discarded = 0
         """Inbound messages that were too long or on a foreign topic."""
 
@@ -65,8 +70,12 @@ class MqttBroker:
             else:
                 self.discarded += 1
 
+        self._over = False
         while True:
             end = await self._connect_once(connected, lost, arrived)
+            if self._over:
+                self._noted(f"broker {self._settings.address}: {end.reason}")
+                await asyncio.Event().wait()
             pause_ms = 0 if end.severed else self._backoff.next_ms(refused=end.refused)
             self._noted(f"broker {self._settings.address}: {end.reason}; next try in {pause_ms / 1000:.1f} s")
             await self._sleep(pause_ms / 1000)
@@ -83,10 +92,13 @@ class MqttBroker:
         nowhere.set_exception(BrokerUnavailable(f"there is no connection to the broker {self._settings.address}"))
         return nowhere
 
-    def sever(self, why: str) -> None:
-        """Break the connection so that nothing of it leaves any more; the next attempt is made at once."""
-        if self._connection is not None:
-            self._connection.sever(why)
+    def sever(self, why: str, *, last: bool = False) -> None:
+        """Break the connection so that nothing of it leaves any more; the next attempt is made at once, or with `last`
+        by the next call of `run`; an attempt that is under way is given up then."""
+        self._over = self._over or last
+        reached = self._attempt if last else self._connection
+        if reached is not None:
+            reached.sever(why)
 
     async def _connect_once(
         self,
@@ -94,12 +106,13 @@ class MqttBroker:
         lost: Callable[[], None],
         arrived: Arrived,
     ) -> End:
-        connection = Connection(self._settings, self._tls, self._face, arrived)
+        self._attempt = connection = Connection(self._settings, self._tls, self._face, arrived)
         try:
             end = await connection.open() or await self._announce(connection)
             if end is None:
                 end = await self._stay(connection, connected, lost)
         finally:
+            self._attempt = None
             connection.abort()
         if connection.bug is not None:
             raise connection.bug

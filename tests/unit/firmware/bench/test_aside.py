@@ -48,7 +48,7 @@ class Scripted:
                 pass
         return future
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         self.severed.append(why)
 
 

@@ -91,7 +91,7 @@ class Unwilling:
     def publish(self, publication: Publication) -> "asyncio.Future[None]":
         raise AssertionError("never connected")
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         raise AssertionError("never connected")
 
 

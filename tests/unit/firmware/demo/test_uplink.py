@@ -108,7 +108,7 @@ class ScriptedBroker:
             acknowledged.set_result(None)
         return acknowledged
 
-    def sever(self, why: str) -> None:
+    def sever(self, why: str, *, last: bool = False) -> None:
         self.severed.append(why)
 
     @contextmanager

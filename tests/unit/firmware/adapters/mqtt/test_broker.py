@@ -125,3 +125,44 @@ async def test_a_connection_that_never_lasts_does_not_reset_the_pauses() -> None
 
     assert max(await pauses_after(stable_ms=60_000)) > 4.0
     assert max(await pauses_after(stable_ms=0)) <= 2.0
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+@pytest.mark.req("SVC-4", "SVC-5")
+@pytest.mark.parametrize("stage", ["connecting", "connected"])
+async def test_a_connection_that_is_severed_for_good_is_the_last_one_until_it_is_run_anew(stage: str) -> None:
+    """Also one that has only sent its first packet: nothing follows it."""
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        try:
+            if stage == "connecting":
+                await peer.packet()
+                asked.set()
+                await peer.gone()
+            else:
+                await peer.welcome()
+                asked.set()
+                await peer.serve()
+        finally:
+            gone.set()
+
+    async def welcomes(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.serve()
+
+    async with ScriptedBroker(script, welcomes) as server, RunningModule(server.port) as module:
+        await asyncio.wait_for(asked.wait(), 8)
+        if stage == "connected":
+            await module.connected()
+        module.broker.sever("the SIM is blocked", last=True)
+        await asyncio.wait_for(gone.wait(), 8)
+        while not module.notes:
+            await asyncio.sleep(0.01)
+        assert module.notes == [f"broker 127.0.0.1:{server.port}: the SIM is blocked"]
+        assert module.pauses_s == []
+        assert server.connections == 1
+        await module.stop()
+        async with module:
+            await module.connected()
+        assert server.connections == 2
