@@ -181,11 +181,11 @@ def apply_list(draft: Draft, listed: RevocationList) -> bool:
     """ACC-5, KEY-6: take over a revocation list. True when an end waits for the car to park."""
     draft.keep(ledger.revoke(draft.durable, listed))
     deletion.take(draft, listed)
+    waits = drive.spent(draft.state, draft.now) is not None
     booking = draft.durable.trip.booking
-    if not draft.durable.trip.running or booking is None:
-        return False
-    hit = any(token_id == booking.token_id for token_id, _ in listed.revoked)
-    if not hit and booking.key_epoch >= draft.durable.key_epoch:
-        return False
-    request_end(draft, EndReason.REVOKED)
-    return not vehicle.parked(draft.state.vehicle, draft.now)
+    if draft.durable.trip.running and booking is not None:
+        hit = any(token_id == booking.token_id for token_id, _ in listed.revoked)
+        if hit or booking.key_epoch < draft.durable.key_epoch:
+            request_end(draft, EndReason.REVOKED)
+            waits = True
+    return waits and not vehicle.parked(draft.state.vehicle, draft.now)

@@ -11,6 +11,8 @@ from firmware.core.events import (
     Action,
     ActuationFinished,
     BrokerLost,
+    CodeEntered,
+    CodeTried,
     KeyButton,
     LinkActive,
     OrderReceived,
@@ -18,15 +20,15 @@ from firmware.core.events import (
     VehicleKeyUsed,
 )
 from firmware.ports import RadioUnavailable
-from protocol import tokens
-from protocol.errors import Code, Refusal
+from protocol import credential, tokens
+from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Done, Ended, Notice, NoticeKind, Operation, Phase, Push, PushKind, Reply, Request, Status
 from protocol.orders import Order, OrderKind, Subscription
 from protocol.telemetry import EventKind
 from protocol.tokens import RevocationList
 from tests.support import credentials
 from tests.support.core import BEGINS_MS, ENDS_MS, events
-from tests.support.credentials import BOOKING, ISSUER, MODULE_ID, ORDER, SIGNER, STRANGER
+from tests.support.credentials import BOOKING, CODE, GUEST, ISSUER, MODULE_ID, ORDER, SIGNER, STRANGER
 from tests.support.phone import Phone
 from tests.support.ports import Bench, MemoryDisk, OnAir
 
@@ -503,3 +505,44 @@ async def test_a_stranger_with_a_forged_token_moves_nothing() -> None:
         forger.write(forger.phone.message_3(await forger.hear()))
         assert forger.phone.refusal(await forger.hear()).code is Code.UNKNOWN_ISSUER
         assert bench.vehicle.done == [Action.ARM_IMMOBILISER]
+
+
+# ---------------------------------------------------------------- digital keys
+def a_guest() -> Phone:
+    """A phone with a shared key that waits for its code, and may do everything with it."""
+    parent, shared = credentials.standing(), credentials.share(hours=None, permissions=31)
+    return Phone(own=credential.share_credential(parent, shared, GUEST.public_key(), GUEST))
+
+
+@pytest.mark.req("KEY-3", "KEY-4", "PWR-2")
+async def test_a_code_is_compared_only_once_its_try_is_on_the_disk() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work() as pump:
+        phone = await bench.phone(a_guest())
+        refused(await phone.ask(command(Operation.UNLOCK)), Code.ACTIVATION_REQUIRED)
+        await asyncio.sleep(6)
+        bench.disk.full = True
+        for code in (CODE, "000000"):
+            assert await pump.menu.activate(code) == refuse(Code.STORAGE_FAILED)
+        assert not any(isinstance(event, CodeTried) for event, _ in bench.seen)
+        bench.disk.full = False
+        wrong = await pump.menu.activate("000000")
+        assert wrong is not None
+        assert (wrong.code, wrong.number("tries_left")) == (Code.CODE_WRONG, 4)
+        await asyncio.sleep(5)
+        assert await pump.menu.activate(CODE) is None
+        assert (await phone.ask(command(Operation.UNLOCK, 2))).code is Code.OK
+    told = [type(event) for event, _ in bench.seen if isinstance(event, CodeEntered | CodeTried)]
+    assert told == [CodeEntered, CodeEntered, CodeEntered, CodeTried, CodeEntered, CodeTried]
+
+
+@pytest.mark.req("KEY-6")
+async def test_a_deactivation_on_a_full_disk_works_and_is_not_confirmed() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work() as pump:
+        guest = await bench.phone(a_guest())
+        await guest.ask(STATUS)
+        bench.disk.full = True
+        assert await pump.menu.deactivate(1) == refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+        assert pump.menu.listed() == ()
+        assert await forced_off(guest) == now_s()

@@ -396,3 +396,8 @@ def test_a_list_deletes_keys_too() -> None:
     listed = RevocationList(MODULE_ID, 5, 1, 1, ((GUEST_KEY.token_id, GUEST_KEY.expires_s),))
     assert not bookings.apply_list(step, listed)
     assert step.durable.keys == ()
+    driven = draft(
+        replace(knowing(a_state(driver_key=GUEST_KEY, drive_enabled=True), GUEST_KEY), vehicle=seen(DRIVING))
+    )
+    assert bookings.apply_list(driven, listed), "the drive is over when the car is parked"
+    assert driven.durable.drive_enabled
