@@ -117,6 +117,9 @@ def of_effect(effect: do.Effect) -> Iterator[Told]:
             )
         case do.AnswerEnded(link, _, code):
             yield Told("answered", {"link": link, "code": code.name}, f"Link {link} is answered: {code.name}.")
+        case do.AnswerTested(link, _, report):
+            said = "passed" if report.passed else "not passed"
+            yield Told("answered", {"link": link, "passed": report.passed}, f"Link {link} is answered: test {said}.")
         case do.AnswerMenu(_, None):
             yield Told("menu", {"done": True}, "The vehicle's menu is answered: done.")
         case do.Tell(link, push) if isinstance(push.body, Notice):

@@ -3,7 +3,17 @@
 from collections import deque
 from typing import Final
 
-from firmware.core.effects import Actuate, Answer, AnswerEnded, Effect, HangUp, RefuseHandshake, Report, Tell
+from firmware.core.effects import (
+    Actuate,
+    Answer,
+    AnswerEnded,
+    AnswerTested,
+    Effect,
+    HangUp,
+    RefuseHandshake,
+    Report,
+    Tell,
+)
 from firmware.core.events import ActuationFinished, Event, LinkLost, LinkOpened, RequestReceived, Ticked, VehicleSampled
 from firmware.core.reporting import iso_time
 from firmware.core.state import State
@@ -65,6 +75,8 @@ def _done(effect: Effect) -> str:
             return f"link {link}: {_code(reply.code)}"
         case AnswerEnded(link, _, code):
             return f"link {link}: {_code(code)}, the booking has ended"
+        case AnswerTested(link, _, report):
+            return f"link {link}: self-test {'passed' if report.passed else 'not passed'}"
         case RefuseHandshake(link, refusal):
             return f"link {link}: handshake refused, {refusal.code.name} ({refusal.rule})"
         case Tell(link, push):

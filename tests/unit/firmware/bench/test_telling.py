@@ -7,6 +7,7 @@ from firmware.core import effects as do
 from firmware.core import events as ev
 from protocol.errors import Code, Role, refuse
 from protocol.messages import Done, Nonce, Reply
+from protocol.selftest import Part, Report, Result
 from protocol.sharing import Key
 
 KEY = Key(b"T" * 16, 0, 2, 1, b"M" * 8, Role.GUEST, 1, 1, b"U" * 8, b"H" * 33, parent=b"P" * 16, name="Ben")
@@ -60,3 +61,10 @@ def test_the_menu_is_answered_and_a_refusal_is_somebody_elses_affair() -> None:
 def test_an_answer_is_told_by_its_code_alone() -> None:
     for body in (Done(), Nonce(b"sixteen of chaos", b"module", 300_000)):
         assert [each.line for each in of_effect(do.Answer(3, Reply(1, Code.OK, body)))] == ["Link 3 is answered: OK."]
+
+
+@pytest.mark.req("OWN-1")
+@pytest.mark.parametrize(("passed", "said"), [(True, "test passed"), (False, "test not passed")])
+def test_a_dealers_test_is_told_by_how_it_went(passed: bool, said: str) -> None:
+    report = Report(b"M" * 8, 1, (Result(Part.DOORS, passed),))
+    assert [each.line for each in of_effect(do.AnswerTested(3, 1, report))] == [f"Link 3 is answered: {said}."]

@@ -204,6 +204,13 @@ def test_a_removal_that_is_refused_changes_nothing(state: State, told: Removal, 
     assert not step.required
 
 
+@pytest.mark.req("OWN-5")
+def test_an_owner_who_was_never_named_may_be_anybody() -> None:
+    step = draft(a_state())
+    assert ownership.remove(step, Removal(1, ANN.owner)) == Accepted()
+    assert not step.durable.ownership.coupled
+
+
 @pytest.mark.req("BKG-5")
 def test_a_home_is_told_by_the_newest_order() -> None:
     step = draft(a_state(ownership=ANN))

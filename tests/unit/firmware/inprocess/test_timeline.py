@@ -2,9 +2,13 @@
 
 import pytest
 
+from firmware.core.effects import AnswerTested
+from firmware.core.events import Ticked
 from firmware.inprocess.module import Module
 from firmware.inprocess.timeline import LINES_KEPT, Timeline
 from host_tools.phone.errors import Refused
+from protocol.selftest import Part, Report, Result
+from tests.support.core import a_state
 
 
 @pytest.mark.req("BEN-4")
@@ -58,3 +62,12 @@ def test_only_the_last_lines_are_kept_and_it_says_so() -> None:
     assert lines[0] == "... 3 earlier lines are not kept"
     assert lines[1] == "00:00:03.000  line 3"
     assert len(lines) == LINES_KEPT + 1
+
+
+@pytest.mark.req("OWN-1")
+@pytest.mark.parametrize(("passed", "said"), [(True, "passed"), (False, "not passed")])
+def test_a_dealers_test_is_told_by_how_it_went(passed: bool, said: str) -> None:
+    timeline = Timeline()
+    report = Report(bytes(8), 1, (Result(Part.DOORS, passed),))
+    timeline.observe(0, Ticked(), a_state(), (AnswerTested(3, 1, report),))
+    assert f"link 3: self-test {said}" in timeline.text()
