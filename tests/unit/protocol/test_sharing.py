@@ -7,7 +7,7 @@ import pytest
 
 from protocol import cbor, cose, keys, sharing, tokens
 from protocol.errors import Code, ProtocolError, Role
-from protocol.sharing import Activation, Hours, Key
+from protocol.sharing import Activation, Deletion, Hours, Key
 from protocol.tokens import Typ
 from tests.support import credentials
 from tests.support.credentials import GUEST, ISSUER, OWNER, PLAIN_SHARE, SERVICE, SHARED, STANDING, STRANGER, TRUST
@@ -24,6 +24,17 @@ def refused(call: Callable[[], object]) -> Code:
 
 def chain(parent: bytes = TOKEN, share: bytes = SHARE) -> Code:
     return refused(lambda: sharing.verify_share(parent, share, TRUST))
+
+
+@pytest.mark.req("KEY-2", "KEY-6")
+def test_the_numbers_on_the_wire_never_change() -> None:
+    assert {policy.name: int(policy) for policy in Activation} == {"NONE": 0, "VEHICLE_CODE": 1}
+    assert {policy.name: int(policy) for policy in Deletion} == {
+        "IMMEDIATE": 0,
+        "UNTIL_KEY_CYCLE": 1,
+        "AFTER_LAST_DRIVE_OR_48H": 2,
+    }
+    assert (sharing.MOST_NAME_BYTES, sharing.USER_BYTES, sharing.DAY_MIN) == (32, 8, 1440)
 
 
 # ---------------------------------------------------------------- standing keys
