@@ -1,6 +1,7 @@
 """`shareboxctl dealer`: what a dealer does with a module that comes from the factory: test it, and couple the car."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -105,21 +106,17 @@ def _line(result: Result) -> str:
 
 def _detail(result: Result) -> str:
     """What the number of a part says; nothing when there is none."""
-    if result.detail is None:
-        return ""
-    match result.part:
-        case Part.RADIO:
-            return f"connections: {result.detail}"
-        case Part.BROKER:
-            return str(result.detail)
-        case Part.GNSS:
-            return f"fix {duration(result.detail)} old"
-        case Part.CLOCK:
-            return f"uncertain by {duration(result.detail)}"
-        case Part.DOORS:
-            return f"confirmed: {result.detail} of 3"
-        case Part.IMMOBILISER:
-            return f"confirmed: {result.detail} of 2"
+    words = _DETAILS.get(result.part)
+    return "" if words is None or result.detail is None else words(result.detail)
+
+
+_DETAILS: Final[dict[Part, Callable[[int], str]]] = {
+    Part.RADIO: lambda count: f"connections: {count}",
+    Part.GNSS: lambda age_ms: f"fix {duration(age_ms)} old",
+    Part.CLOCK: lambda error_ms: f"uncertain by {duration(error_ms)}",
+    Part.DOORS: lambda count: f"confirmed: {count} of 3",
+    Part.IMMOBILISER: lambda count: f"confirmed: {count} of 2",
+}
 
 
 async def couple(

@@ -70,7 +70,12 @@ def test_a_dealers_key_lasts_a_working_day_and_moves_nothing(bench: Run) -> None
 
 @pytest.mark.parametrize(
     "options",
-    [["--until", "-1h"], ["--for", "1h", "--until", "+2h"], ["--key-epoch", "-1"], ["--device-generation", str(2**32)]],
+    [
+        ["--until", "2020-01-01"],
+        ["--for", "1h", "--until", "+2h"],
+        ["--key-epoch", "-1"],
+        ["--device-generation", str(2**32)],
+    ],
 )
 def test_a_key_that_cannot_be_is_refused(bench: Run, options: list[str]) -> None:
     ran = bench("key", "create", *options)
