@@ -36,7 +36,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 def refusal(state: State, service: Service, now: int) -> Refusal | None:
     """Why `service` does not work now; None: it does."""
     plan = state.durable.services
-    if plan is None:
+    if plan is None or (service is Service.LEGAL_ECALL and sim.legal_ecall(state)):
         return None
     if sim.of(state) is not Sim.ACTIVE:
         return refuse(Code.SIM_BLOCKED)

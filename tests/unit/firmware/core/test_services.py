@@ -70,6 +70,13 @@ def test_without_the_base_services_nothing_works_and_with_them_what_is_still_in_
     assert [services.refusal(told(again, LAST_MS + 1), service, NOW) for service in Service] == before
 
 
+@pytest.mark.req("SVC-5")
+def test_what_the_law_wants_works_without_the_base_services() -> None:
+    off = replace(PLAN, base_active=False, packs=("6AC", "6AF"))
+    assert services.refusal(told(off), Service.LEGAL_ECALL, NOW) is None
+    assert code(services.refusal(told(off), Service.INTELLIGENT_ECALL, NOW)) is Code.SIM_BLOCKED
+
+
 @pytest.mark.req("SVC-7")
 def test_abroad_services_degrade_and_far_away_they_end() -> None:
     plan = replace(PLAN, packs=("7GK",))
