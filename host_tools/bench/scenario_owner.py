@@ -30,21 +30,23 @@ class Report(msgspec.Struct, frozen=True):
 
 class OwnerView(msgspec.Struct, frozen=True):
     """At one moment. `position`: the broker holds one; `parking`: it is where a driver's booking ended. `reports`: the
-    last events, alerts, answers to orders and positions of the track, in the order of their arrival."""
+    last events, alerts, answers to orders and positions of the track, in the order of their arrival; `story`: those of
+    one story, for a module that was put back counts anew, and what it says may be like what it said before."""
 
     position: bool = False
     parking: bool = False
     reports: tuple[Report, ...] = ()
+    story: tuple[Report, ...] = ()
 
     def since(self, before: "OwnerView") -> list[str]:
         """Kinds of events that have come since."""
-        return [each.name for each in self._news(before) if each.channel in _EVENTS]
+        return [each.name for each in self.news(before) if each.channel in _EVENTS]
 
     @property
     def followed(self) -> bool:
         """Whether the track has told where the car was while a driver had it. What is told again keeps its place."""
         driven = False
-        for each in dict.fromkeys(self.reports):
+        for each in dict.fromkeys(self.story):
             if each.name == EventKind.BOOKING_STARTED:
                 driven = each.role != Role.OWNER.name.lower()
             elif each.name in (EventKind.BOOKING_ENDED, EventKind.BOOKING_CUT_OFF):
@@ -55,11 +57,11 @@ class OwnerView(msgspec.Struct, frozen=True):
 
     def answers_since(self, before: "OwnerView", order: str) -> list[str]:
         """Codes of answers that have come since to that order, hexadecimal; empty: to a list."""
-        news = self._news(before)
+        news = self.news(before)
         return [each.name for each in news if each.channel == Channel.ORDER_RESULT.value and each.order == order]
 
-    def _news(self, before: "OwnerView") -> list[Report]:
-        """Each report counts as often as it came more often than before."""
+    def news(self, before: "OwnerView") -> list[Report]:
+        """What has come since. Each report counts as often as it came more often than before."""
         known = list(before.reports)
         news = []
         for each in self.reports:
@@ -74,7 +76,8 @@ def owner_view(data: dict[str, object]) -> OwnerView:
     """The answer to `owner`, read. What is missing is not there."""
     position = data.get("position")
     parking = isinstance(position, dict) and position.get("parking") is True
-    return OwnerView(isinstance(position, dict), parking, tuple(_reports(data.get("reports"))))
+    reports = tuple(_reports(data.get("reports")))
+    return OwnerView(isinstance(position, dict), parking, reports, reports)
 
 
 def _reports(told: object) -> Iterator[Report]:

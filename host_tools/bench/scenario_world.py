@@ -6,13 +6,15 @@ Decides who holds which phone and which booking, and how the story's times becom
 import os
 from typing import Final
 
+import msgspec
+
 from host_tools.bench.answer import Answer
 from host_tools.bench.bench import Bench, BenchFailed, BenchRefused
 from host_tools.bench.handset import Handset
 from host_tools.bench.scenario import Person, Scenario
 from host_tools.bench.scenario_backend import CUSTOMER_BYTES, YEAR_S, Backend, Customer
 from host_tools.bench.scenario_keychain import Keychain
-from host_tools.bench.scenario_owner import COMMAND, OwnerView, owner_view
+from host_tools.bench.scenario_owner import COMMAND, OwnerView, Report, owner_view
 from host_tools.bench.scenario_terms import Terms
 from host_tools.phone.keyring import new_key
 from host_tools.phone.links import PhoneLink
@@ -37,6 +39,8 @@ class World:
         self._base_ms = base_ms
         self._now_s = scenario.begins_s
         self._made = 0
+        self._owner: OwnerView | None = None
+        self._told: list[Report] = []
         self.backend = Backend(bench.issuer, bench.identity, lambda: self.utc_s(self._now_s))
         self.keychain = Keychain(self.backend, self.utc_s, lambda: self._now_s)
         self.menu = ""
@@ -151,8 +155,11 @@ class World:
             raise BenchFailed(f"this bench cannot tell `{command}`: {error}") from None
 
     async def owner(self) -> OwnerView:
-        """What the owner's side has been told so far."""
-        return owner_view(await self.look(COMMAND))
+        """What the owner's side has been told so far; of the story, what has come since this was asked first."""
+        view = owner_view(await self.look(COMMAND))
+        self._told += view.news(self._owner or view)
+        self._owner = view
+        return msgspec.structs.replace(view, story=tuple(self._told))
 
     async def send(self, signed: bytes) -> bool:
         """Give the module what the backend signed, over its broker. False: it does not arrive."""

@@ -12,7 +12,7 @@ from tests.support.serial_server import served
 
 pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.req("BEN-3", "BEN-2")]
 
-SCENARIO = "early-end"
+SCENARIOS = ("early-end", "shared-key")
 RACE = "5000"
 
 
@@ -63,13 +63,14 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         await module.kill()
 
 
-async def test_a_scenario_has_the_same_transcript_byte_for_byte_on_four_links(bench: Bench) -> None:
-    in_process = await bench.transcript(SCENARIO)
+async def test_scenarios_have_the_same_transcript_byte_for_byte_on_four_links(bench: Bench) -> None:
+    in_process = await bench.transcript(*SCENARIOS)
     assert b"owner sees the parking position" in in_process
-    assert await bench.transcript(SCENARIO, "--link", f"serial:{bench.line}") == in_process
-    assert await bench.transcript(SCENARIO, *bench.air) == in_process
+    assert b"ben's key is good" in in_process
+    assert await bench.transcript(*SCENARIOS, "--link", f"serial:{bench.line}") == in_process
+    assert await bench.transcript(*SCENARIOS, *bench.air) == in_process
     with served(bench.line, rfc2217=True) as url:
-        assert await bench.transcript(SCENARIO, "--link", url, "--speed", RACE) == in_process
+        assert await bench.transcript(*SCENARIOS, "--link", url, "--speed", RACE) == in_process
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from firmware.bench.levels import Level
 from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.results import DeskCode, DeskError, Result
 from firmware.demo.rig import Rig
-from protocol.orders import Coupling, OrderKind
+from protocol.orders import Coupling, OrderKind, ServicePlan
 
+PLAN = ServicePlan(1, "BE", "2021-05-10", (2026, 10, 30), ("6AK",))
 COUPLING = Coupling(1, b"account1", b"person_1", "WBA11AA0107A12345", 1)
 
 
@@ -18,7 +19,7 @@ async def look(rig: Rig, line: str) -> Result:
     return await rig.desk().do(line, Level.OBSERVE)
 
 
-async def order(rig: Rig, kind: OrderKind, details: Coupling) -> None:
+async def order(rig: Rig, kind: OrderKind, details: Coupling | ServicePlan) -> None:
     signed = rig.issuer.order(kind, details, module_id=rig.provisioning.module_id, now_s=rig.now_s)
     await rig.desk().do(f"order {signed.hex()}", Level.OPERATE)
 
@@ -52,6 +53,23 @@ async def test_a_car_of_nobody_says_so() -> None:
         shown = await look(rig, "ownership")
         assert shown.lines[0] == "It belongs to nobody: nothing moves it."
         assert shown.lines[-1] == f"Drivers: {b'driver_1'.hex()}"
+
+
+@pytest.mark.req("SVC-1", "SVC-7")
+async def test_services_show_what_works_and_until_when() -> None:
+    async with Rig(broker=lambda _: LoopbackBroker()) as rig:
+        first = await look(rig, "services")
+        assert (first.data["sim"], first.data["plan"], first.data["services"]) == ("active", None, [])
+        assert first.lines[-1].startswith("Nobody has said")
+        await order(rig, OrderKind.SERVICES, PLAN)
+        await rig.desk().do("network 310", Level.OPERATE)
+        await asyncio.sleep(1)
+        shown = await look(rig, "services")
+        assert shown.data["serving_mcc"] == 310
+        services = shown.data["services"]
+        assert isinstance(services, list)
+        assert {each["service"]: each["until"] for each in services}["send-to-car"] == "2029-10-30"
+        assert any(line.startswith("customer-hotline: for good; not now: ") for line in shown.lines)
 
 
 @pytest.mark.req("SVC-8")

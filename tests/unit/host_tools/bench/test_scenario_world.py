@@ -49,3 +49,15 @@ async def test_a_module_without_power_tells_nothing() -> None:
         assert await stage.world.desk("power off") is not None
         assert await stage.world.look("queue") == {}
         assert not await stage.world.send(b"\x00")
+
+
+async def test_what_was_told_before_the_story_is_no_part_of_it() -> None:
+    async with staged() as stage:
+        await stage.do("anna unlocks")
+        await stage.wait(5)
+        first = await stage.world.owner()
+        assert first.reports
+        assert first.story == ()
+        await stage.do("anna ends the booking")
+        await stage.wait(5)
+        assert "booking.ended" in [each.name for each in (await stage.world.owner()).story]
