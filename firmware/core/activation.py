@@ -25,6 +25,7 @@ replace = msgspec.structs.replace
 
 PAUSES_MS: Final = (0, 5_000, 30_000, 120_000, 600_000, 3_600_000)
 """After so many wrong codes in a row, whichever keys they were meant for. The last one stays."""
+LAST_STEP: Final = len(PAUSES_MS) - 1
 
 
 def entered(draft: Draft, event: CodeEntered) -> None:
@@ -33,7 +34,7 @@ def entered(draft: Draft, event: CodeEntered) -> None:
     if no is not None:
         draft.order(AnswerMenu(event.ticket, no))
         return
-    step = min(draft.durable.code_step + 1, len(PAUSES_MS) - 1)
+    step = min(draft.durable.code_step + 1, LAST_STEP)
     counted = _counted(draft.durable, _waiting(draft.state, draft.now), 1)
     draft.keep(replace(counted, code_step=step))
     draft.state = replace(
@@ -51,7 +52,7 @@ def tried(draft: Draft, event: CodeTried) -> None:
         return
     draft.state = replace(draft.state, trying=None)
     waiting = _waiting(draft.state, draft.now)
-    found = next((known for known in waiting if compare_digest(known.code, event.code)), None)
+    found = next((known for known in waiting if known.code and compare_digest(known.code, event.code)), None)
     no = _wrong(draft, waiting) if found is None else _right(draft, found, waiting)
     draft.order(AnswerMenu(event.ticket, no))
 
@@ -65,7 +66,7 @@ def undone(draft: Draft, event: CodeEntered | CodeTried) -> None:
 
 def resumed(state: State, now: int) -> State:
     """After power-up: the whole pause begins anew."""
-    return replace(state, code_paused_until_ms=now + PAUSES_MS[state.durable.code_step])
+    return replace(state, code_paused_until_ms=now + PAUSES_MS[min(state.durable.code_step, LAST_STEP)])
 
 
 def settle(draft: Draft) -> None:

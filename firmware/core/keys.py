@@ -48,6 +48,13 @@ class Until(Enum):
     LAST_DRIVE = "goes on until its drive is over, two days at most"
 
 
+_UNTIL: Final = {
+    Deletion.IMMEDIATE: Until.EXPIRY,
+    Deletion.UNTIL_KEY_CYCLE: Until.KEY_CYCLE,
+    Deletion.AFTER_LAST_DRIVE_OR_48H: Until.LAST_DRIVE,
+}
+
+
 class WhatNow(msgspec.Struct, frozen=True, gc=False):
     """What a key can still do right now, why it can do no more, and what would end it."""
 
@@ -141,13 +148,6 @@ def what_now(state: State, key: Key, now: int) -> WhatNow:
     until = [Until.KEY_LOCK if each.unlocked else _UNTIL[each.policy] for each in deleted]
     until.append(Until.EXPIRY if key.hours is None else Until.HOURS)
     return WhatNow(tuple(each for each, bit in _OF_BIT.items() if held & bit), None, tuple(until))
-
-
-_UNTIL: Final = {
-    Deletion.IMMEDIATE: Until.EXPIRY,
-    Deletion.UNTIL_KEY_CYCLE: Until.KEY_CYCLE,
-    Deletion.AFTER_LAST_DRIVE_OR_48H: Until.LAST_DRIVE,
-}
 
 
 # ---------------------------------------------------------------- the first time

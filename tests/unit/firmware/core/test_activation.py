@@ -95,6 +95,7 @@ def test_the_pauses_grow_up_to_an_hour_and_begin_anew_at_power_up(step: int, pau
     assert after.durable.code_step == min(step + 1, 5)
     assert activation.resumed(after, 77).code_paused_until_ms == 77 + pause_ms
     assert activation.resumed(WAITING, 77).code_paused_until_ms == 77
+    assert activation.resumed(durably(WAITING, code_step=99), 77).code_paused_until_ms == 77 + 3_600_000
 
 
 @pytest.mark.req("KEY-4")
@@ -186,6 +187,12 @@ def test_what_nobody_counted_is_not_compared(event: CodeTried) -> None:
     untried = draft(WAITING)
     activation.tried(untried, CodeTried(PRINT, 4))
     assert (untried.state, untried.effects) == (WAITING, [])
+
+
+@pytest.mark.req("KEY-4")
+def test_a_key_without_a_print_is_activated_by_nothing() -> None:
+    bare = durably(WAITING, keys=(replace(WAITING.durable.keys[0], code=b""),))
+    assert said(compared(bare, b"")).code is Code.CODE_WRONG
 
 
 @pytest.mark.req("KEY-4", "CLK-2")
