@@ -397,12 +397,27 @@ def test_a_command_with_a_key_is_carried_out_once() -> None:
     """)
 
 
-@pytest.mark.req("SEC-2")
-def test_a_phone_that_comes_back_with_its_key_gives_its_older_link_up() -> None:
+@pytest.mark.req("SEC-2", "ACC-12")
+def test_a_phone_has_one_session_whichever_of_its_credentials_it_shows() -> None:
     play(f"""{KEYS}
-        keys: H guest 09:00:00 - D7 09:00:00 of=O name=Zoe
-        10:00:00  G unlock    | ok
+        keys: K guest 09:00:00 - D7 09:00:00 of=O name=Boot permissions=16 holder=G
+        10:00:00  G unlock    | ok, keys Zoe
+        10:00:05  K presents  | K granted, hung up G, keys Zoe Boot
+        10:00:06  K unlock    | refused PERMISSION_MISSING
+        10:00:07  K boot      | ok
+        10:00:10  G lock      | refused DOORS_OPEN, hung up K
         10:20:00  .           | hung up G
+    """)
+
+
+@pytest.mark.req("ACC-4", "CUT-1")
+def test_an_overdue_booking_keeps_keys_out_until_it_is_cut_off() -> None:
+    play(f"""{KEYS}
+        bookings: A driver 10:00:00 - 12:00:00
+        10:00:03      A presents  | A granted, active
+        12:10:00      G unlock    | refused VEHICLE_IN_USE, overdue_ms = 600000, cutoff_in_ms = 1200000
+        12:30:00.001  .           | cut_off
+        12:30:05      G unlock    | ok, unlocked
     """)
 
 

@@ -51,7 +51,7 @@ def declare(world: World, text: str) -> None:
         permissions=int(said.get("permissions", EVERYTHING)),
         key_epoch=int(said.get("epoch", 1)),
         user=said["user"].encode().ljust(8, b"_") if "user" in said else name.encode().ljust(8, b"u"),
-        holder=b"\x02" + name.encode().ljust(32, b"h"),
+        holder=b"\x02" + said.get("holder", name).encode().ljust(32, b"h"),
         device_generation=int(said.get("generation", 0 if parent else 1)),
         parent=parent.token_id if parent else b"",
         name=said.get("name", name if parent else ""),
