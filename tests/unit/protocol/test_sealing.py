@@ -42,7 +42,9 @@ def test_every_flipped_bit_is_noticed() -> None:
 
 
 @pytest.mark.req("SEC-1")
-@pytest.mark.parametrize("sealed", [b"", SEALED[:-1], SEALED + b"\x00", b"\x02" + b"\xff" * 54])
+@pytest.mark.parametrize(
+    "sealed", [b"", SEALED[:33], SEALED[:40], SEALED[:-1], SEALED + b"\x00", b"\x02" + b"\xff" * 54]
+)
 def test_another_length_or_a_point_off_the_curve_is_refused(sealed: bytes) -> None:
     assert refused(sealed) is Code.SHARE_INVALID
 
@@ -53,7 +55,8 @@ def test_what_a_phone_sealed_and_is_no_code_is_refused() -> None:
     public = keys.public_to_bytes(ephemeral.public_key())
     module = HANDSHAKE.public_key()
     cipher, nonce = sealing._cipher(shared_secret(ephemeral, module), public, keys.public_to_bytes(module))
-    assert refused(public + cipher.encrypt(nonce, b"\xff12345", SHARE_ID)) is Code.SHARE_INVALID
+    for digits in (b"\xff12345", b"12345", b"0123456", b""):
+        assert refused(public + cipher.encrypt(nonce, digits, SHARE_ID)) is Code.SHARE_INVALID
 
 
 @pytest.mark.parametrize(
