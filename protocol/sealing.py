@@ -76,7 +76,7 @@ def _cipher(secret: bytes, ephemeral: bytes, module: bytes) -> tuple[ChaCha20Pol
 
 
 def _derived(secret: bytes, info: bytes, length: int) -> bytes:
-    return HKDF(hashes.SHA256(), length, salt=None, info=info).derive(secret)
+    return HKDF(hashes.SHA256(), length, None, info).derive(secret)
 
 
 def _bad(what: str) -> ProtocolError:
