@@ -25,6 +25,7 @@ from firmware.core.state import State
 from protocol import msd
 from protocol.msd import Msd
 from protocol.telemetry import EventKind
+from protocol.tokens import Booking
 
 CANCEL_WITHIN_MS: Final = 10_000
 REPEAT_MS: Final = 5_000
@@ -74,7 +75,7 @@ def _cancelled(draft: Draft) -> None:
     """Somebody does not need help after all. A call that was made is not taken back: the centre asks."""
     if draft.state.pressed_at_ms is not None:
         draft.state = replace(draft.state, pressed_at_ms=None)
-        reporting.event(draft, EventKind.ECALL_CANCELLED, draft.durable.trip.booking)
+        reporting.event(draft, EventKind.ECALL_CANCELLED, _booking(draft))
 
 
 def _acknowledged(draft: Draft, number: int) -> None:
@@ -134,8 +135,7 @@ def _age_ms(state: State, call: Call, now: int) -> int:
 
 # ---------------------------------------------------------------- the call
 def _raise(draft: Draft, *, automatic: bool) -> None:
-    service = services.emergency(draft.state, draft.now)
-    booking = draft.durable.trip.booking
+    service, booking = services.emergency(draft.state, draft.now), _booking(draft)
     if service is None:
         reporting.event(draft, EventKind.ECALL_IMPOSSIBLE, booking, numbers=(("automatic", int(automatic)),))
         return
@@ -182,7 +182,13 @@ def _over(draft: Draft, call: Call, how: EventKind) -> None:
     draft.state = replace(draft.state, call_since_ms=None, called_at_ms=None)
     draft.order(EndEmergency())
     numbers = (("call", call.number), ("messages", call.message))
-    reporting.event(draft, how, draft.durable.trip.booking, numbers=numbers)
+    reporting.event(draft, how, _booking(draft), numbers=numbers)
+
+
+def _booking(draft: Draft) -> Booking | None:
+    """Who has the car, if somebody has."""
+    trip = draft.durable.trip
+    return trip.booking if trip.running else None
 
 
 def _dated(draft: Draft) -> bool:

@@ -170,10 +170,15 @@ def track(draft: Draft) -> None:
     slot, last = state.durable.slot, state.told.point_at_ms
     due = last is None or now - last >= TRACK_EVERY_MS or slot.point is None
     wanted = sample.ignition_on or slot.point is None
-    if position_hidden(state) or not due or not wanted or not sim.uplink(state):
+    if position_hidden(state) or not due or not wanted:
         return
     point = fixed_point(state)
     if point is None or point == slot.point:
+        return
+    if not sim.uplink(state):
+        # Where it was is no longer where it is, and nobody is to be told where it went meanwhile.
+        if slot.point is not None:
+            retain_position(draft, None, parking=False)
         return
     draft.state = replace(state, told=replace(state.told, point_at_ms=now))
     # A parking position that nobody knew when the booking ended is still owed (PRV-2).

@@ -17,7 +17,7 @@ from protocol.signals import SIGNALS, Signal
 from protocol.telemetry import Channel
 
 DOCUMENT: Final = "protocol/asyncapi.json"
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 """Of the interface: the middle number rises when something is added, the first when something is taken away."""
 
 JSON = dict[str, object]

@@ -536,6 +536,19 @@ def test_of_a_car_without_an_owner_no_position_is_told() -> None:
 
 
 @pytest.mark.req("SVC-4")
+def test_a_sim_that_is_blocked_tells_no_way_and_afterwards_where_the_car_is_then() -> None:
+    left = Slot(3, Point(481_000_000, 115_000_000, BEGINS_MS), parking=True, acknowledged=True)
+    step = draft(a_state(vehicle=seen(DRIVING), services=replace(SERVICES, base_active=False), slot=left))
+    reporting.track(step)
+    reporting.track(step)
+    assert (step.durable.slot, step.effects) == (Slot(4, None, parking=False, acknowledged=False), [])
+    back = draft(durably(replace(step.state, vehicle=seen(STANDING)), services=SERVICES))
+    reporting.track(back)
+    (record,) = records(back.effects, Channel.TRACK)
+    assert record.point == back.durable.slot.point == reporting.fixed_point(back.state)
+
+
+@pytest.mark.req("SVC-4")
 def test_a_sim_that_is_blocked_tells_no_state() -> None:
     step = draft(a_state(services=replace(SERVICES, base_active=False)))
     reporting.vehicle_state(step, force=True)
