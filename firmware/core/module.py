@@ -173,6 +173,8 @@ def patience_ms(state: State, now: int) -> int:
     """How long the shell may wait for its disk and hear nothing: little where the next sample may end a booking."""
     if _waits_for_parking(state, now):
         return HASTE_MS
+    if takeover.changes_hands(state, now):
+        return PATIENCE_MS
     return min(PATIENCE_MS, max(0, next_deadline(state, now) - now) + HASTE_MS)
 
 

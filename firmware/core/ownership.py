@@ -16,7 +16,7 @@ from firmware.core.events import Action
 from firmware.core.state import Durable, Ownership, Profile, Slot, State
 from firmware.core.usage import Use
 from protocol import vin
-from protocol.errors import Code, Refusal, Role, refuse
+from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Accepted
 from protocol.orders import Coupling, Order, Place, Removal
 from protocol.telemetry import EventKind
@@ -56,9 +56,9 @@ def own(durable: Durable, profile: Profile) -> Durable:
     return replace(durable, ownership=replace(durable.ownership, coupled=profile.coupled))
 
 
-def refusal(state: State, role: Role | None = None) -> Refusal | None:
+def refusal(state: State) -> Refusal | None:
     """Why nobody may move this car: it has no owner (OWN-1)."""
-    return None if state.durable.ownership.coupled else refuse(Code.NOT_COUPLED, role=role)
+    return None if state.durable.ownership.coupled else refuse(Code.NOT_COUPLED)
 
 
 def home(state: State) -> tuple[int, int] | None:
@@ -75,8 +75,8 @@ def unfit(state: State, told: Coupling) -> Refusal | None:
     if fault is not None:
         return vin.refusal(fault)
     if car.vin and told.vin != car.vin:
-        pairs = enumerate(zip(told.vin, car.vin, strict=False), 1)
-        differs = next((position for position, (a, b) in pairs if a != b), 0)
+        differing = (at for at, character in enumerate(told.vin, 1) if car.vin[at - 1 : at] != character)
+        differs = next(differing, 0)
         remedy = f"Copy the VIN from the registration document of this car: character {differs} is another one."
         return refuse(Code.VIN_INVALID, numbers=(("position", differs),), remedy=remedy)
     return None if car.prepared else refuse(Code.NOT_PREPARED)

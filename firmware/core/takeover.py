@@ -47,7 +47,7 @@ def settle(draft: Draft) -> None:
     missing = _not_for_us(draft.state, prepared.coupling) or _obstacle(draft.state, draft.now)
     if missing is not None:
         _fail(draft, prepared, missing)
-    elif draft.now >= draft.state.takeover_at_ms + TAKES_MS:
+    elif changes_hands(draft.state, draft.now):
         _complete(draft, prepared)
     elif draft.now >= _tell_at_ms(draft.state):
         draft.state = replace(draft.state, takeover_told=_steps(draft.state, draft.now) + 1)
@@ -71,8 +71,13 @@ def resumed(draft: Draft) -> None:
 def undone(draft: Draft) -> None:
     """A step could not be made durable. If it was the one that changes hands, nothing has changed (PWR-2)."""
     prepared = draft.durable.takeover
-    if prepared is not None and draft.now >= draft.state.takeover_at_ms + TAKES_MS:
+    if prepared is not None and changes_hands(draft.state, draft.now):
         _fail(draft, prepared, refuse(Code.STORAGE_FAILED))
+
+
+def changes_hands(state: State, now: int) -> bool:
+    """Whether the preparation is over: the step that is made now is the one for which the disk is worth waiting."""
+    return state.durable.takeover is not None and now >= state.takeover_at_ms + TAKES_MS
 
 
 def next_at_ms(state: State) -> int | None:

@@ -42,7 +42,7 @@ from firmware.core.events import (
     VehicleSampled,
 )
 from firmware.core.reports import Point
-from firmware.core.state import Durable, EndReason, Link, Pending, Slot, State, Trip
+from firmware.core.state import Durable, EndReason, Link, Pending, Slot, State, Takeover, Trip
 from protocol.errors import Code, refuse
 from protocol.messages import Operation, Phase
 from protocol.orders import Order, OrderKind, Subscription
@@ -74,7 +74,7 @@ from tests.support.core import (
     running,
     seen,
 )
-from tests.support.credentials import BOOKING, MODULE_ID, ORDER
+from tests.support.credentials import BOOKING, COUPLING, MODULE_ID, ORDER
 
 replace = msgspec.structs.replace
 
@@ -513,6 +513,7 @@ def test_nothing_known_of_the_car_is_no_deadline() -> None:
         (running(phase=Phase.CUTOFF_PENDING, overdue_ms=1_900_000, vehicle=seen(DRIVING)), 400),
         (running(end_requested=EndReason.ORDER, vehicle=seen(DRIVING)), 400),
         (durably(running(vehicle=seen(DRIVING)), arm_when_parked=True), 400),
+        (replace(a_state(takeover=Takeover(bytes(16), COUPLING)), takeover_at_ms=NOW - 180_000), 1_200),
     ],
 )
 def test_the_disk_is_waited_for_less_where_a_second_counts(state: State, patience_ms: int) -> None:

@@ -26,7 +26,7 @@ from firmware.core.state import (
     Vehicle,
 )
 from firmware.core.usage import Entry, Head, Use
-from protocol.errors import Code, Refusal, Role
+from protocol.errors import Code, Refusal
 from protocol.messages import Accepted, Operation
 from protocol.orders import Order, OrderKind, Place, Removal, Subscription
 from protocol.sharing import Deletion
@@ -44,6 +44,7 @@ from tests.support.core import (
     hung_up,
     linked,
     only,
+    records,
     running,
 )
 from tests.support.credentials import BOOKING, BRANDENBURG_GATE, COUPLING, MODULE_ID, SERVICES
@@ -80,7 +81,7 @@ def test_before_any_order_the_profile_says_whether_there_is_an_owner() -> None:
 @pytest.mark.req("OWN-1")
 def test_nobody_moves_a_car_without_an_owner() -> None:
     assert ownership.refusal(a_state(ownership=ANN)) is None
-    no = refused(ownership.refusal(a_state(ownership=FREE), Role.DRIVER))
+    no = refused(ownership.refusal(a_state(ownership=FREE)))
     assert (no.code, no.temporary) == (Code.NOT_COUPLED, False)
 
 
@@ -121,6 +122,13 @@ def test_a_car_fits_its_order_or_the_wrong_character_is_named(
     assert no is None or no.number("position") == position
 
 
+@pytest.mark.req("OWN-6")
+def test_the_vin_of_another_car_is_told_by_the_first_character_that_differs() -> None:
+    no = refused(ownership.unfit(fitted(a_state(), vin="WMWXU71090TU99999"), COUPLING))
+    assert no.number("position") == 13
+    assert "of this car: character 13 is another one" in no.remedy
+
+
 @pytest.mark.req("OWN-3")
 def test_numbers_of_orders_about_ownership_only_rise() -> None:
     assert ownership.outdated(a_state(ownership=FREE), 3) is None
@@ -155,7 +163,8 @@ def test_coupling_makes_an_owner_with_a_year_and_waits_for_the_disk() -> None:
     assert step.durable.subscription == Subscription(3, 1_821_571_200, 1_821_571_200)
     assert step.durable.key_epoch == EPOCH
     assert step.required
-    assert events(step.effects) == [EventKind.OWNER_COUPLED]
+    (told,) = records(step.effects)
+    assert (told.kind, told.numbers) == (EventKind.OWNER_COUPLED, (("number", 3), ("key_epoch", EPOCH)))
 
 
 @pytest.mark.req("OWN-3")
@@ -182,24 +191,27 @@ def test_the_owner_gives_the_car_up_and_nothing_is_left() -> None:
     assert step.durable.ownership == FREE
     assert (step.durable.key_epoch, step.durable.drivers) == (EPOCH + 1, ())
     assert step.required
-    assert events(step.effects) == [EventKind.OWNER_REMOVED]
+    (told,) = records(step.effects)
+    assert (told.kind, told.numbers) == (EventKind.OWNER_REMOVED, (("number", 2), ("key_epoch", EPOCH + 1)))
     assert hung_up(step.finish()[1]) == [1]
 
 
 @pytest.mark.req("OWN-5")
 @pytest.mark.parametrize(
-    ("state", "told", "code"),
+    ("state", "told", "code", "remedy"),
     [
-        (a_state(ownership=FREE), Removal(3, ANN.owner), Code.NOT_COUPLED),
-        (a_state(ownership=ANN), Removal(1, ANN.owner), Code.ORDER_OUTDATED),
-        (a_state(ownership=ANN), Removal(2, BEN.owner), Code.ROLE_REQUIRED),
-        (durably(running(), ownership=ANN), Removal(2, ANN.owner), Code.VEHICLE_IN_USE),
-        (a_state(ownership=ANN, driver_key=OWNER_KEY), Removal(2, ANN.owner), Code.VEHICLE_IN_USE),
+        (a_state(ownership=FREE), Removal(3, ANN.owner), Code.NOT_COUPLED, "add the car"),
+        (a_state(ownership=ANN), Removal(1, ANN.owner), Code.ORDER_OUTDATED, "newest"),
+        (a_state(ownership=ANN), Removal(2, BEN.owner), Code.ROLE_REQUIRED, "Only the owner"),
+        (durably(running(), ownership=ANN), Removal(2, ANN.owner), Code.VEHICLE_IN_USE, "whoever drives"),
+        (a_state(ownership=ANN, driver_key=OWNER_KEY), Removal(2, ANN.owner), Code.VEHICLE_IN_USE, "whoever drives"),
     ],
 )
-def test_a_removal_that_is_refused_changes_nothing(state: State, told: Removal, code: Code) -> None:
+def test_a_removal_that_is_refused_changes_nothing(state: State, told: Removal, code: Code, remedy: str) -> None:
     step = draft(state)
-    assert refused(ownership.remove(step, told)).code is code
+    no = refused(ownership.remove(step, told))
+    assert no.code is code
+    assert remedy in no.remedy
     assert step.durable is state.durable
     assert not step.required
 

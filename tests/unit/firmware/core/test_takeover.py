@@ -154,6 +154,14 @@ def test_when_something_is_due() -> None:
     assert takeover.next_at_ms(replace(state, takeover_told=7)) == NOW + TAKES_MS
 
 
+@pytest.mark.req("OWN-4", "PWR-2")
+def test_at_the_end_the_disk_has_its_time() -> None:
+    state = begun()
+    assert not takeover.changes_hands(ready(), NOW + TAKES_MS)
+    assert not takeover.changes_hands(state, NOW + TAKES_MS - 1)
+    assert takeover.changes_hands(state, NOW + TAKES_MS)
+
+
 def test_nothing_happens_when_nothing_is_prepared() -> None:
     step = settled(ready(), NOW)
     takeover.resumed(step)
