@@ -46,6 +46,23 @@ def test_a_standing_key_comes_back_as_it_was_signed(key: Key) -> None:
     assert sharing.read_key(token) == key
 
 
+@pytest.mark.req("KEY-1")
+def test_the_largest_and_the_smallest_numbers_come_back() -> None:
+    largest = msgspec.structs.replace(
+        STANDING,
+        expires_s=2**32 - 1,
+        issued_s=2**32 - 1,
+        permissions=0xFFFF,
+        key_epoch=2**32 - 1,
+        device_generation=2**32 - 1,
+    )
+    smallest = msgspec.structs.replace(
+        STANDING, not_before_s=0, expires_s=1, issued_s=0, permissions=0, key_epoch=0, device_generation=0
+    )
+    for key in (largest, smallest):
+        assert sharing.verify_key(sharing.mint_key(key, ISSUER), TRUST) == key
+
+
 @pytest.mark.req("KEY-1", "ACC-6")
 @pytest.mark.parametrize(
     ("token", "code"),
@@ -63,6 +80,10 @@ def test_a_standing_key_comes_back_as_it_was_signed(key: Key) -> None:
         (credentials.standing(expires_s=STANDING.not_before_s), Code.TOKEN_MALFORMED),
         (credentials.standing(holder=b"\x02" + b"\xff" * 32), Code.TOKEN_MALFORMED),
         (credentials.standing(device_generation=2**32), Code.TOKEN_MALFORMED),
+        (credentials.standing(key_epoch=2**32), Code.TOKEN_MALFORMED),
+        (credentials.standing(issued_s=2**32), Code.TOKEN_MALFORMED),
+        (credentials.standing(issued_s=-1), Code.TOKEN_MALFORMED),
+        (credentials.standing(expires_s=2**32), Code.TOKEN_MALFORMED),
         (b"", Code.TOKEN_MALFORMED),
     ],
 )
