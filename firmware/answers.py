@@ -1,8 +1,10 @@
 """What an effect says on a link: through the gateway, and only as much as is durable.
 
-Decides what counts as an acknowledgement, and what is said in its place while the disk refuses.
+Decides what counts as an acknowledgement, what is said in its place while the disk refuses, and in which order a step's
+effects are carried out.
 """
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import msgspec
@@ -14,6 +16,7 @@ from firmware.core.effects import (
     AnswerTested,
     ContinueHandshake,
     Effect,
+    HangUp,
     RefuseHandshake,
     Say,
     Tell,
@@ -55,6 +58,16 @@ def acknowledges(effect: Effect) -> TypeGuard[Answer | AnswerEnded | AnswerMenu 
     if isinstance(effect, AnswerMenu):
         return effect.refusal is None
     return isinstance(effect, AnswerEnded)
+
+
+def turns(effects: Sequence[Effect]) -> tuple[list[int], list[int]]:
+    """The places of what is carried out at once, and of what waits until the step is durable: acknowledgements, and
+    then the end of a link that is to hear one. Nothing but farewells is left to such a link: its phone may do nothing
+    any more."""
+    waits = [at for at, effect in enumerate(effects) if acknowledges(effect)]
+    hearing = {each.link for at in waits if isinstance(each := effects[at], Answer | AnswerEnded)}
+    ends = [at for at, effect in enumerate(effects) if isinstance(effect, HangUp) and effect.link in hearing]
+    return [at for at in range(len(effects)) if at not in waits and at not in ends], [*waits, *ends]
 
 
 def unacknowledged(effect: Answer | AnswerEnded | AnswerMenu | Say) -> Answer | AnswerMenu | Say:

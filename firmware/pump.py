@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from firmware import VERSION
-from firmware.answers import Spoken, acknowledges, spoken, unacknowledged
+from firmware.answers import Spoken, acknowledges, spoken, turns, unacknowledged
 from firmware.core import module, sim
 from firmware.core.effects import (
     Actuate,
@@ -199,15 +199,15 @@ class Pump:
         if self._gate is not None:
             self._gate.set(sim.uplink(state))
         self._courier.guard()
-        acknowledgements = [effect for effect in effects if acknowledges(effect)]
-        for effect in effects:
-            if not acknowledges(effect):
-                self._perform(effect)
+        at_once, later = turns(effects)
+        for at in at_once:
+            self._perform(effects[at])
         if not saved and (self._keeper.is_due or any(isinstance(effect, Persist) for effect in effects)):
             saved = await self._save(state, effects)
         durable = saved or not self._keeper.owes_state
-        for effect in acknowledgements:
-            self._perform(effect if durable else unacknowledged(effect))
+        for at in later:
+            effect = effects[at]
+            self._perform(unacknowledged(effect) if acknowledges(effect) and not durable else effect)
         self._courier.wake()
         if self._observer is not None:
             self._observer(event, state, effects)

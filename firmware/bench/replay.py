@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from firmware import keeper
-from firmware.answers import Spoken, acknowledges, spoken, unacknowledged
+from firmware.answers import Spoken, acknowledges, spoken, turns, unacknowledged
 from firmware.bench import recording
 from firmware.bench.compared import Diverged, Field, compare, diverge
 from firmware.bench.difference import differences
@@ -302,8 +302,8 @@ class Replay:
     def _adopt(self) -> None:
         """The state counts from now on, and what was ordered is to be done: acknowledgements last."""
         self._adopted, self._required = self._made, False
-        places = [at for at, effect in enumerate(self._effects) if _is_done(effect)]
-        self._todo = deque(sorted(places, key=lambda at: acknowledges(self._effects[at])))
+        at_once, later = turns(self._effects)
+        self._todo = deque(at for at in (*at_once, *later) if _is_done(self._effects[at]))
 
     def _report(self) -> None:
         for effect in self._effects:

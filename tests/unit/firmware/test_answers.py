@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware.answers import acknowledges, spoken, unacknowledged
+from firmware.answers import acknowledges, spoken, turns, unacknowledged
 from firmware.core.effects import (
     Actuate,
     Answer,
@@ -10,6 +10,7 @@ from firmware.core.effects import (
     AnswerMenu,
     AnswerTested,
     ContinueHandshake,
+    HangUp,
     RefuseHandshake,
     Say,
     Tell,
@@ -55,6 +56,16 @@ def test_what_has_been_done_is_said_to_be_unsure_while_nothing_is_durable(effect
     assert said.link == effect.link
     assert said.reply.code is Code.STORAGE_FAILED
     assert said.reply.body == refuse(Code.STORAGE_FAILED, may_have_succeeded=True)
+
+
+@pytest.mark.req("KEY-6", "CUT-4")
+def test_a_link_that_is_to_hear_an_acknowledgement_is_hung_up_behind_it_and_another_one_at_once() -> None:
+    done, refused = Answer(1, Reply(7, Code.OK, Done())), Answer(3, Reply(7, Code.BUSY, refuse(Code.BUSY)))
+    effects = (HangUp(1), Actuate(Action.ARM_IMMOBILISER), done, HangUp(2), refused, HangUp(3), AnswerMenu(4))
+    at_once, later = turns(effects)
+    assert [effects[at] for at in at_once] == [Actuate(Action.ARM_IMMOBILISER), HangUp(2), refused, HangUp(3)]
+    assert [effects[at] for at in later] == [done, AnswerMenu(4), HangUp(1)]
+    assert turns(()) == ([], [])
 
 
 @pytest.mark.req("PWR-2", "KEY-6")
