@@ -44,6 +44,14 @@ OwnerKey = Annotated[str | None, Parameter(help="The file of the main user's sta
 Own = Annotated[str | None, Parameter(help="The main user's private key. Default: holder.pem.")]
 Shares = Annotated[str | None, Parameter(help="The list of what was shared. Default: shares.json.")]
 
+Permissions = Annotated[
+    tuple[PermissionName, ...], Parameter(help="What it allows; may be repeated. Default: unlock, drive and lock.")
+]
+CodeFor = Annotated[
+    str | None,
+    Parameter(help="For so long the code may be entered, at most to the key's end. Default: its first 24h."),
+]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -111,16 +119,10 @@ def share(  # noqa: PLR0913 - one parameter an option
     from_: Annotated[str, Parameter("--from", help="Begin: now, +1h, or 2026-07-01T10:00Z.")] = "now",
     for_: Annotated[str | None, Parameter("--for", help="Length, such as 2h30m or 3w. Default: 7d.")] = None,
     until: Annotated[str | None, Parameter(help="End, instead of --for.")] = None,
-    permission: Annotated[
-        tuple[PermissionName, ...],
-        Parameter(help="What it allows; may be repeated. Default: unlock, drive and lock."),
-    ] = (),
+    permission: Permissions = (),
     hours: Annotated[str | None, Parameter(help="Good at these hours of each day alone, UTC: 08:00-18:00.")] = None,
     code: Annotated[bool, Parameter(help="Whether a code has to be entered in the vehicle first.")] = True,
-    code_for: Annotated[
-        str | None,
-        Parameter(help="For so long the code may be entered, at most to the key's end. Default: its first 24h."),
-    ] = None,
+    code_for: CodeFor = None,
     name: Annotated[str | None, Parameter(help="What it is called. Default: as the invitation says.")] = None,
     out: Annotated[Path, Parameter(help="The share file to write; nothing is overwritten.")] = Path("share.json"),
     owner: Owner = _OWNER,
