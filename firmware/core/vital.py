@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from firmware.core import ledger, marks, ownership
+from firmware.core.incidents import Call
 from firmware.core.marks import Marks
 from firmware.core.state import USERS_KEPT, Counters, DeadBooking, Durable, EndReason, Ownership, Profile, Slot, Trip
 from firmware.core.usage import Head
@@ -41,6 +42,7 @@ class Vital(msgspec.Struct, frozen=True, gc=False, array_like=True):
     erased_before: int = 0
     services: ServicePlan | None = None
     calls: int = 0
+    call: Call | None = None
     keys: Marks | None = None
     """None in a record of an older module."""
 
@@ -72,6 +74,7 @@ def of(durable: Durable) -> Vital:
         durable.erased_before,
         durable.services,
         durable.calls,
+        durable.call,
         marks.of(durable),
     )
 
@@ -111,6 +114,7 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
         subscription=_later(known.subscription, vital.subscription),
         services=_later(known.services, vital.services),
         calls=max(known.calls, vital.calls),
+        call=vital.call,
     )
 
 

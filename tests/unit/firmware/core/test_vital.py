@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from firmware.core import marks, vital
+from firmware.core.incidents import Call
 from firmware.core.reports import Point
 from firmware.core.state import Counters, DeadBooking, Durable, EndReason, KnownKey, Ordered, Ownership, Slot, Trip
 from firmware.core.usage import Head
@@ -128,6 +129,15 @@ def test_what_was_ordered_before_the_state_was_lost_is_not_carried_out_again() -
 
 
 @pytest.mark.req("SUB-1", "SVC-3", "PWR-1")
+@pytest.mark.req("SVC-8")
+def test_an_emergency_call_outlives_the_card_and_one_that_is_over_does_not_come_back() -> None:
+    call = Call(3, True, 1_790_000_000_000, dated=True, message=4)
+    calling, over = replace(FULL, call=call, calls=3), replace(FULL, calls=3)
+    assert vital.restored(None, vital.of(calling), PROFILE).call == call
+    assert vital.restored(FULL, vital.of(calling), PROFILE).call == call
+    assert vital.restored(calling, vital.of(over), PROFILE).call is None
+
+
 @pytest.mark.req("SVC-4")
 def test_a_lost_or_older_card_does_not_bring_deactivated_services_back() -> None:
     bought = ServicePlan(3, "BE", "2021-05-10", (2021, 5, 10), ("6AP",))
