@@ -143,8 +143,14 @@ def changes(refusal: Refusal, state: State, now: int) -> tuple[str, ...]:
         left_ms = state.end_at_ms - now
         when = f"ends in {duration(left_ms)}" if left_ms > 0 else f"is overdue by {duration(-left_ms)}"
         found.append(f"The running booking {when}: end it, or wait.")
-    if refusal.code in (Code.CLOCK_UNCERTAIN, Code.NOT_YET_VALID):
+    if refusal.code in (Code.CLOCK_UNCERTAIN, Code.NOT_YET_VALID, Code.OUTSIDE_HOURS):
         found.append(_what_time(state, now))
+    if refusal.code is Code.CODE_PAUSED:
+        left_ms = state.code_paused_until_ms - now
+        found.append(f"{duration(left_ms)} more." if left_ms > 0 else "The pause is over.")
+    if refusal.code is Code.KEYS_MISSING:
+        keys_present = vehicle.current(state.vehicle, now).keys_present
+        found.append(f"Vehicle keys in the car now: {'unknown' if keys_present is None else keys_present}.")
     return tuple(found)
 
 

@@ -86,6 +86,9 @@ class Room:
         if pump.state.durable.trip.running:
             left_ms = pump.state.end_at_ms - self.now
             words += f", {duration(left_ms)} left" if left_ms > 0 else f", {duration(-left_ms)} late"
+        driver = pump.state.durable.driver_key
+        if driver is not None:
+            words += f", {f'{driver.name} drives' if driver.name else 'a key drives'}"
         if rate not in (0, 1):
             words += f", time x{rate:g}"
         return f"sharebox {words}"

@@ -10,6 +10,7 @@ from firmware.demo.rig import Rig
 from host_tools.phone.errors import Refused
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Operation
+from tests.support.keyholders import Keyholders
 
 
 def changes(rig: Rig, refusal: Refusal) -> str:
@@ -103,3 +104,23 @@ async def test_doors_clock_and_the_other_booking_have_their_own_words() -> None:
         await rig.shut_down()
         await rig.boot(rtc=False)
         assert "any time after that (floor)" in changes(rig, refuse(Code.CLOCK_UNCERTAIN))
+
+
+@pytest.mark.req("KEY-4", "KEY-2", "OWN-4")
+async def test_a_pause_missing_vehicle_keys_and_hours_are_told_as_they_stand_now() -> None:
+    async with Rig() as rig:
+        people = Keyholders(rig)
+        await people.bring(people.share(coded=True).file)
+        paused = refuse(Code.CODE_PAUSED)
+        assert "The pause is over." in changes(rig, paused)
+        for code in ("135790", "246809"):
+            await rig.pump.menu.activate(code)
+            await asyncio.sleep(6)
+        assert "24 s more." in changes(rig, paused)
+        rig.vehicle.put_keys(1)
+        await asyncio.sleep(1)
+        assert "Vehicle keys in the car now: 1." in changes(rig, refuse(Code.KEYS_MISSING))
+        rig.vehicle.hide("keys_present")
+        await asyncio.sleep(1)
+        assert "Vehicle keys in the car now: unknown." in changes(rig, refuse(Code.KEYS_MISSING))
+        assert "To the module it is between" in changes(rig, refuse(Code.OUTSIDE_HOURS))
