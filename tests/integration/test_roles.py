@@ -23,6 +23,70 @@ MAIN_USER = """
     $ shareboxctl phone init ana
     $ shareboxctl key request Ana --key ana/holder.pem
 """
+FACTORY = """
+    $ mosquitto &
+    $ shareboxctl module init bench --factory --vin WMWXM520X0T123456 --market BE
+    $ sharebox run --config bench/sharebox.toml &
+    $ cd bench
+    $ shareboxctl console "time move 10s"
+    $ shareboxctl dealer credential
+    $ shareboxctl dealer test
+    …
+    Module … passed its self-test, …
+    $ shareboxctl dealer couple --owner maria
+    Coupled: the car WMWXM520X0T123456 has the owner 94aec9fbed989ece.
+"""
+GUEST = """
+    $ shareboxctl key share invitation.json --for 2d
+    Activation code: 048211
+    $ cd ana
+    $ shareboxctl key accept ../share.json
+    $ shareboxctl phone drive
+    shareboxctl: … refused: …code ACTIVATION_REQUIRED…
+    $ shareboxctl console "menu activate 048211"
+    The key is activated.
+    $ shareboxctl phone unlock
+    Unlocked.
+    $ shareboxctl phone drive
+    Driving enabled.
+    $ shareboxctl phone drive --off
+    Driving disabled.
+    $ shareboxctl phone lock
+    Locked.
+    $ cd ..
+    $ shareboxctl key delete Ana
+    The car knows.
+    $ shareboxctl console "key lock"
+    $ cd ana
+    $ shareboxctl phone unlock
+    Unlocked.
+    $ shareboxctl console "key unlock"
+    $ shareboxctl console "key lock"
+    $ shareboxctl phone unlock
+    shareboxctl: unlock refused: … (rule KEY-6, code KEY_DELETED). …
+    $ cd ..
+    $ shareboxctl key share invitation.json --name Ben --no-code --out ben.json
+    $ shareboxctl phone unlock --with ben.json --key ana/holder.pem
+    Unlocked.
+"""
+SECOND_OWNER = """
+    $ shareboxctl console "keys 2"
+    $ shareboxctl issuer take-over --owner zoe
+    $ shareboxctl console "time race 30"
+    $ shareboxctl issuer send take-over.cose
+    50 % done. Leave the car parked, and both vehicle keys in it.
+    Done: key epoch 1, …
+    $ shareboxctl console "time go"
+    $ shareboxctl phone lock --with ben.json --key ana/holder.pem
+    shareboxctl: lock refused: …code WRONG_KEY_EPOCH…
+    $ shareboxctl phone lock --with owner-key.json
+    shareboxctl: lock refused: …code WRONG_KEY_EPOCH…
+    $ shareboxctl key create --key-epoch 1
+    $ shareboxctl phone keys
+    The car knows no shared key.
+    $ shareboxctl phone lock --with owner-key.json
+    Locked.
+"""
 
 
 @pytest.fixture
@@ -265,3 +329,11 @@ async def test_a_pause_stops_new_bookings_and_keys_go_on(walker: Walker) -> None
     Unlocked.
 """
     )
+
+
+@pytest.mark.req("OWN-1", "OWN-3", "OWN-4", "KEY-1", "KEY-3", "KEY-6", "BLE-1", "BEN-2")
+@pytest.mark.parametrize("serial", [False, True], ids=["radio", "serial"])
+async def test_the_life_of_a_module_from_the_factory_to_its_second_owner(walker: Walker, serial: bool) -> None:
+    async with Broker() as broker:
+        walker.broker, walker.serial = f"{broker.host}:{broker.port}", serial
+        await walker.follow(FACTORY + MAIN_USER + GUEST + SECOND_OWNER)
