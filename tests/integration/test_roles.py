@@ -74,7 +74,7 @@ SECOND_OWNER = """
     $ shareboxctl issuer take-over --owner zoe
     $ shareboxctl console "time race 30"
     $ shareboxctl issuer send take-over.cose
-    50 % done. Leave the car parked, and both vehicle keys in it.
+    … % done. Leave the car parked, and both vehicle keys in it.
     Done: key epoch 1, …
     $ shareboxctl console "time go"
     $ shareboxctl phone lock --with ben.json --key ana/holder.pem
@@ -171,6 +171,24 @@ async def test_any_phone_brings_a_deletion_and_the_guests_own_does(walker: Walke
     $ shareboxctl console "key unlock"
     $ shareboxctl console "key lock"
     $ shareboxctl phone unlock
+    shareboxctl: unlock refused: the main user deleted the key (rule KEY-6, code KEY_DELETED). …
+"""
+    )
+
+
+@pytest.mark.req("KEY-6")
+async def test_a_phone_that_brings_the_end_of_its_own_key_hears_that_it_arrived(walker: Walker) -> None:
+    await walker.follow(
+        BENCH
+        + MAIN_USER
+        + """
+    $ shareboxctl key share invitation.json --no-code
+    $ shareboxctl phone status --with share.json --key ana/holder.pem
+    Access granted: unlock, drive, lock
+    $ shareboxctl key delete Ana --policy immediate --no-carry
+    $ shareboxctl phone put revocation-list.cose --with share.json --key ana/holder.pem
+    Accepted.
+    $ shareboxctl phone unlock --with share.json --key ana/holder.pem
     shareboxctl: unlock refused: the main user deleted the key (rule KEY-6, code KEY_DELETED). …
 """
     )
