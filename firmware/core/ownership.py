@@ -160,10 +160,10 @@ def begin(draft: Draft, told: Coupling) -> None:
 def wipe(draft: Draft) -> None:
     """OWN-4, OWN-5: nothing of the old owner's stays. Keys and bookings are of an older epoch, positions that wait
     never leave, the retained one is withdrawn, whoever is connected is hung up, and the immobiliser is armed."""
-    booking = draft.durable.trip.booking
-    if draft.durable.trip.running and booking is not None:
-        reporting.event(draft, EventKind.BOOKING_ENDED, booking, reason=ENDED_BY)
-        reporting.use(draft, Use.ENDED, booking, ENDED_BY)
+    trip = draft.durable.trip
+    if trip.running:
+        reporting.event(draft, EventKind.BOOKING_ENDED, trip.booking, reason=ENDED_BY)
+        reporting.use(draft, Use.ENDED, trip.booking, ENDED_BY)
     drive.over(draft, ENDED_BY)
     draft.keep(wiped(draft.durable))
     draft.order(Actuate(Action.ARM_IMMOBILISER))

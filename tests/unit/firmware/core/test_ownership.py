@@ -295,6 +295,9 @@ def test_whoever_has_the_car_has_it_no_more_and_the_log_says_so(state: State) ->
     (logged,) = only(Log, step.effects)
     entry = msgspec.json.decode(logged.entry.body, type=Entry)
     assert (entry.use, entry.reason) == (Use.ENDED, "owner changed")
+    ended = [(record.kind, record.booking, record.reason) for record in records(step.effects)]
+    booked = [(EventKind.BOOKING_ENDED, BOOKING.booking_id.hex(), "owner changed")]
+    assert ended == (booked if state.durable.trip.running else [])
     assert only(Actuate, step.effects) == [Actuate(Action.ARM_IMMOBILISER)]
     assert hung_up(step.finish()[1]) == [1, 2]
     assert (step.durable.trip, step.durable.driver_key, step.durable.drive_enabled) == (Trip(), None, False)

@@ -70,8 +70,9 @@ def settled(state: State, now: int) -> Draft:
 # ---------------------------------------------------------------- the beginning
 @pytest.mark.req("OWN-4", "PWR-2")
 def test_it_begins_without_an_answer_and_waits_for_the_disk() -> None:
-    step = draft(ready())
+    step = draft(replace(ready(), takeover_at_ms=1, takeover_told=7))
     takeover.received(step, ORDER, BEN, b"ours")
+    assert (step.state.takeover_at_ms, step.state.takeover_told) == (NOW, 0)
     assert step.durable.takeover == Takeover(ID, BEN, b"ours")
     assert step.durable.orders == (Ordered(ID, BEGINS_S, None),)
     assert step.required
@@ -100,6 +101,7 @@ def test_it_begins_without_an_answer_and_waits_for_the_disk() -> None:
         (ready(seen(keys_present=1)), ORDER, Code.KEYS_MISSING),
         (ready(seen(keys_present=None)), ORDER, Code.KEYS_MISSING),
         (ready(takeover=Takeover(b"another order no", BEN)), ORDER, Code.BUSY),
+        (ready(seen(keys_present=1), takeover=Takeover(b"another order no", BEN)), ORDER, Code.KEYS_MISSING),
     ],
 )
 def test_it_does_not_begin_with_anything_missing(state: State, order: Order, code: Code) -> None:
