@@ -17,7 +17,7 @@ from host_tools.cli.register import Anyway, Cars, Wish, note
 from host_tools.cli.settings import Settings
 from host_tools.cli.signing import issuer_of
 from host_tools.phone.keyring import read_shown, write_replacing
-from protocol import cose, keys, orders, selftest
+from protocol import keys, selftest
 from protocol.errors import ProtocolError
 from protocol.explain import duration, instant
 from protocol.orders import OrderKind
@@ -139,7 +139,7 @@ async def couple(
     signed = signed_order(OrderKind.COUPLE, details, module, issuer_of(settings), int(time.time()), None)
     async with session(dealing.car(dealing.timeout), output) as opened:
         await (await opened.open()).put(signed)
-    note(settings, orders.read(cose.parse_sign1(signed).payload, b""))
+    note(settings, details, module.module_id)
     fields: dict[str, object] = {
         "module": module.module_id.hex(),
         "owner": details.owner.hex(),

@@ -19,7 +19,7 @@ from host_tools.phone.keyring import KeyringError
 from protocol import vin as vins
 from protocol.errors import Refusal, one_line
 from protocol.explain import sentence
-from protocol.orders import Coupling, Order, Removal
+from protocol.orders import Coupling, Details, Removal
 from protocol.provisioning import Provisioning
 
 Cars = Annotated[str | None, Parameter(help="The backend's register of cars. Default: cars.json.")]
@@ -88,13 +88,13 @@ def removal(settings: Settings, module: Provisioning, owner: str | None, number:
     return Removal(_next(car, int(time.time())) if number is None else number, account)
 
 
-def note(settings: Settings, order: Order) -> None:
-    """The module has said OK. Raises KeyringError."""
+def note(settings: Settings, details: Details | None, module_id: bytes) -> None:
+    """The module has said OK to that order. Raises KeyringError."""
     path = settings.path("cars")
-    if not isinstance(order.details, Coupling | Removal) or not path.exists():
+    if not isinstance(details, Coupling | Removal) or not path.exists():
         return
     register = known(path)
-    changed = coupling.told(register, order.details, order.module_id)
+    changed = coupling.told(register, details, module_id)
     if changed is not register:
         coupling.write(path, changed)
 

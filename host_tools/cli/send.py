@@ -68,7 +68,7 @@ async def send(
     _show(result, at)
     told = _order(signed)
     if told is not None and not result.pending:
-        note(settings, told)
+        note(settings, told.details, told.module_id)
 
 
 def _patience(signed: bytes) -> str:

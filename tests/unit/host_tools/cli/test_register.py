@@ -14,7 +14,7 @@ from host_tools.cli.settings import Settings
 from host_tools.phone.errors import Refused
 from host_tools.phone.keyring import KeyringError
 from protocol.errors import Code
-from protocol.orders import Coupling, Order, OrderKind, Removal
+from protocol.orders import Coupling, Removal
 from protocol.provisioning import Provisioning, VehicleFacts
 
 VIN = "WMWXM520X0T123456"
@@ -25,8 +25,7 @@ HERE = Settings({})
 
 
 def heard(owner: bytes, number: int = 5) -> None:
-    order = Order(bytes(16), OrderKind.COUPLE, MODULE.module_id, 0, 1, Coupling(number, owner, owner, VIN, 1))
-    note(HERE, order)
+    note(HERE, Coupling(number, owner, owner, VIN, 1), MODULE.module_id)
 
 
 def wanted(owner: str, vin: str | None = None, *, take_over: bool = False, anyway: bool = False) -> Coupling:
@@ -85,12 +84,12 @@ def test_what_the_module_said_ok_to_is_written_down_and_nothing_else() -> None:
     heard(MARIA)
     assert not CARS.exists()
     install(CARS, MODULE)
-    note(HERE, Order(bytes(16), OrderKind.LOCK, MODULE.module_id, 0, 1))
+    note(HERE, None, MODULE.module_id)
     heard(MARIA)
     heard(BEN, 4)
     (car,) = known(CARS).cars
     assert (car.owner, car.number) == (MARIA.hex(), 5)
-    note(HERE, Order(bytes(16), OrderKind.REMOVE_OWNER, MODULE.module_id, 0, 1, Removal(6, MARIA)))
+    note(HERE, Removal(6, MARIA), MODULE.module_id)
     assert known(CARS).cars[0].owner == ""
 
 
