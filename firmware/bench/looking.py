@@ -10,7 +10,7 @@ from firmware.bench.levels import Level
 from firmware.bench.results import Data, Result
 from firmware.bench.room import Room
 from firmware.bench.words import instant, phase_word, yes_no
-from firmware.core import admit, clock
+from firmware.core import access, admit, clock
 from firmware.core.state import Link
 from firmware.core.trip import GRACE_MS
 from protocol.explain import duration, permissions_in_words
@@ -163,7 +163,7 @@ async def booking(room: Room, _: Words) -> Result:
 async def links(room: Room, _: Words) -> Result:
     """Who is connected, as whom, and since when."""
     known, now = room.state, room.now
-    rows = [_link_data(link, admit.admitted(known, link), now) for link in known.links]
+    rows = [_link_data(link, access.granted(known, link, now), now) for link in known.links]
     lines = tuple(
         f"Link {row['link']}: {row['role']} {row['user']}, {'admitted' if row['admitted'] else 'not admitted'}"
         if row["user"]

@@ -1,4 +1,4 @@
-"""A booking as a test holds it: what a phone is given, and the private key that it belongs to."""
+"""A booking or a digital key as a test holds it: what a phone is given, and the private key that it belongs to."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from firmware.demo.rig import Holder
 from host_tools.phone.keyring import write_key, write_new
 from protocol import keys
 from protocol.messages import Push
-from protocol.provisioning import BookingFile, encode_booking_file
+from protocol.provisioning import BookingFile, KeyFile, ShareFile, encode_booking_file, encode_phone_file
+from protocol.sharing import Key
 
 
 def seconds(duration: str | float) -> float:
@@ -22,6 +23,30 @@ def seconds(duration: str | float) -> float:
         raise ValueError(
             f"{duration!r} is no duration of at most a year; write it like 90s, 45m, 1h30m or 2d"
         ) from None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """One digital key. `holder`: whose phone it is for; `key`: what it says; `code`: what has to be entered in the
+    vehicle, empty when nothing has."""
+
+    holder: Holder
+    file: KeyFile | ShareFile
+    key: Key
+    code: str = ""
+
+    @property
+    def holder_private(self) -> bytes:
+        """The phone's private key: P-256, 32 bytes."""
+        return keys.private_to_bytes(self.holder.key)
+
+    @property
+    def pushes(self) -> list[Push]:
+        """What the module has told that phone unasked."""
+        return self.holder.pushes
+
+    def json(self) -> str:
+        """The key file or share file, as a phone gets it (SPEC section 11)."""
+        return encode_phone_file(self.file)
 
 
 class Booked(msgspec.Struct, frozen=True):

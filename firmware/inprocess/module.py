@@ -1,4 +1,4 @@
-"""A module as a test holds it: bookings for it, phones beside it, its desk, its time. Wherever it runs.
+"""A module as a test holds it: bookings and keys for it, phones beside it, its desk, its time. Wherever it runs.
 
 Decides what is refused because the module is not in this process. Refuses to know how a bench talks to its module.
 """
@@ -11,16 +11,21 @@ from typing import Final, NoReturn
 
 from firmware.bench.hush import hushed
 from firmware.demo.rig import Holder, Rig
-from firmware.inprocess.booked import Booked, seconds
+from firmware.inprocess.booked import Booked, Held, seconds
 from firmware.inprocess.owner import Owner
 from firmware.inprocess.timeline import Timeline
 from host_tools.bench.bench import Answer, Bench, BenchRefused
+from host_tools.phone import sharing
 from host_tools.phone.client import Phone
+from host_tools.phone.sharing import Terms
 from protocol import tokens
 from protocol.errors import Role
 from protocol.messages import Permission
+from protocol.provisioning import KeyFile
+from protocol.sharing import Hours
 
 ALL: Final = Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE
+OF_A_GUEST: Final = Permission.UNLOCK | Permission.DRIVE | Permission.LOCK
 EARLY_S: Final = 60
 """A booking begins a minute before it is wanted, so that clocks need not agree to the second."""
 
@@ -81,16 +86,56 @@ class Module:
             user=holder.user,
         )
 
-    def phone(self, booked: Booked) -> AbstractAsyncContextManager[Phone]:
-        """A phone with that booking and an open session. The session may be refused its access: see `phone.access`."""
+    async def key(self, lasts: str | float = "30d", *, who: str = "owner", role: str = "owner") -> Held:
+        """A standing key of this car, signed by its backend, good from now on. `role`: owner, or service (a dealer).
+        The same `who` is the same phone."""
+        holder = self._holders.setdefault(who, Holder(who, Role[role.upper()], self._entropy))
+        now_s, issuer, identity = await self._bench.utc_ms() // 1000, self._bench.issuer, self._bench.identity
+        key = issuer.key(
+            module_id=identity.module_id,
+            holder=holder.key.public_key(),
+            starts_s=now_s - EARLY_S,
+            expires_s=now_s + round(seconds(lasts)),
+            now_s=now_s,
+            role=Role[role.upper()],
+            key_epoch=identity.key_epoch,
+            user=holder.user,
+        )
+        return Held(holder, identity.key_file(issuer.key_token(key)), key)
+
+    async def share(
+        self,
+        key: Held,
+        who: str = "guest",
+        *,
+        lasts: str | float = "1d",
+        permissions: Permission = OF_A_GUEST,
+        hours: Hours | None = None,
+        code: bool = False,
+    ) -> Held:
+        """Share a standing key, as the owner's phone does. With `code` it waits for its activation code, which is
+        entered with `do(f"menu activate {shared.code}")`. Raises ShareRefused."""
+        assert isinstance(key.file, KeyFile), "a shared key cannot be shared"
+        holder = self._holders.setdefault(who, Holder(who, Role.GUEST, self._entropy))
+        now_s = await self._bench.utc_ms() // 1000
+        ends_s = now_s + round(seconds(lasts))
+        terms = Terms(who, int(permissions), now_s - EARLY_S, ends_s, hours, ends_s - now_s if code else None)
+        shared = sharing.share(
+            key.file, key.holder.key, holder.key.public_key(), terms, now_s=now_s, entropy=self._entropy
+        )
+        return Held(holder, shared.file, shared.key, shared.code)
+
+    def phone(self, held: Booked | Held) -> AbstractAsyncContextManager[Phone]:
+        """A phone with that booking or key and an open session. The session may be refused its access: see
+        `phone.access`."""
         if self._rig is not None:
-            return self._rig.phone(booked.holder, booked.file)
-        return self._far_phone(booked)
+            return self._rig.phone(held.holder, held.file)
+        return self._far_phone(held)
 
     @asynccontextmanager
-    async def _far_phone(self, booked: Booked) -> AsyncIterator[Phone]:
-        link = self._bench.link(booked.holder.name)
-        async with Phone(link, booked.file, booked.holder.key, on_push=booked.pushes.append) as phone:
+    async def _far_phone(self, held: Booked | Held) -> AsyncIterator[Phone]:
+        link = self._bench.link(held.holder.name)
+        async with Phone(link, held.file, held.holder.key, on_push=held.pushes.append) as phone:
             yield phone
 
     # ------------------------------------------------------------ the desk

@@ -7,6 +7,7 @@ from firmware.core.effects import (
     Actuate,
     Answer,
     AnswerEnded,
+    AnswerMenu,
     AnswerTested,
     Effect,
     HangUp,
@@ -14,7 +15,18 @@ from firmware.core.effects import (
     Report,
     Tell,
 )
-from firmware.core.events import ActuationFinished, Event, LinkLost, LinkOpened, RequestReceived, Ticked, VehicleSampled
+from firmware.core.events import (
+    ActuationFinished,
+    CodeEntered,
+    Event,
+    KeyPresented,
+    LinkLost,
+    LinkOpened,
+    RequestReceived,
+    Ticked,
+    VehicleKeyUsed,
+    VehicleSampled,
+)
 from firmware.core.reporting import iso_time
 from firmware.core.state import State
 from protocol.errors import Code
@@ -63,6 +75,12 @@ def _happened(event: Event) -> str:
             return f"link {link}: the phone is gone"
         case ActuationFinished():
             return "the car has answered"
+        case KeyPresented(link, key):
+            return f"link {link}: a key of {key.name or key.role.name.lower()}"
+        case VehicleKeyUsed(button):
+            return f"the vehicle key: {button.value}"
+        case CodeEntered():
+            return "the menu: a code"
         case _:
             return type(event).__name__
 
@@ -85,6 +103,8 @@ def _done(effect: Effect) -> str:
                 why = "" if body.refusal is None else f", {body.refusal.code.name} ({body.refusal.rule})"
                 return f"link {link}: told that access is {'granted' if body.granted else 'denied'}{why}"
             return f"link {link}: told {body.kind.name.lower().replace('_', ' ')}"
+        case AnswerMenu(_, no):
+            return "the menu: done" if no is None else f"the menu: {no.code.name} ({no.rule})"
         case HangUp(link):
             return f"link {link}: hung up"
         case Report(record) if record.kind is not None:

@@ -5,6 +5,7 @@ import pytest
 from firmware.bench.levels import Level
 from firmware.bench.results import DeskCode, DeskError
 from firmware.demo.rig import BEGINS_S, Rig
+from tests.support.keyholders import Keyholders
 
 
 @pytest.mark.req("BEN-1")
@@ -38,3 +39,19 @@ async def test_a_module_that_does_not_believe_the_world_is_pointed_out() -> None
             assert any(says in line for line in lines)
         rig.clock.set_utc(BEGINS_S * 1000)
         assert len((await desk.do("time", Level.OBSERVE)).lines) == 3
+
+
+@pytest.mark.req("BEN-1", "KEY-2")
+async def test_a_link_with_a_key_is_told_with_its_key_and_whether_it_may_do_anything() -> None:
+    async with Rig() as rig:
+        people = Keyholders(rig)
+        desk = rig.desk()
+        async with rig.phone(people.owner, people.file), rig.phone(people.guest, people.share(coded=True).file):
+            links = (await desk.do("links", Level.OBSERVE)).data["links"]
+            assert isinstance(links, list)
+            assert [(each["role"], each["admitted"], each["booking"]) for each in links] == [
+                ("owner", True, None),
+                ("guest", False, None),
+            ]
+            assert all(len(each["key"]) == 32 for each in links)
+        assert (await desk.do("state", Level.OBSERVE)).data["keys"] == 1

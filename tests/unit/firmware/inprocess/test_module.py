@@ -92,3 +92,25 @@ async def test_a_module_elsewhere_has_phones_and_a_desk_but_cannot_be_taken_apar
         with pytest.raises(NotHere, match="car cannot be listened to at its broker"):
             far.owner.up()
         await bench.close()
+
+
+@pytest.mark.req("KEY-1", "KEY-2", "KEY-3")
+async def test_a_key_is_shared_and_its_code_is_in_no_report(sharebox_module: Module) -> None:
+    owner = await sharebox_module.key(who="Olga")
+    shared = await sharebox_module.share(owner, "Ben", code=True, permissions=Permission.UNLOCK)
+    async with sharebox_module.phone(shared) as phone:
+        with pytest.raises(Refused) as refused:
+            await phone.unlock()
+        assert refused.value.refusal.code is Code.ACTIVATION_REQUIRED
+        await sharebox_module.wait("10s")
+        assert (await sharebox_module.do(f"menu activate {shared.code}")).data["refused"] is None
+        await phone.unlock()
+    async with sharebox_module.phone(owner) as phone:
+        assert [each.name for each in (await phone.keys()).keys] == ["Ben"]
+    told = sharebox_module.timeline.text()
+    assert "the menu: a code" in told
+    assert "the menu: done" in told
+    assert shared.code not in told
+    assert len(owner.holder_private) == 32
+    assert '"sharebox-share/1"' in shared.json()
+    assert shared.pushes
