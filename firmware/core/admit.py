@@ -8,7 +8,7 @@ from enum import Enum, unique
 
 import msgspec
 
-from firmware.core import clock, drivers, vehicle
+from firmware.core import clock, drivers, ledger, vehicle
 from firmware.core.state import Link, State
 from firmware.core.trip import GRACE_MS
 from protocol.errors import Code, Refusal, Role, refuse
@@ -107,7 +107,7 @@ def _dead(state: State, booking: Booking) -> Refusal | None:
     for dead in durable.dead:
         if dead.booking_id == booking.booking_id:
             return refuse(dead.reason.code, role=booking.role, numbers=dead.numbers)
-    if any(token_id == booking.token_id for token_id, _ in durable.revoked):
+    if ledger.withdrawn(durable, booking.token_id):
         return refuse(Code.TOKEN_REVOKED, role=booking.role)
     if booking.key_epoch != durable.key_epoch:
         numbers = (("booking_epoch", booking.key_epoch), ("vehicle_epoch", durable.key_epoch))

@@ -97,6 +97,9 @@ def settle(draft: Draft) -> None:
     if not current.running:
         drive.settle(draft)
         return
+    if current.booking is not None and ledger.withdrawn(draft.durable, current.booking.token_id):
+        request_end(draft, EndReason.REVOKED)
+        current = draft.durable.trip
     facts = Facts(admit.overdue_ms(draft.state, draft.now), vehicle.parked(draft.state.vehicle, draft.now))
     left_ms = GRACE_MS - facts.overdue_ms
     settled, passed = trip.settle(current, facts)
@@ -184,7 +187,7 @@ def apply_list(draft: Draft, listed: RevocationList) -> bool:
     waits = drive.spent(draft.state, draft.now) is not None
     booking = draft.durable.trip.booking
     if draft.durable.trip.running and booking is not None:
-        hit = any(token_id == booking.token_id for token_id, _ in listed.revoked)
+        hit = ledger.withdrawn(draft.durable, booking.token_id)
         if hit or booking.key_epoch < draft.durable.key_epoch:
             request_end(draft, EndReason.REVOKED)
             waits = True

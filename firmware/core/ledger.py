@@ -59,15 +59,21 @@ def revoke(durable: Durable, listed: RevocationList) -> Durable:
     )
 
 
+def withdrawn(durable: Durable, token_id: bytes) -> bool:
+    """Whether a list names this token, or named it for later and that has come."""
+    return any(token_id == each for each, _ in durable.revoked) or any(
+        token_id == dead.token_id for dead in durable.dead_keys
+    )
+
+
 def dead_key(durable: Durable, key: Key) -> Code | None:
     """Why a key never opens the car again, and a shared key with the one that it was shared from; None: it does."""
     for dead in durable.dead_keys:
         if dead.token_id == key.token_id:
             return dead.code
-    withdrawn = {token_id for token_id, _ in durable.revoked}
-    if key.token_id in withdrawn:
+    if withdrawn(durable, key.token_id):
         return Code.KEY_DELETED if key.parent else Code.TOKEN_REVOKED
-    if key.parent and (key.parent in withdrawn or any(dead.token_id == key.parent for dead in durable.dead_keys)):
+    if key.parent and withdrawn(durable, key.parent):
         return Code.TOKEN_REVOKED
     return Code.TOKEN_REVOKED if key.issued_s < durable.keys_before_s else None
 

@@ -268,3 +268,20 @@ def test_a_higher_epoch_ends_every_key_and_a_moving_car_keeps_its_release() -> N
         10:30:00  car parks         |
         10:30:05  .                 | armed, no key drives
     """)
+
+
+@pytest.mark.req("KEY-6", "ACC-5", "CUT-3")
+def test_a_booking_that_a_list_ends_with_the_key_cycle_ends_with_it() -> None:
+    play("""
+        bookings: A driver 10:00:00 - 12:00:00
+        bookings: B driver 13:00:00 - 15:00:00
+        10:00:03  A drive                         | ok, active, released
+        10:00:04  list 1 epoch 1 A/cycle B/drive  | active, no event booking.ended
+        10:01:00  car drives                      |
+        10:02:00  car key unlocks                 |
+        10:03:00  car key locks                   | active, released
+        10:30:00  car parks                       | active, released
+        10:30:05  .                               | ended, armed, event booking.ended
+        10:31:00  A unlock                        | refused TOKEN_REVOKED
+        13:00:03  B unlock                        | refused TOKEN_REVOKED
+    """)

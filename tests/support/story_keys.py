@@ -71,7 +71,7 @@ def withdrawn(world: World, name: str) -> tuple[bytes, int]:
 def fading(world: World, words: list[str]) -> tuple[tuple[bytes, int, int], ...]:
     """Those of `G/cycle` and `G/drive` among the words of a list."""
     parts = [word.split("/") for word in words if "/" in word]
-    return tuple((token_id_of(name), POLICIES[how], world.keys[name].key.expires_s) for name, how in parts)
+    return tuple((token_id_of(name), POLICIES[how], withdrawn(world, name)[1]) for name, how in parts)
 
 
 # ---------------------------------------------------------------- what happens

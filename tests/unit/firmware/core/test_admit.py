@@ -6,7 +6,7 @@ import pytest
 from firmware.core import admit
 from firmware.core.admit import Admission
 from firmware.core.clock import Clock
-from firmware.core.state import DeadBooking, EndReason, Ownership, State
+from firmware.core.state import DeadBooking, DeadKey, EndReason, Ownership, State
 from protocol.errors import Code, Refusal, Role, refuse
 from protocol.messages import Phase
 from protocol.orders import Subscription
@@ -359,3 +359,11 @@ def test_a_car_that_is_driven_by_key_goes_to_a_booking_once_it_is_parked() -> No
     assert isinstance(verdict, Refusal)
     assert (verdict.code, verdict.numbers) == (Code.VEHICLE_IN_USE, (("parked_ms", 4_000),))
     assert verdict.remedy == "Somebody drives with a digital key: wait until the car is parked."
+
+
+@pytest.mark.req("KEY-6", "ACC-5")
+def test_a_booking_whose_deletion_has_taken_effect_opens_nothing() -> None:
+    dead = DeadKey(BOOKING.token_id, Code.KEY_DELETED, BOOKING.expires_s, BOOKING.issued_s)
+    verdict = admit.admit(a_state(dead_keys=(dead,)), BOOKING, NOW)
+    assert isinstance(verdict, Refusal)
+    assert verdict.code is Code.TOKEN_REVOKED

@@ -9,9 +9,9 @@ from firmware.core.draft import Draft
 from firmware.core.effects import Actuate, Log, Report, Tell
 from firmware.core.events import Action
 from firmware.core.reports import Point
-from firmware.core.state import DeadBooking, EndReason, Slot, State, VehicleView
+from firmware.core.state import DeadBooking, DeadKey, EndReason, Slot, State, VehicleView
 from firmware.core.usage import Use
-from protocol.errors import Role
+from protocol.errors import Code, Role
 from protocol.messages import Notice, NoticeKind, Phase
 from protocol.orders import Ending
 from protocol.telemetry import EventKind
@@ -401,3 +401,14 @@ def test_a_list_deletes_keys_too() -> None:
     )
     assert bookings.apply_list(driven, listed), "the drive is over when the car is parked"
     assert driven.durable.drive_enabled
+
+
+@pytest.mark.req("KEY-6", "ACC-5")
+def test_a_running_booking_whose_token_has_died_ends_when_the_car_is_parked() -> None:
+    dead = DeadKey(BOOKING.token_id, Code.KEY_DELETED, BOOKING.expires_s, BOOKING.issued_s)
+    parked, moving = draft(durably(running(), dead_keys=(dead,))), running(vehicle=seen(DRIVING))
+    bookings.settle(parked)
+    assert parked.durable.trip.phase is Phase.ENDED
+    driven = draft(durably(moving, dead_keys=(dead,)))
+    bookings.settle(driven)
+    assert (driven.durable.trip.phase, driven.durable.trip.end_requested) == (Phase.ACTIVE, EndReason.REVOKED)
