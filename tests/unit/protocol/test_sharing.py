@@ -1,6 +1,7 @@
 """Standing keys, and what their holders share of them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import pytest
@@ -245,3 +246,16 @@ def test_a_share_is_no_other_kind_of_credential() -> None:
     for verify in kinds:
         with pytest.raises(ProtocolError):
             verify(SHARE, TRUST)
+
+
+@pytest.mark.req("SEC-1")
+def test_the_claims_of_one_kind_in_the_container_of_another_are_nothing() -> None:
+    """Domain separation: the kind stands in what is signed, and is looked at."""
+    standing, share = cose.parse_sign1(TOKEN).payload, cose.parse_sign1(SHARE).payload
+    for typ in (Typ.BOOKING, Typ.SHARE, Typ.ORDER):
+        other = cose.sign1(standing, ISSUER, typ)
+        assert refused(partial(sharing.verify_key, other, TRUST)) is Code.TOKEN_MALFORMED
+        assert refused(partial(sharing.read_key, other)) is Code.TOKEN_MALFORMED
+        assert chain(parent=other, share=credentials.share(OWNER, other)) is Code.SHARE_INVALID
+    for typ in (Typ.BOOKING, Typ.KEY, Typ.ORDER):
+        assert chain(share=cose.sign1(share, OWNER, typ)) is Code.TOKEN_MALFORMED
