@@ -54,6 +54,14 @@ def test_the_same_seed_is_the_same_life() -> None:
     assert one.steps > 300
 
 
+@pytest.mark.req("KEY-3", "KEY-6", "PWR-1")
+def test_at_the_menu_keys_are_activated_and_deactivated_while_everything_else_goes_on() -> None:
+    """Two at once, with lists that are out of date by the time they press; what is said to be done is on the disk."""
+    lives = [world.live(seed, cut) for seed in range(4) for cut in (None, 900)]
+    assert sum(life.activated for life in lives) > 0
+    assert sum(life.deactivated for life in lives) > 0
+
+
 def test_mishaps_happen() -> None:
     lives = [air.live(2, mishap, 300) for mishap in Mishap]
     assert [life.happened for life in lives] == [False, True, True, True, True]

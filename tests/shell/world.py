@@ -8,24 +8,36 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from firmware.core import reporting
-from firmware.core.events import Action
+from firmware.core.events import Action, KeyButton, VehicleKeyUsed
 from firmware.core.state import Durable
 from firmware.keeper import decode_durable
+from firmware.menu import MenuFailed
 from firmware.page import decode_record
 from firmware.pump import Pump
 from firmware.witness import Witness
-from protocol import tokens
+from protocol import credential, sharing, tokens
 from protocol.errors import Refusal, Role
 from protocol.messages import COMMANDS, Done, Ended, Operation, Reply, Request
+from protocol.sharing import Key
 from tests.shell.loop import ShuffledLoop
 from tests.shell.surroundings import Broken, JudgingBroker, ShakyDisk, ShakyRadio, ShakyVehicle, hesitate
 from tests.support import core, credentials
-from tests.support.credentials import BOOKING, ISSUER, ORDER
+from tests.support.credentials import (
+    BOOKING,
+    CODE,
+    GUEST,
+    HOLDER,
+    ISSUER,
+    ORDER,
+    OWNER,
+    PLAIN_SHARE,
+    SHARED,
+)
 from tests.support.guards import unfinished_tasks
 from tests.support.phone import Phone
 from tests.support.ports import Bench, OnAir
@@ -41,7 +53,35 @@ BEGINNINGS_MS: Final = (
 )
 """When the run begins: well inside the booking, just before its end, just before its cutoff."""
 OWNERS: Final = msgspec.structs.replace(core.OTHER, role=Role.OWNER)
-ASKED: Final = (*COMMANDS, Operation.STATUS, Operation.LOCATE, Operation.GET_NONCE)
+ASKED: Final = (*COMMANDS, Operation.STATUS, Operation.LOCATE, Operation.GET_NONCE, Operation.KEYS)
+
+
+class Who(NamedTuple):
+    """Somebody with a phone: what it shows, and the booking if it is one."""
+
+    shows: credential.Credential
+    booking: tokens.Booking | None = None
+
+
+def _with_booking(booking: tokens.Booking) -> Who:
+    token = tokens.mint_booking(booking, ISSUER)
+    return Who(credential.booking_credential(token, HOLDER.public_key(), HOLDER), booking)
+
+
+def _with_share(share: Key) -> Who:
+    token = sharing.mint_share(share, STANDING_TOKEN, OWNER)
+    return Who(credential.share_credential(STANDING_TOKEN, token, GUEST.public_key(), GUEST))
+
+
+STANDING_TOKEN: Final = credentials.standing()
+PEOPLE: Final = {
+    "driver": _with_booking(BOOKING),
+    "again": _with_booking(BOOKING),
+    "owner": _with_booking(OWNERS),
+    "main user": Who(credential.key_credential(STANDING_TOKEN, OWNER.public_key(), OWNER)),
+    "guest": _with_share(PLAIN_SHARE),
+    "guest with a code": _with_share(SHARED),
+}
 
 
 class World(Bench):
@@ -54,11 +94,14 @@ class World(Bench):
         self.radio: ShakyRadio = ShakyRadio(self.changed, self.rng)
         self.vehicle: ShakyVehicle = ShakyVehicle(self.changed, self.rng)
         self.broker: JudgingBroker = JudgingBroker(self.changed, self.rng, lambda: self.pump.state)
+        self.uplink = self.broker
         self.disk: ShakyDisk = ShakyDisk(self.rng)
         self.watched = False
         self.commands: Counter[Operation] = Counter()
         self.working: asyncio.Task[None] | None = None
         self.replies = 0
+        self.activated = self.deactivated = 0
+        """How often the menu said that it was done."""
         self.chaos = True
 
     # ------------------------------------------------------------ the life
@@ -67,8 +110,11 @@ class World(Bench):
         await self.boot()
         if power_cut_at is not None:
             self.loop.at_step(power_cut_at, self._cut_power)
-        people = [self._person(BOOKING, "driver"), self._person(BOOKING, "again"), self._person(OWNERS, "owner")]
-        actors = [asyncio.create_task(actor()) for actor in (self._car, self._network, self._storage)]
+        people = [self._person(who, name) for name, who in PEOPLE.items()]
+        actors = [
+            asyncio.create_task(actor()) for actor in (self._car, self._network, self._storage, self._vehicle_key)
+        ]
+        actors += [asyncio.create_task(self._menu()) for _ in range(2)]
         actors += [asyncio.create_task(person) for person in people]
         try:
             async with asyncio.timeout(CHAOS_S):
@@ -218,15 +264,54 @@ class World(Bench):
             self.disk.slow_s = self.rng.choice((0.0, 0.0, 0.01, 0.4, 3.0))
             self.disk.unreadable = int(self.rng.random() < 0.2)
 
-    async def _person(self, booking: tokens.Booking, name: str) -> None:
-        token = tokens.mint_booking(booking, ISSUER)
+    async def _vehicle_key(self) -> None:
+        """Somebody presses the buttons of a vehicle key; nobody hears of it without power."""
+        while True:
+            await asyncio.sleep(self.rng.random() * 15)
+            self.vehicle.tell(VehicleKeyUsed(self.rng.choice(list(KeyButton))))
+
+    async def _menu(self) -> None:
+        """Somebody stands at the vehicle's menu, one of two: every question has an answer, and what is done is done."""
+        while True:
+            await asyncio.sleep(self.rng.random() * 8)
+            if not self.pump.started.is_set():
+                continue
+            menu = self.pump.menu
+            listed = menu.listed()
+            try:
+                if listed and self.rng.random() < 0.08:
+                    entry = self.rng.choice(listed)
+                    if await menu.deactivate(entry.number) is None:
+                        self._is_dead(entry.token_id)
+                elif await menu.activate(self.rng.choice((CODE, "000000"))) is None:
+                    self._is_activated()
+            except MenuFailed as failed:
+                if CODE in str(failed):
+                    raise Broken(f"the menu says the code: {failed}") from None
+
+    def _is_dead(self, token_id: bytes) -> None:
+        known = self.on_disk()
+        if known is None or any(each.key.token_id == token_id for each in known.keys):
+            raise Broken("a deactivation was acknowledged and is not on the disk")
+        self.deactivated += 1
+
+    def _is_activated(self) -> None:
+        known = self.on_disk()
+        good = known is not None and any(each.key.token_id == SHARED.token_id and each.activated for each in known.keys)
+        dead = known is not None and any(each.token_id == SHARED.token_id for each in known.dead_keys)
+        if not (good or dead):
+            raise Broken("an activation was acknowledged and is not on the disk")
+        self.activated += 1
+
+    async def _person(self, who: Who, name: str) -> None:
         visits = 0
         unanswered: Request | None = None
         while True:
             await asyncio.sleep(self.rng.random() * 5)
             visits += 1
-            phone = Phone(token, credentials.HOLDER, f"{name} {visits}", self.rng.choice((20, 100, 244, 512)))
-            unanswered = await Visit(self, phone, booking).run(unanswered)
+            payload = self.rng.choice((20, 100, 244, 512))
+            phone = Phone(name=f"{name} {visits}", payload=payload, own=who.shows)
+            unanswered = await Visit(self, phone, who.booking).run(unanswered)
 
 
 class LinkGone(Exception):
@@ -236,7 +321,7 @@ class LinkGone(Exception):
 class Visit:
     """One connection of a phone; it may be lost between any two fragments."""
 
-    def __init__(self, world: World, phone: Phone, booking: tokens.Booking) -> None:
+    def __init__(self, world: World, phone: Phone, booking: tokens.Booking | None) -> None:
         self.world = world
         self.booking = booking
         self.on_air = world.connect(phone)
