@@ -8,14 +8,14 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from host_tools.cli.desk import Number, Owner, Person, Vin, signed_order
+from host_tools.cli.desk import Owner, Person, Vin, signed_order
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.files import read_provisioning
 from host_tools.cli.options import Car, Radio
 from host_tools.cli.radio import session
 from host_tools.cli.register import Anyway, Cars, Wish, note
 from host_tools.cli.settings import Settings
-from host_tools.cli.signing import issuer_of
+from host_tools.cli.signing import Rising, issuer_of
 from host_tools.phone.keyring import read_shown, write_replacing
 from protocol import keys, selftest
 from protocol.errors import ProtocolError
@@ -124,7 +124,7 @@ async def couple(
     owner: Owner,
     person: Person = None,
     vin: Vin = None,
-    number: Number = None,
+    number: Rising = None,
     anyway: Anyway = False,
     cars: Cars = None,
     dealing: Dealing = _DEALING,

@@ -11,16 +11,13 @@ from host_tools.backend.issuer import Issuer
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.parsing import parse_duration, parse_position, parse_pseudonym
 from host_tools.cli.register import Anyway, Cars, Wish, removal
-from host_tools.cli.signing import ISSUING, Issuing, issuer_of, module_of, write_signed
+from host_tools.cli.signing import ISSUING, Issuing, Rising, issuer_of, module_of, write_signed
 from protocol.orders import Details, DriverRemoval, OrderKind, Place
 from protocol.provisioning import Provisioning
 
 Owner = Annotated[str, Parameter(help="The account: 16 hexadecimal digits, or a name to make them of.")]
 Person = Annotated[str | None, Parameter(help="Who has the account; one person may have several. Default: `--owner`.")]
 Vin = Annotated[str | None, Parameter(help="Of the vehicle. Default: what the provisioning file says.")]
-Number = Annotated[
-    int | None, Parameter(help="Number of the order; must rise. Default: seconds since 1970, or one more.")
-]
 Ttl = Annotated[str | None, Parameter(help="How long the order stays good. Default: a day; to take over, ten minutes.")]
 Degrees = Annotated[float, Parameter(help="In degrees, WGS 84.", allow_leading_hyphen=True)]
 
@@ -30,7 +27,7 @@ def couple(  # noqa: PLR0913 - one parameter an option
     owner: Owner,
     person: Person = None,
     vin: Vin = None,
-    number: Number = None,
+    number: Rising = None,
     ttl: Ttl = None,
     anyway: Anyway = False,
     cars: Cars = None,
@@ -51,7 +48,7 @@ def take_over(  # noqa: PLR0913 - one parameter an option
     owner: Owner,
     person: Person = None,
     vin: Vin = None,
-    number: Number = None,
+    number: Rising = None,
     ttl: Ttl = None,
     anyway: Anyway = False,
     cars: Cars = None,
@@ -73,7 +70,7 @@ def remove(
     owner: Annotated[
         str | None, Parameter(help="The account: 16 hexadecimal digits, or a name. Default: as the register says.")
     ] = None,
-    number: Number = None,
+    number: Rising = None,
     ttl: Ttl = None,
     cars: Cars = None,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("remove.cose"),

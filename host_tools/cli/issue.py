@@ -15,10 +15,12 @@ from host_tools.cli.parsing import parse_duration, parse_hex, parse_pseudonym, p
 from host_tools.cli.settings import Settings
 from host_tools.cli.signing import (
     ISSUING,
+    U32,
     Epoch,
     Generation,
     Issuing,
     PermissionName,
+    Rising,
     bits_of,
     holder_of,
     issuer_of,
@@ -154,8 +156,8 @@ def revocation_list(
     withdrawn: Annotated[tuple[Path, ...], Parameter(help="Booking, key and share files to withdraw.")] = (),
     /,
     *,
-    number: Annotated[int | None, Parameter(help="Number of the list; must rise. Default: seconds since 1970.")] = None,
-    min_key_epoch: Annotated[int, Parameter(help="Bookings of older key epochs are dead.")] = 0,
+    number: Rising = None,
+    min_key_epoch: Annotated[int, Parameter(help="Bookings and keys of older key epochs are dead.", validator=U32)] = 0,
     out: Annotated[
         str | None,
         Parameter(help="The file of the list: what it says already stays in it. Default: revocation-list.cose."),

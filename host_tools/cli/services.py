@@ -7,10 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from host_tools.cli.desk import Number, Ttl, number_of, signed_order
+from host_tools.cli.desk import Ttl, number_of, signed_order
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.parsing import parse_date
-from host_tools.cli.signing import ISSUING, Issuing, issuer_of, module_of, write_signed
+from host_tools.cli.signing import ISSUING, Issuing, Rising, issuer_of, module_of, write_signed
 from protocol import durations, packs
 from protocol.durations import FOREVER, RENEWALS, Renewal
 from protocol.errors import one_line
@@ -34,7 +34,7 @@ def services(  # noqa: PLR0913 - one parameter an option
     ] = True,
     market: Annotated[str | None, Parameter(help="Country. Default: what the provisioning file says.")] = None,
     revision: Annotated[str | None, Parameter(help="Of that country's table of packs. Default: the newest.")] = None,
-    number: Number = None,
+    number: Rising = None,
     ttl: Ttl = None,
     out: Annotated[Path, Parameter(help="The file to write.")] = Path("services.cose"),
     issuing: Issuing = ISSUING,

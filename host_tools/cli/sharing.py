@@ -26,7 +26,7 @@ from host_tools.cli.withdrawing import withdraw
 from host_tools.cli.wording import key_in_words
 from host_tools.phone import ledger, sharing
 from host_tools.phone.errors import PhoneError
-from host_tools.phone.invitation import Invitation, decode_invitation
+from host_tools.phone.invitation import Invitation, decode_invitation, is_name
 from host_tools.phone.keyring import KeyringError, read_file, read_key, read_shown, write_new
 from host_tools.phone.ledger import Shared, read_ledger, write_ledger
 from host_tools.phone.sharing import CODE_TTL_S, ShareRefused, Terms
@@ -35,7 +35,7 @@ from protocol.errors import ProtocolError
 from protocol.explain import instant, permissions_in_words
 from protocol.messages import Permission
 from protocol.provisioning import KeyFile, encode_share_file
-from protocol.sharing import Deletion
+from protocol.sharing import MOST_NAME_BYTES, Deletion
 
 USUAL: Final = int(Permission.UNLOCK | Permission.DRIVE | Permission.LOCK)
 """What a shared key allows unless it is said otherwise: where the car is stays with the main user."""
@@ -139,6 +139,8 @@ def share(  # noqa: PLR0913 - one parameter an option
     if not code_ttl_s:
         raise CliError(Exit.USAGE, "a code for no time at all is good for nothing. Say --no-code, or longer.")
     asked = _invitation(invitation)
+    if name is not None and not is_name(name):
+        raise CliError(Exit.USAGE, f"this is no name for a key: {name!r}. Write 1 to {MOST_NAME_BYTES} bytes of text.")
     terms = Terms(
         asked.name if name is None else name,
         bits_of(permission) or USUAL,

@@ -38,12 +38,17 @@ class Issuing(Shown):
 ISSUING: Final = Issuing()
 
 
-_U32: Final = validators.Number(gte=0, lte=2**32 - 1)
+U32: Final = validators.Number(gte=0, lte=2**32 - 1)
+_RISING: Final = validators.Number(gte=1, lte=2**32 - 1)
 Epoch = Annotated[
     int | None,
-    Parameter(help="The car's key epoch; it rises with each owner. Default: as it was provisioned.", validator=_U32),
+    Parameter(help="The car's key epoch; it rises with each owner. Default: as it was provisioned.", validator=U32),
 ]
-Generation = Annotated[int, Parameter(help="Rises with each newer device of the user.", validator=_U32)]
+Rising = Annotated[
+    int | None,
+    Parameter(help="Number of it; must rise. Default: seconds since 1970, or one more.", validator=_RISING),
+]
+Generation = Annotated[int, Parameter(help="Rises with each newer device of the user.", validator=U32)]
 
 
 class PermissionName(Enum):

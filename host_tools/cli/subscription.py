@@ -14,7 +14,7 @@ from dateutil.relativedelta import relativedelta
 
 from host_tools.cli.exits import CliError, Exit
 from host_tools.cli.parsing import parse_instant
-from host_tools.cli.signing import ISSUING, Issuing, issuer_of, module_of, write_signed
+from host_tools.cli.signing import ISSUING, Issuing, Rising, issuer_of, module_of, write_signed
 from host_tools.phone.keyring import KeyringError, read_file
 from protocol import tokens
 from protocol.errors import ProtocolError
@@ -30,7 +30,7 @@ def subscription(
     sharing: Annotated[str, Parameter(help="Until when bookings may begin: +52w, or 2026-07-01T10:00Z.")] = "+52w",
     remote: Annotated[str, Parameter(help="Until when orders from afar are carried out.")] = "+52w",
     paused: Annotated[bool, Parameter(help="Let no booking begin until a later subscription.")] = False,
-    number: Annotated[int | None, Parameter(help="Number of it; must rise. Default: seconds since 1970.")] = None,
+    number: Rising = None,
     out: Annotated[Path, Parameter(help="The file to write.")] = FILE,
     issuing: Issuing = ISSUING,
 ) -> None:

@@ -29,7 +29,7 @@ class _Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def is_name(text: str) -> bool:
     """Whether a shared key can be called so: text on one line, 32 bytes at most."""
-    return 0 < len(text.encode()) <= MOST_NAME_BYTES and text.isprintable()
+    return text.isprintable() and 0 < len(text.encode()) <= MOST_NAME_BYTES
 
 
 def encode_invitation(value: Invitation) -> str:

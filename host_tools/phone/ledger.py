@@ -4,11 +4,12 @@ It holds no secret and no activation code. Knows the file; neither signatures no
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from host_tools.phone.keyring import KeyringError, read_file, write_replacing
+from protocol.claims import MAX_TIME_S
 from protocol.errors import one_line
 from protocol.sharing import Deletion, Hours, Key
 
@@ -19,6 +20,9 @@ MOST: Final = 128
 """Keys in one list; a car knows sixteen at a time."""
 
 
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_S)]
+
+
 class Shared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key that was shared. Identifiers in hex, times UTC seconds; `deleted`: how the main user deleted it; `code`:
     whether it has to be activated in the vehicle."""
@@ -26,12 +30,12 @@ class Shared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
     module: str
     name: str
-    permissions: int
-    not_before_s: int
-    expires_s: int
+    permissions: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+    not_before_s: Seconds
+    expires_s: Seconds
     hours: Hours | None = None
     code: bool = False
-    code_until_s: int = 0
+    code_until_s: Seconds = 0
     deleted: Deletion | None = None
 
     @property

@@ -98,7 +98,8 @@ def test_the_code_is_shown_once_and_is_in_no_file(bench: Run) -> None:
     ("options", "code", "said"),
     [
         (["--for", "200w"], Exit.USAGE, "the key cannot be shared like that"),
-        (["--name", "x" * 33], Exit.USAGE, "the key cannot be shared like that"),
+        (["--name", "x" * 33], Exit.USAGE, "this is no name for a key"),
+        (["--name", "\udcff"], Exit.USAGE, "this is no name for a key"),
         (["--key", "ana.pem"], Exit.USAGE, "the key cannot be shared like that"),
         (["--hours", "8-18"], Exit.USAGE, "are no hours"),
         (["--code-for", "0s"], Exit.USAGE, "good for nothing"),

@@ -20,7 +20,7 @@ def test_what_was_written_is_read_and_holds_a_name_and_a_public_key_alone() -> N
 
 def test_a_name_is_one_short_line() -> None:
     assert is_name("ä" * 16)
-    for text in ("", "ä" * 17, "a\nb", "a\x1b[2J"):
+    for text in ("", "ä" * 17, "a\nb", "a\x1b[2J", "\udcff"):
         assert not is_name(text)
 
 
