@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from firmware.bench.levels import Level
+from firmware.bench.loopback import LoopbackBroker
 from firmware.bench.results import DeskCode, DeskError
 from firmware.demo.rig import Rig
 from protocol.messages import Phase
+from tests.support.keyholders import Keyholders
 
 
 @pytest.mark.req("BEN-4")
@@ -60,3 +62,20 @@ async def test_what_can_not_be_loaded_is_one_line() -> None:
         assert rig.rack.pump is not None
         with pytest.raises(DeskError, match="no name"):
             await desk.do("state save ../one", Level.SERVICE)
+
+
+@pytest.mark.req("BEN-4", "KEY-6", "OWN-4")
+async def test_keys_and_owners_are_part_of_a_state_and_come_back_with_it() -> None:
+    async with Rig(broker=lambda _: LoopbackBroker()) as rig:
+        desk, people = rig.desk(), Keyholders(rig)
+        await desk.do("state save before", Level.OPERATE)
+        await people.bring(people.share(coded=True).file)
+        changed = await desk.do("state diff before", Level.OBSERVE)
+        assert any(line.startswith("keys") for line in changed.lines)
+        await desk.do("state save waiting", Level.OPERATE)
+        await desk.do("menu deactivate 1", Level.OPERATE)
+        await desk.do("state load waiting", Level.SERVICE)
+        (key,) = rig.pump.menu.listed()
+        assert (key.name, key.activated) == ("Ben", False)
+        await desk.do("state load before", Level.SERVICE)
+        assert rig.pump.menu.listed() == ()
