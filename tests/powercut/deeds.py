@@ -1,4 +1,5 @@
-"""A module's life as its core leads it, with the real store: a takeover, a removal, the end of a key, a code's tries.
+"""A module's life as its core leads it, with the real store: a takeover, a removal, the end of a key, a code's tries,
+an emergency.
 
 What is before an act (an owner, keys, a driver, positions that wait) lies on the disk already; the act is on the tape,
 with a mark after each commit. `History` remembers what the store must hold from then on.
@@ -21,6 +22,8 @@ from firmware.core.events import (
     BrokerConnected,
     CodeEntered,
     CodeTried,
+    CrashDetected,
+    EmergencyAcknowledged,
     Event,
     KeyButton,
     KeyDeactivated,
@@ -41,7 +44,7 @@ from firmware.core.usage import Chained
 from firmware.keeper import encode, recalled
 from firmware.ports import StoredRecord
 from protocol.messages import Operation, Request
-from protocol.orders import Coupling, Details, Ending, Order, OrderKind, Place, Removal
+from protocol.orders import Coupling, Details, Ending, Order, OrderKind, Place, Removal, ServicePlan
 from protocol.sharing import Deletion
 from protocol.telemetry import Channel
 from protocol.tokens import RevocationList
@@ -58,6 +61,7 @@ ANN: Final = COUPLING
 BEN: Final = Coupling(3, b"another1", b"somebody", COUPLING.vin, 3)
 SECOND_KEY: Final = replace(GUEST_KEY, token_id=b"a second key of-", user=b"another_", name="Ida")
 WRONG: Final = b"print of another"
+BOUGHT: Final = ServicePlan(1, "BE", "2021-05-10", (2021, 5, 10), ("6AF", "6AP"))
 LOOK_EVERY_MS: Final = 2_000
 
 
@@ -210,11 +214,23 @@ def codes_tried(stage: Stage, rng: random.Random) -> None:
     assert (known is None) == (wrong == 5)
 
 
+def called(stage: Stage, rng: random.Random) -> None:
+    """The base services go, the car crashes, its call is repeated for a while, and somebody has it."""
+    stage.order(OrderKind.SERVICES, BOUGHT)
+    stage.order(OrderKind.SERVICES, replace(BOUGHT, number=2, base_active=False))
+    stage.tell(CrashDetected())
+    stage.let_pass(rng.randrange(0, 20) * 1_000)
+    assert stage.state.durable.call is not None
+    stage.tell(EmergencyAcknowledged(1))
+    assert stage.state.durable.call is None
+
+
 ACTS: Final[dict[str, Callable[[Stage, random.Random], None]]] = {
     "takeover": taken_over,
     "removal": given_up,
     "keys": keys_end,
     "codes": codes_tried,
+    "emergency": called,
 }
 
 

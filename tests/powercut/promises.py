@@ -1,5 +1,6 @@
 """What a power cut must not do to owners and keys, written from the promises: the old owner or the new one and nothing
 in between, a try that was counted stays counted, and what was revoked, or half of it, stays so (OWN-4, KEY-4, KEY-6).
+An emergency call goes on until it is answered, and services that were deactivated stay so (SVC-4, SVC-8).
 """
 
 from firmware.core import ledger, module
@@ -38,7 +39,7 @@ def broken(acknowledged: Durable, found: Durable, trouble: Trouble | None) -> st
         return "a module that has forgotten its owner is anybody's" if owned.coupled and not owned.number else ""
     if owned.number < acknowledged.ownership.number:
         return f"an older owner is back: order {owned.number}"
-    return _between(now, whole=trouble is None) or _of_keys(acknowledged, now)
+    return _between(now, whole=trouble is None) or _of_keys(acknowledged, now) or _of_services(acknowledged, now)
 
 
 def _between(now: Durable, *, whole: bool) -> str:
@@ -58,6 +59,20 @@ def _between(now: Durable, *, whole: bool) -> str:
     if not all_hers or owned.owner != ANN.owner or (whole and not now.drivers):
         return "the old owner lacks something"
     return ""
+
+
+def _of_services(acknowledged: Durable, now: Durable) -> str:
+    before, after = (0 if each.services is None else each.services.number for each in (acknowledged, now))
+    if after < before and now.ownership.number == acknowledged.ownership.number:
+        return "deactivated services are back"
+    if now.calls < acknowledged.calls:
+        return "the number of a call will be given twice"
+    call, told = acknowledged.call, now.counters.event > acknowledged.counters.event + 1
+    if call is None:
+        return "a call that was answered is made again" if now.call and now.calls == acknowledged.calls else ""
+    if now.call is None:
+        return "" if told else "nobody calls any more, and nobody has answered"
+    return "" if now.call.message >= call.message else "a message has the number of an older one"
 
 
 def _of_keys(acknowledged: Durable, now: Durable) -> str:

@@ -17,13 +17,14 @@ import pytest
 from firmware.adapters.store.database import MIGRATIONS, Database, Rows, connect
 from firmware.adapters.store.database import prepare as prepare_file
 from firmware.core import ownership
+from firmware.core.incidents import Call
 from firmware.core.state import Durable, Fading, KnownKey, Ownership
 from firmware.keeper import decode_durable
 from protocol.orders import Subscription
 from protocol.sharing import Deletion
 from tests.powercut import __main__ as campaign
 from tests.powercut.chunk import Figures, memory, run, run_act
-from tests.powercut.deeds import ACTS, BEGINS_MS, BEN, prepare
+from tests.powercut.deeds import ACTS, BEGINS_MS, BEN, BOUGHT, prepare
 from tests.powercut.images import Medium, images
 from tests.powercut.judge import NAME, Judge
 from tests.powercut.life import History, disk_at, held, live
@@ -83,6 +84,15 @@ def with_keys(*keys: KnownKey, **more: object) -> Durable:
     return msgspec.structs.replace(HERS, keys=keys, **more)
 
 
+OFF = with_keys(*HERS.keys, services=msgspec.structs.replace(BOUGHT, number=2, base_active=False))
+CALL = Call(1, True, BEGINS_MS, dated=True, message=2)
+CALLING = msgspec.structs.replace(OFF, call=CALL, calls=1)
+REPEATED = msgspec.structs.replace(CALLING, call=msgspec.structs.replace(CALL, message=1))
+ANSWERED = msgspec.structs.replace(
+    CALLING, call=None, counters=msgspec.structs.replace(OFF.counters, event=OFF.counters.event + 1)
+)
+
+
 def half(*, unlocked: bool) -> Fading:
     return Fading(GUEST_KEY.token_id, Deletion.UNTIL_KEY_CYCLE, GUEST_KEY.expires_s, BEGINS_MS, unlocked)
 
@@ -113,6 +123,17 @@ def half(*, unlocked: bool) -> Fading:
         (with_keys(deletions=(half(unlocked=False),)), with_keys(deletions=(half(unlocked=True),)), ""),
         (with_keys(revoked=((GUEST_KEY.token_id, GUEST_KEY.expires_s),)), HERS, "is alive again"),
         (HERS, Durable(0, EPOCH, forgetful=True), ""),
+        (OFF, with_keys(*HERS.keys), "deactivated services are back"),
+        (CALLING, CALLING, ""),
+        (CALLING, OFF, "the number of a call will be given twice"),
+        (CALLING, msgspec.structs.replace(CALLING, call=None), "nobody calls any more"),
+        (CALLING, ANSWERED, ""),
+        (
+            CALLING,
+            msgspec.structs.replace(CALLING, call=msgspec.structs.replace(CALL, message=1)),
+            "the number of an older",
+        ),
+        (ANSWERED, msgspec.structs.replace(ANSWERED, call=CALL), "a call that was answered is made again"),
     ],
 )
 def test_a_promise_that_is_not_kept_is_found_out(acknowledged: Durable, found: Durable, words: str) -> None:
