@@ -219,3 +219,28 @@ def test_what_the_disk_refuses_is_not_compared(event: CodeEntered | CodeTried) -
     activation.undone(step, event)
     assert said(step).code is Code.STORAGE_FAILED
     assert step.state == WAITING
+
+
+# ---------------------------------------------------------------- what only a small mistake would show
+def test_an_activated_key_is_not_buried_for_what_was_tried_before() -> None:
+    step = draft(knowing(a_state(), CODED_KEY, tries=5))
+    activation.settle(step)
+    assert len(step.durable.keys) == 1
+
+
+@pytest.mark.req("KEY-4")
+def test_a_key_that_came_after_the_code_was_entered_has_no_try_too_few() -> None:
+    counted = entered(WAITING, PRINT).state
+    late = durably(counted, keys=(*counted.durable.keys, KnownKey(2, OTHER_KEY, BEGINS_MS, b"print of another")))
+    step = draft(late)
+    activation.tried(step, CodeTried(PRINT, 4))
+    assert tries(step) == [0, 0]
+
+
+@pytest.mark.req("KEY-4")
+def test_a_pause_that_is_over_when_the_code_was_compared_is_none() -> None:
+    later = NOW + 60_000
+    state = replace(entered(WAITING).state, vehicle=replace(WAITING.vehicle, at_ms=later))
+    step = draft(state, later)
+    activation.tried(step, CodeTried(WRONG, 4))
+    assert said(step).number("pause_ms") == 0
