@@ -58,10 +58,10 @@ def settle(draft: Draft) -> None:
 def resumed(draft: Draft) -> None:
     """After power-up: one that was being prepared has failed, and nothing has changed. Or it was completed, and the
     state that knew it is lost: then the owner is the new one all the same (`vital`)."""
-    prepared = draft.durable.takeover
+    prepared, owned = draft.durable.takeover, draft.durable.ownership
     if prepared is None:
         return
-    if draft.durable.ownership.number >= prepared.coupling.number:
+    if (owned.number, owned.owner) == (prepared.coupling.number, prepared.coupling.owner):
         draft.keep(replace(draft.durable, takeover=None))
         _conclude(draft, prepared, None, ownership.numbers(draft.durable))
     else:

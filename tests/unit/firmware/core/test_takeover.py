@@ -265,6 +265,15 @@ def test_one_that_was_completed_before_the_state_was_lost_is_complete() -> None:
     assert (step.durable.takeover, step.durable.ownership) == (None, now)
 
 
+@pytest.mark.req("OWN-4", "PWR-1")
+@pytest.mark.parametrize("owned", [Ownership(coupled=False, number=3), replace(ANN, number=2)])
+def test_one_that_came_to_nothing_is_not_complete_because_of_a_later_order(owned: Ownership) -> None:
+    step = draft(durably(begun(), ownership=owned))
+    takeover.resumed(step)
+    assert results(step) == [("TAKEOVER_INTERRUPTED", b"ours")]
+    assert step.durable.ownership == owned
+
+
 def test_an_order_that_is_remembered_no_more_is_answered_all_the_same() -> None:
     step = draft(durably(begun(), orders=()))
     takeover.resumed(step)
