@@ -3,6 +3,7 @@
 Each test is a page that somebody follows (`tests.support.walkthrough`); the usual ways are on those of `docs`.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def walker(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     return Walker(tmp_path, capsys, monkeypatch)
 
 
+def written_below(directory: Path) -> dict[str, bytes]:
+    """What is in the files there, all of one name together."""
+    kept: dict[str, bytes] = {}
+    for path in directory.rglob("*"):
+        if path.is_file():
+            kept[path.name] = kept.get(path.name, b"") + path.read_bytes()
+    return kept
+
+
 @pytest.mark.req("KEY-1", "KEY-2")
 async def test_a_key_for_the_boot_opens_the_boot_alone_and_is_not_shared_on(walker: Walker) -> None:
     await walker.follow(
@@ -147,6 +157,31 @@ async def test_five_wrong_codes_kill_a_key(walker: Walker) -> None:
     shareboxctl: unlock refused: too many wrong activation codes were entered (rule KEY-4, code CODE_DEAD). …
 """
     )
+
+
+@pytest.mark.req("KEY-4")
+async def test_a_code_is_in_no_file_no_log_and_no_recording(walker: Walker, tmp_path: Path) -> None:
+    await walker.follow(
+        BENCH.replace("sharebox.toml &", "sharebox.toml --record drive.jsonl &")
+        + MAIN_USER
+        + """
+    $ shareboxctl key share invitation.json
+    Activation code: 048211
+    $ cd ana
+    $ shareboxctl key accept ../share.json
+    $ shareboxctl phone status
+    $ shareboxctl console "menu activate 048211"
+    The key is activated.
+    $ shareboxctl console log
+"""
+    )
+    (code,) = walker.codes.values()
+    alone = re.compile(rf"(?<![0-9a-f.]){code}(?![0-9a-f])".encode())
+    assert alone.search(f"menu activate {code}".encode())
+    kept = written_below(tmp_path)
+    assert {"drive.jsonl", "share.json", "shares.json", "module.db"} <= set(kept)
+    assert [name for name, data in kept.items() if alone.search(data)] == []
+    assert [line for line in walker.logged if alone.search(line.encode())] == []
 
 
 @pytest.mark.req("KEY-6", "KEY-8")

@@ -73,15 +73,17 @@ def _plain(line: str) -> str:
 
 class Walker:
     """Whoever follows a page, in a directory that is empty at first. `broker`: HOST:PORT of one that runs; `serial`:
-    over the module's serial line instead of the virtual radio."""
+    over the module's serial line instead of the virtual radio. `codes`: the activation codes of the page -> those that
+    were drawn; `logged`: what the module wrote."""
 
     def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
         self._at = directory
         self._capsys = capsys
         self._patch = patch
         self._hub = str(free_port())
-        self._codes: dict[str, str] = {}
+        self.codes: dict[str, str] = {}
         self._module: Program | None = None
+        self.logged: list[str] = []
         self.broker = ""
         self.serial = False
 
@@ -93,6 +95,7 @@ class Walker:
         finally:
             if self._module is not None:
                 await self._module.kill()
+                self.logged = [*self._module.out, *self._module.err]
 
     async def _do(self, step: Step) -> None:
         words = shlex.split(step.command)
@@ -131,14 +134,14 @@ class Walker:
                 return await in_loop(self._capsys, *tokens)
 
     def _with_codes(self, word: str) -> str:
-        for written, drawn in self._codes.items():
+        for written, drawn in self.codes.items():
             word = word.replace(written, drawn)
         return word
 
     def _learn(self, said: tuple[str, ...], lines: list[str]) -> None:
         """The page's activation code stands for the one that was drawn now."""
         written, drawn = (_CODE.findall("\n".join(text)) for text in (said, lines))
-        self._codes |= dict(zip(written, drawn, strict=True))
+        self.codes |= dict(zip(written, drawn, strict=True))
 
     def _settle_in(self, directory: Path) -> None:
         """The broker of this test instead of the usual one, or none; and the way to the module."""
