@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import aiomqtt
@@ -14,10 +15,12 @@ from paho.mqtt.properties import Properties
 from firmware.adapters.mqtt import BrokerSettings, MqttBroker
 from firmware.adapters.mqtt.emergency import emergency_broker
 from firmware.adapters.mqtt.settings import own_address
+from firmware.bench.aside import AsideBroker
 from firmware.core import sim
 from firmware.core.events import CrashDetected, OrderReceived
 from firmware.core.state import Durable, Vehicle
 from firmware.emergency import EmergencyLine
+from firmware.gate import Gate
 from host_tools.backend.broker import Broker
 from host_tools.backend.ingest import Recorder
 from protocol import telemetry
@@ -192,6 +195,33 @@ async def test_deactivation_ends_the_connection_and_nothing_comes_of_it_any_more
         assert [name for name, kind in since if kind in (CONNECT, PUBLISH)] == ["emergency", "emergency"]
         assert "ordinary" not in {name for name, _ in since}, "no farewell, no will, no answer to the order"
         assert waiting > 0, "it is told when the services are back"
+
+
+@pytest.mark.req("SVC-4", "SVC-5")
+async def test_beside_a_module_whose_time_is_moved_a_closed_gate_is_as_tight() -> None:
+    """The broker's client lives in a thread of its own there, and hears a little later that it is not wanted."""
+    tower = Tower()
+    async with ScriptedBroker(tower.serve) as server:
+        settings = BrokerSettings(host="127.0.0.1", port=server.port, will_delay_s=0)
+        aside = AsideBroker(lambda: MqttBroker(settings, MODULE_ID, entropy=os.urandom), nullcontext)
+        gate, lost = Gate(aside, "the SIM is blocked", opened=True), asyncio.Event()
+        running = asyncio.create_task(gate.run(lambda: tower.note("up"), lost.set, lambda *_: None))
+        for number in range(3):
+            await tower.saw("up", 0)
+            gate.set(False)
+            tower.note(f"closed {number}")
+            await asyncio.wait_for(lost.wait(), PATIENCE_S)
+            tower.log.remove(("up", 0))
+            lost.clear()
+            tower.note(f"opened {number}")
+            gate.set(True)
+        await tower.saw("up", 0)
+        running.cancel()
+        await asyncio.wait({running})
+    for number in range(3):
+        begun, ended = (tower.log.index((f"{what} {number}", 0)) for what in ("closed", "opened"))
+        assert CONNECT not in [kind for _, kind in tower.log[begun:ended]]
+    assert [kind for _, kind in tower.log].count(CONNECT) == 4
 
 
 async def quiet(bench: Bench) -> None:

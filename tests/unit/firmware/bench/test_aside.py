@@ -49,7 +49,7 @@ class Scripted:
         return future
 
     def sever(self, why: str, *, last: bool = False) -> None:
-        self.severed.append(why)
+        self.severed.append(f"{why}, for good" if last else why)
 
 
 class Ended(Exception):
@@ -83,7 +83,8 @@ async def test_it_passes_on_what_is_said_in_both_directions() -> None:
         given_up = aside.publish(Publication("a", b"echo"))
         given_up.cancel()
         aside.sever("because")
-        assert scripted.severed == ["because"]
+        aside.sever("the end", last=True)
+        assert scripted.severed == ["because", "the end, for good"]
         work.cancel()
         with suppress(asyncio.CancelledError):
             await work
