@@ -303,9 +303,10 @@ def _shared(parsed: cose.Sign1, owner: Key) -> tuple[Key, bytes]:
 def _activation(ours: claims.Claims, expires_s: int) -> tuple[Activation, int, bytes]:
     """Policy, end of the code and the sealed code; the last two come with a code and only with one."""
     activation = Activation(claims.uint(ours[12], max(Activation)))
-    if (activation is Activation.VEHICLE_CODE) != (13 in ours) or (13 in ours) != (14 in ours):
+    waits = activation is Activation.VEHICLE_CODE
+    if [claim in ours for claim in (13, 14)] != [waits, waits]:
         raise claims.bad("a sealed code comes with its end, and with the policy that asks for it")
-    if activation is Activation.NONE:
+    if not waits:
         return activation, 0, b""
     return activation, claims.uint(ours[13], expires_s, 1), claims.bstr(ours[14], sealing.SEALED_BYTES)
 

@@ -145,6 +145,9 @@ def test_a_share_may_be_as_wide_as_its_parent() -> None:
     )
     _, shared = sharing.verify_share(TOKEN, share, TRUST)
     assert shared.permissions == STANDING.permissions
+    every = credentials.standing(permissions=0xFFFF)
+    _, shared = sharing.verify_share(every, credentials.share(OWNER, every, permissions=0xFFFF), TRUST)
+    assert shared.permissions == 0xFFFF
 
 
 @pytest.mark.req("KEY-1")
@@ -192,6 +195,7 @@ def altered(changes: dict[cbor.Value, cbor.Value], drop: tuple[int, ...] = ()) -
         b"",
         TOKEN,
         altered({3: 0}),
+        altered({4: 0x10000}),
         altered({2: bytes(16)}),
         altered({8: 1}),
         altered({}, drop=(11,)),
