@@ -85,12 +85,12 @@ def unfit(state: State, key: Key) -> Refusal | None:
     """What no time, no code and no free car can mend."""
     durable = state.durable
     if key.module_id != state.profile.module_id:
-        return refuse(Code.WRONG_VEHICLE, role=key.role, remedy="This key is for another car: walk to that one.")
+        return refuse(Code.WRONG_VEHICLE, remedy="This key is for another car: walk to that one.")
     if key.role is not Role.SERVICE:
         if not state.profile.vehicle.digital_keys:
-            return refuse(Code.KEYS_UNAVAILABLE, role=key.role)
+            return refuse(Code.KEYS_UNAVAILABLE)
         if not durable.ownership.coupled:
-            return refuse(Code.NOT_COUPLED, role=key.role)
+            return refuse(Code.NOT_COUPLED)
     code = ledger.dead_key(durable, key)
     if code is not None:
         return _of_the_dead(key, code)
@@ -193,9 +193,9 @@ def _live(state: State, now: int) -> tuple[KnownKey, ...]:
 
 def _of_the_dead(key: Key, code: Code) -> Refusal:
     if code is not Code.TOKEN_REVOKED:
-        return refuse(code, role=key.role)
+        return refuse(code)
     remedy = "Ask the main user for a new key." if key.parent else "Log in anew in the app."
-    return refuse(code, role=key.role, rule="KEY-6", remedy=f"It was withdrawn: {remedy}")
+    return refuse(code, rule="KEY-6", remedy=f"It was withdrawn: {remedy}")
 
 
 def _replaced(durable: Durable, key: Key) -> Refusal | None:
@@ -204,7 +204,7 @@ def _replaced(durable: Durable, key: Key) -> Refusal | None:
     if key.parent or key.device_generation >= newest:
         return None
     numbers = (("device_generation", key.device_generation), ("newest_generation", newest))
-    return refuse(Code.DEVICE_REPLACED, role=key.role, numbers=numbers)
+    return refuse(Code.DEVICE_REPLACED, numbers=numbers)
 
 
 def _not_active(state: State, key: Key, now: int) -> Refusal | None:
@@ -214,15 +214,15 @@ def _not_active(state: State, key: Key, now: int) -> Refusal | None:
     known = find(state.durable, key.token_id)
     if known is None:
         if len(_live(state, now)) >= KEYS_KEPT:
-            return refuse(Code.KEY_LIST_FULL, role=key.role, numbers=(("listed", KEYS_KEPT),))
+            return refuse(Code.KEY_LIST_FULL, numbers=(("listed", KEYS_KEPT),))
         no = refuse(Code.NOT_ADMITTED, rule="KEY-5", remedy="The key is noted as soon as you ask for something.")
         return replace(no, temporary=True)
     if known.activated:
         return None
     left = MOST_TRIES - known.tries
     if left <= 0:
-        return refuse(Code.CODE_DEAD, role=key.role)
-    return refuse(Code.ACTIVATION_REQUIRED, role=key.role, numbers=(("tries_left", left),))
+        return refuse(Code.CODE_DEAD)
+    return refuse(Code.ACTIVATION_REQUIRED, numbers=(("tries_left", left),))
 
 
 def _in_use(state: State, key: Key, now: int) -> Refusal | None:

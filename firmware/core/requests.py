@@ -166,19 +166,18 @@ def _not_allowed(draft: Draft, link: Link, operation: Operation) -> Refusal | No
     refusal = access.refusal(draft.state, link, draft.now)
     if refusal is not None:
         return refusal
-    role = _role(link)
-    if role is Role.SERVICE:
-        return refuse(Code.ROLE_REQUIRED, role=role, remedy="A dealer's key tests the module, and moves nothing else.")
+    if _role(link) is Role.SERVICE:
+        return refuse(Code.ROLE_REQUIRED, remedy="A dealer's key tests the module, and moves nothing else.")
     needed = PERMISSION_OF.get(operation)
     if needed is None:
-        return None if link.booking is not None else refuse(Code.NOT_ADMITTED, role=role, remedy=_NO_BOOKING)
+        return None if link.booking is not None else refuse(Code.NOT_ADMITTED, remedy=_NO_BOOKING)
     held = access.permissions(draft.state, link)
     if held & needed:
         return None
     numbers = (("missing_permission", int(needed)), ("permissions_held", held))
     what = "booking" if link.key is None else "key"
     remedy = f"Ask the owner for a {what} that carries the permission to {_VERB.get(needed, str(needed.name).lower())}."
-    return refuse(Code.PERMISSION_MISSING, role=role, numbers=numbers, remedy=remedy)
+    return refuse(Code.PERMISSION_MISSING, numbers=numbers, remedy=remedy)
 
 
 def _keys(draft: Draft, link: Link) -> KeyList | Refusal:
@@ -187,7 +186,7 @@ def _keys(draft: Draft, link: Link) -> KeyList | Refusal:
     if refusal is not None and refusal.code is not Code.VEHICLE_IN_USE:
         return refusal
     if _role(link) is not Role.OWNER:
-        return refuse(Code.ROLE_REQUIRED, role=_role(link), remedy="The main user may see who has a key.")
+        return refuse(Code.ROLE_REQUIRED, remedy="The main user may see who has a key.")
     return KeyList(keys.listed(draft.state))
 
 

@@ -146,7 +146,8 @@ def test_a_wrong_code_tells_how_many_tries_are_left_for_the_one_with_the_fewest(
     step = compared(MANY)
     no = said(step)
     assert (no.code, no.numbers) == (Code.CODE_WRONG, (("tries_left", 1), ("pause_ms", 5_000)))
-    assert events(step.effects) == [EventKind.CODE_WRONG]
+    (told,) = records(step.effects)
+    assert (told.kind, told.numbers) == (EventKind.CODE_WRONG, (("tries_left", 1),))
     assert not step.required
     assert step.state.trying is None
 
@@ -154,7 +155,7 @@ def test_a_wrong_code_tells_how_many_tries_are_left_for_the_one_with_the_fewest(
 @pytest.mark.req("KEY-4")
 def test_the_fifth_wrong_try_is_the_last() -> None:
     last = compared(knowing(a_state(), CODED_KEY, activated=False, tries=4))
-    assert said(last).code is Code.CODE_DEAD
+    assert (said(last).code, said(last).numbers) == (Code.CODE_DEAD, (("pause_ms", 5_000),))
     activation.settle(last)
     dead = DeadKey(CODED_KEY.token_id, Code.CODE_DEAD, CODED_KEY.expires_s, CODED_KEY.issued_s)
     assert (last.durable.dead_keys, last.durable.keys) == ((dead,), ())
@@ -200,6 +201,7 @@ def test_the_right_code_after_its_end_is_late_and_without_a_clock_uncertain_but_
     until_ms = CODED_KEY.code_until_s * 1000
     for clock, code, numbers in (
         (replace(WAITING.clock, reading_ms=until_ms + 7), Code.CODE_EXPIRED, (("over_for_ms", 7),)),
+        (replace(WAITING.clock, reading_ms=until_ms), Code.CODE_EXPIRED, (("over_for_ms", 0),)),
         (replace(WAITING.clock, reading_ms=until_ms - 5, uncertainty_ms=5), Code.CLOCK_UNCERTAIN, ()),
         (replace(WAITING.clock, reading_ms=None, floor_ms=FLOOR_MS), Code.CLOCK_UNCERTAIN, ()),
     ):
