@@ -243,6 +243,13 @@ def test_a_share_that_needs_no_code_carries_none() -> None:
     share = credentials.share(activation=Activation.NONE)
     _, shared = sharing.verify_share(TOKEN, share, TRUST)
     assert (shared.activation, shared.code_until_s, shared.sealed_code) == (Activation.NONE, 0, b"")
+    assert shared.hours == SHARED.hours
+
+
+@pytest.mark.req("KEY-2", "KEY-4")
+def test_a_code_goes_without_hours_and_may_be_over_long_ago() -> None:
+    _, shared = sharing.verify_share(TOKEN, credentials.share(hours=None, code_until_s=1), TRUST)
+    assert (shared.hours, shared.code_until_s, shared.sealed_code) == (None, 1, SHARED.sealed_code)
 
 
 def test_a_share_is_no_other_kind_of_credential() -> None:
