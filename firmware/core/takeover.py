@@ -46,9 +46,9 @@ def settle(draft: Draft) -> None:
         return
     missing = _not_for_us(draft.state, prepared.coupling) or _obstacle(draft.state, draft.now)
     if missing is not None:
-        _fail(draft, prepared, missing)
+        _fail(draft, missing)
     elif changes_hands(draft.state, draft.now):
-        _complete(draft, prepared)
+        _complete(draft)
     elif draft.now >= _tell_at_ms(draft.state):
         draft.state = replace(draft.state, takeover_told=_steps(draft.state, draft.now) + 1)
         progress = (("progress_pct", _percent(draft.state, draft.now)),)
@@ -62,17 +62,15 @@ def resumed(draft: Draft) -> None:
     if prepared is None:
         return
     if (owned.number, owned.owner) == (prepared.coupling.number, prepared.coupling.owner):
-        draft.keep(replace(draft.durable, takeover=None))
-        _conclude(draft, prepared, None, ownership.numbers(draft.durable))
+        _conclude(draft, None, ownership.numbers(draft.durable))
     else:
-        _fail(draft, prepared, refuse(Code.TAKEOVER_INTERRUPTED))
+        _fail(draft, refuse(Code.TAKEOVER_INTERRUPTED))
 
 
 def undone(draft: Draft) -> None:
     """A step could not be made durable. If it was the one that changes hands, nothing has changed (PWR-2)."""
-    prepared = draft.durable.takeover
-    if prepared is not None and changes_hands(draft.state, draft.now):
-        _fail(draft, prepared, refuse(Code.STORAGE_FAILED))
+    if changes_hands(draft.state, draft.now):
+        _fail(draft, refuse(Code.STORAGE_FAILED))
 
 
 def changes_hands(state: State, now: int) -> bool:
@@ -115,27 +113,30 @@ def _obstacle(state: State, now: int) -> Refusal | None:
 
 
 # ---------------------------------------------------------------- how it ends
-def _complete(draft: Draft, prepared: Takeover) -> None:
+def _complete(draft: Draft) -> None:
     """OWN-4: the old owner's everything goes, the new owner's year begins; one commit, or none of it."""
+    assert draft.durable.takeover is not None
     ownership.wipe(draft)
-    ownership.begin(draft, prepared.coupling)
-    draft.keep(replace(draft.durable, takeover=None))
-    _conclude(draft, prepared, None, ownership.numbers(draft.durable))
+    ownership.begin(draft, draft.durable.takeover.coupling)
+    _conclude(draft, None, ownership.numbers(draft.durable))
     reporting.event(draft, EventKind.OWNER_CHANGED, numbers=ownership.numbers(draft.durable))
     reporting.full_state(draft)
 
 
-def _fail(draft: Draft, prepared: Takeover, why: Refusal) -> None:
-    draft.keep(replace(draft.durable, takeover=None))
-    _conclude(draft, prepared, why, ())
+def _fail(draft: Draft, why: Refusal) -> None:
+    _conclude(draft, why, ())
     reporting.event(draft, EventKind.TAKEOVER_FAILED, reason=why.code.name, numbers=why.numbers)
 
 
-def _conclude(draft: Draft, prepared: Takeover, why: Refusal | None, numbers: tuple[tuple[str, int], ...]) -> None:
+def _conclude(draft: Draft, why: Refusal | None, numbers: tuple[tuple[str, int], ...]) -> None:
+    """It is over; the backend hears how."""
+    prepared = draft.durable.takeover
+    assert prepared is not None
     known = ledger.ordered(draft.durable, prepared.order_id)
     if known is not None:
         code = Code.OK if why is None else why.code
         draft.keep(ledger.note_order(draft.durable, replace(known, code=code)))
+    draft.keep(replace(draft.durable, takeover=None))
     results.report(draft, prepared.order_id, why, prepared.correlation, numbers)
 
 
@@ -149,4 +150,4 @@ def _tell_at_ms(state: State) -> int:
 
 
 def _percent(state: State, now: int) -> int:
-    return min(99, max(0, now - state.takeover_at_ms) * 100 // TAKES_MS)
+    return min(99, (now - state.takeover_at_ms) * 100 // TAKES_MS)

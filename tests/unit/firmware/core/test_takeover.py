@@ -152,6 +152,9 @@ def test_when_something_is_due() -> None:
     state = begun()
     assert takeover.next_at_ms(state) == NOW + 30_000
     assert takeover.progress_pct(state, NOW) == 0
+    assert takeover.progress_pct(state, NOW + TAKES_MS + 9_000) == 99, "it is not over before it is durable"
+    late = settled(replace(state, vehicle=replace(BOTH, at_ms=NOW + 95_000)), NOW + 95_000)
+    assert takeover.next_at_ms(late.state) == NOW + 120_000, "what was missed is not told afterwards"
     assert takeover.next_at_ms(replace(state, takeover_told=6)) == NOW + TAKES_MS
     assert takeover.next_at_ms(replace(state, takeover_told=7)) == NOW + TAKES_MS
 
@@ -174,18 +177,22 @@ def test_nothing_happens_when_nothing_is_prepared() -> None:
 
 @pytest.mark.req("OWN-4")
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "code", "numbers"),
     [
-        ({"vehicle": seen(DRIVING, keys_present=2)}, Code.NOT_PARKED),
-        ({"vehicle": seen(age_ms=2_501, keys_present=2)}, Code.NOT_PARKED),
-        ({"broker_connected": False}, Code.NOT_CONNECTED),
-        ({"vehicle": seen(keys_present=1)}, Code.KEYS_MISSING),
+        ({"vehicle": seen(DRIVING, keys_present=2)}, Code.NOT_PARKED, (("parked_ms", 0),)),
+        ({"vehicle": seen(still_for_ms=4_999, keys_present=2)}, Code.NOT_PARKED, (("parked_ms", 4_999),)),
+        ({"vehicle": seen(age_ms=2_501, keys_present=2)}, Code.NOT_PARKED, (("parked_ms", 0),)),
+        ({"broker_connected": False}, Code.NOT_CONNECTED, ()),
+        ({"vehicle": seen(keys_present=1)}, Code.KEYS_MISSING, (("keys_present", 1), ("keys_needed", 2))),
     ],
 )
-def test_what_is_missing_for_a_moment_ends_it_and_nothing_has_changed(change: dict[str, object], code: Code) -> None:
+def test_what_is_missing_for_a_moment_ends_it_and_nothing_has_changed(
+    change: dict[str, object], code: Code, numbers: tuple[tuple[str, int], ...]
+) -> None:
     step = settled(replace(begun(), **change), NOW)
     assert results(step) == [(code.name, b"ours")]
-    assert events(step.effects) == [EventKind.TAKEOVER_FAILED]
+    (told,) = records(step.effects, Channel.ALERT)
+    assert (told.kind, told.reason, told.numbers) == (EventKind.TAKEOVER_FAILED, code.name, numbers)
     assert (step.durable.takeover, step.durable.ownership, step.durable.key_epoch) == (None, ANN, EPOCH)
     assert step.durable.orders == (Ordered(ID, BEGINS_S, code),)
     assert not step.required
@@ -209,11 +216,13 @@ def test_a_car_that_was_given_up_meanwhile_is_not_taken_over(owned: Ownership, c
 # ---------------------------------------------------------------- the end
 @pytest.mark.req("OWN-4", "SUB-1")
 def test_at_the_end_everything_changes_in_one_step_that_waits_for_the_disk() -> None:
-    owned = ready(drivers=(BOOKING.user,), slot=Slot(4, Point(1, 2, 3)))
-    state = replace(linked(begun(owned), BOOKING), vehicle=STILL_BOTH)
+    hers = ready(drivers=(BOOKING.user,), slot=Slot(4, Point(1, 2, 3)))
+    state = replace(linked(begun(hers), BOOKING), vehicle=STILL_BOTH)
     step = settled(state, NOW + TAKES_MS)
     durable = step.durable
-    assert durable.ownership == Ownership(True, BEN.owner, BEN.person, BEGINS_MS + TAKES_MS, 2)
+    owned = durable.ownership
+    assert (owned.coupled, owned.owner, owned.person, owned.number) == (True, BEN.owner, BEN.person, 2)
+    assert (owned.since_ms, owned.home) == (BEGINS_MS + TAKES_MS, None)
     assert (durable.key_epoch, durable.drivers, durable.takeover) == (EPOCH + 1, (), None)
     assert durable.subscription is not None
     assert durable.subscription.number == 2
@@ -222,7 +231,8 @@ def test_at_the_end_everything_changes_in_one_step_that_waits_for_the_disk() -> 
     assert step.required
     (told,) = records(step.effects, Channel.ORDER_RESULT)
     assert dict(told.numbers) == {"code": 0, "pending": 0, "number": 2, "key_epoch": EPOCH + 1}
-    assert events(step.effects) == [EventKind.OWNER_CHANGED]
+    (changed,) = records(step.effects, Channel.ALERT)
+    assert (changed.kind, changed.numbers) == (EventKind.OWNER_CHANGED, (("number", 2), ("key_epoch", EPOCH + 1)))
     assert len(records(step.effects, Channel.STATE)) == 1
     assert step.hang_ups == [1]
 
