@@ -4,15 +4,31 @@ import msgspec
 import pytest
 
 from firmware.core import marks, vital
+from firmware.core.deletion import DELETIONS_KEPT
 from firmware.core.incidents import Call
 from firmware.core.reports import Point
-from firmware.core.state import Counters, DeadBooking, Durable, EndReason, KnownKey, Ordered, Ownership, Slot, Trip
+from firmware.core.state import (
+    DEAD_KEYS_KEPT,
+    KEYS_KEPT,
+    Counters,
+    DeadBooking,
+    DeadKey,
+    Durable,
+    EndReason,
+    Fading,
+    KnownKey,
+    Ordered,
+    Ownership,
+    Slot,
+    Trip,
+)
 from firmware.core.usage import Head
 from firmware.core.vital import Vital
 from protocol.errors import Code
 from protocol.messages import Phase
 from protocol.orders import ServicePlan, Subscription
-from tests.support.core import BEGINS_MS, EPOCH, FLOOR_MS, GUEST_KEY, PROFILE
+from protocol.sharing import Deletion
+from tests.support.core import BEGINS_MS, EPOCH, FLOOR_MS, GUEST_KEY, NIGHT, PROFILE
 from tests.support.credentials import BOOKING
 
 replace = msgspec.structs.replace
@@ -43,9 +59,14 @@ def test_it_is_written_and_read_as_bytes_and_stays_small() -> None:
     encoded = msgspec.msgpack.encode(NOTED)
     assert msgspec.msgpack.decode(encoded, type=Vital) == NOTED
     many = [replace(DEAD, booking_id=number.to_bytes(16, "big")) for number in range(256)]
-    revoked = tuple((bytes(16), 1_790_009_000) for _ in range(180))
+    revoked = tuple((bytes(16), 1_790_009_000) for _ in range(256))
     most = replace(FULL, dead=tuple(many), revoked=revoked, devices=((b"somebody", 5),) * 64)
-    assert len(msgspec.msgpack.encode(vital.of(most))) < 24 * 1024
+    key = replace(GUEST_KEY, name="n" * 32, hours=NIGHT)
+    dead = DeadKey(GUEST_KEY.token_id, Code.CODE_DEAD, GUEST_KEY.expires_s, GUEST_KEY.issued_s)
+    deleted = Fading(GUEST_KEY.token_id, Deletion.UNTIL_KEY_CYCLE, GUEST_KEY.expires_s, BEGINS_MS)
+    keys = tuple(KnownKey(number, key, BEGINS_MS, b"sixteen of print") for number in range(KEYS_KEPT))
+    most = replace(most, keys=keys, dead_keys=(dead,) * DEAD_KEYS_KEPT, deletions=(deleted,) * DELETIONS_KEPT)
+    assert len(msgspec.msgpack.encode(vital.of(most))) < 28 * 1024
 
 
 @pytest.mark.req("ACC-5", "CLK-1", "PWR-1")
