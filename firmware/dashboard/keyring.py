@@ -63,7 +63,7 @@ class Keyring:
             self.owner.holder.key,
             guest.holder.key.public_key(),
             terms,
-            now_s=now_s,
+            now_s=now_s - EARLY_S,
             entropy=rig.entropy,
         )
         guest.hold(shared.key, shared.file)

@@ -27,7 +27,7 @@ from protocol.sharing import Hours
 ALL: Final = Permission.UNLOCK | Permission.DRIVE | Permission.LOCK | Permission.LOCATE
 OF_A_GUEST: Final = Permission.UNLOCK | Permission.DRIVE | Permission.LOCK
 EARLY_S: Final = 60
-"""A booking begins a minute before it is wanted, so that clocks need not agree to the second."""
+"""A booking or key begins a minute before it is wanted, so that clocks need not agree to the second."""
 
 
 class NotHere(Exception):
@@ -117,11 +117,11 @@ class Module:
         entered with `do(f"menu activate {shared.code}")`. Raises ShareRefused."""
         assert isinstance(key.file, KeyFile), "a shared key cannot be shared"
         holder = self._holders.setdefault(who, Holder(who, Role.GUEST, self._entropy))
-        now_s = await self._bench.utc_ms() // 1000
-        ends_s = now_s + round(seconds(lasts))
-        terms = Terms(who, int(permissions), now_s - EARLY_S, ends_s, hours, ends_s - now_s if code else None)
+        signed_s = await self._bench.utc_ms() // 1000 - EARLY_S
+        ends_s = signed_s + EARLY_S + round(seconds(lasts))
+        terms = Terms(who, int(permissions), signed_s, ends_s, hours, ends_s - signed_s if code else None)
         shared = sharing.share(
-            key.file, key.holder.key, holder.key.public_key(), terms, now_s=now_s, entropy=self._entropy
+            key.file, key.holder.key, holder.key.public_key(), terms, now_s=signed_s, entropy=self._entropy
         )
         return Held(holder, shared.file, shared.key, shared.code)
 

@@ -20,7 +20,7 @@ from protocol.sealing import CODE_DIGITS
 from protocol.sharing import Hours, Key
 
 EARLY_S: Final = 60
-"""A share begins so long before it was made: clocks need not agree to the second."""
+"""The owner's phone is so slow, and no share begins before it was signed: clocks need not agree to the second."""
 LASTS_S: Final = 30 * DAY_S
 
 
@@ -66,8 +66,8 @@ class Keychain:
     def share(self, owner: str, owner_key: keys.PrivateKey, guest: str, phone: Handset, terms: Terms) -> None:
         """Share a key; it is on the guest's phone at once, and the code goes another way."""
         parent = self.standing(owner)
-        now_s = self._utc_s(self._now_s())
-        begins_s, ends_s = now_s - EARLY_S, now_s + LASTS_S
+        signed_s = self._utc_s(self._now_s()) - EARLY_S
+        begins_s, ends_s = signed_s, signed_s + LASTS_S
         if terms.window is not None:
             begins_s, ends_s = (self._utc_s(each) for each in terms.window)
         code_until_s = ends_s if terms.code_until_s is None else self._utc_s(terms.code_until_s)
@@ -77,11 +77,11 @@ class Keychain:
             begins_s,
             ends_s,
             self._hours(terms.daily),
-            code_until_s - now_s if terms.coded else None,
+            code_until_s - signed_s if terms.coded else None,
         )
         recipient = phone.key.public_key()
         try:
-            shared = sharing.share(parent, owner_key, recipient, wish, now_s=now_s, entropy=os.urandom)
+            shared = sharing.share(parent, owner_key, recipient, wish, now_s=signed_s, entropy=os.urandom)
         except ShareRefused as error:
             raise BenchFailed(f"{owner} cannot share that with {guest}: {error}") from None
         self._shared[guest], self._codes[guest] = shared.key, shared.code

@@ -55,7 +55,7 @@ class Keyholders:
         code_ttl_s = 600 if coded else None
         terms = Terms(to.name, permissions, now_s - EARLY_S, now_s + 3_600, hours, code_ttl_s)
         return sharing.share(
-            self.file, self.owner.key, to.key.public_key(), terms, now_s=now_s, entropy=self.rig.entropy
+            self.file, self.owner.key, to.key.public_key(), terms, now_s=now_s - EARLY_S, entropy=self.rig.entropy
         )
 
     async def bring(self, file: PhoneFile, holder: Holder | None = None) -> None:
