@@ -81,9 +81,8 @@ def report(state: State, test: SelfTest, now: int) -> Report:
 
 
 def _not_now(state: State, link: Link, now: int) -> Refusal | None:
-    role = None if link.credential is None else link.credential.role
-    if role is not Role.SERVICE:
-        return refuse(Code.ROLE_REQUIRED, role=role, remedy="Only a dealer's key tests a module.")
+    if link.credential is None or link.credential.role is not Role.SERVICE:
+        return refuse(Code.ROLE_REQUIRED, remedy="Only a dealer's key tests a module.")
     if state.busy or state.durable.takeover is not None:
         return refuse(Code.BUSY)
     if state.durable.trip.running or state.durable.driver_key is not None:

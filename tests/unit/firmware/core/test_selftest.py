@@ -117,7 +117,7 @@ def test_a_car_that_moves_meanwhile_is_neither_released_nor_armed(moves_before: 
 def test_an_answer_to_something_else_is_not_taken(command: bytes) -> None:
     step, _ = asked(dealer())
     before = step.state
-    assert not selftest.finished(step, ActuationFinished(Action.LOCK, True, command))
+    assert selftest.finished(step, ActuationFinished(Action.LOCK, True, command)) is False
     assert step.state is before
     idle = draft(dealer())
     assert not selftest.finished(idle, ActuationFinished(Action.LOCK, True, b"selftest\x00"))
@@ -140,7 +140,24 @@ def test_only_a_dealer_tests(held: object) -> None:
     nobody = draft(a_state())
     no = selftest.asked(nobody, Link(1, NOW, NOW), 7)
     assert no is not None
-    assert no.code is Code.ROLE_REQUIRED
+    assert (no.code, no.remedy) == (Code.ROLE_REQUIRED, "Only a dealer's key tests a module.")
+
+
+@pytest.mark.req("OWN-1")
+def test_what_stands_against_it_has_its_numbers() -> None:
+    for vehicle, numbers in (
+        (seen(still_for_ms=4_999), (("parked_ms", 4_999),)),
+        (seen(doors_open=True, boot_open=None), (("doors_open", 1), ("boot_open", 0))),
+        (seen(doors_open=False, boot_open=True), (("doors_open", 0), ("boot_open", 1))),
+    ):
+        state = dealer(replace(a_state(), vehicle=vehicle))
+        no = selftest.asked(draft(state), state.links[0], 7)
+        assert no is not None
+        assert no.numbers == numbers
+    state = dealer(running())
+    no = selftest.asked(draft(state), state.links[0], 7)
+    assert no is not None
+    assert "nobody has" in no.remedy
 
 
 @pytest.mark.req("OWN-1")
