@@ -38,11 +38,12 @@ class EmergencyLine:
 
         await self._gate.run(self._up, self._down, heard)
 
-    def call(self, number: int, msd: Msd) -> None:
+    def call(self, number: int, msd: Msd, lasts_s: int) -> None:
         """As EmergencyPort."""
         self._waiting = Publication(
             telemetry.emergency_topic(self._module_id),
             encode(msd),
+            expiry_s=lasts_s,
             content_type=CONTENT_TYPE,
             correlation=number.to_bytes(telemetry.CALL_BYTES, "big"),
         )

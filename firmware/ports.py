@@ -131,8 +131,9 @@ class EmergencyPort(Protocol):
     async def run(self, acknowledged: Callable[[int], None]) -> None:
         """Serve until cancelled; `acknowledged` gets the number of a call that the centre has."""
 
-    def call(self, number: int, msd: Msd) -> None:
-        """Connect if need be, and send this as soon as it can be; it takes the place of what has not been sent yet."""
+    def call(self, number: int, msd: Msd, lasts_s: int) -> None:
+        """Connect if need be, and send this as soon as it can be; it takes the place of what has not been sent yet.
+        Nobody is to get it when `lasts_s` seconds are over."""
 
     def hang_up(self) -> None:
         """Send nothing any more, and disconnect at once."""

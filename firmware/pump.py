@@ -301,8 +301,8 @@ class Pump:
         match effect:
             case _ if self._emergency is None:
                 log.warning("there is no line for emergency calls")
-            case CallEmergency(number, message):
-                self._emergency.call(number, message)
+            case CallEmergency(number, message, lasts_s):
+                self._emergency.call(number, message, lasts_s)
             case EndEmergency():
                 self._emergency.hang_up()
 

@@ -22,6 +22,7 @@ class Called(msgspec.Struct, frozen=True):
 
     call: int
     msd: Msd
+    lasts_s: int
 
 
 class EmergencySwitch(Socket[EmergencyPort]):
@@ -59,9 +60,9 @@ class EmergencySwitch(Socket[EmergencyPort]):
         finally:
             self._acknowledged = None
 
-    def call(self, number: int, msd: Msd) -> None:
+    def call(self, number: int, msd: Msd, lasts_s: int) -> None:
         """As EmergencyPort."""
-        called = Called(number, msd)
+        called = Called(number, msd, lasts_s)
         if self._is_up and not self._cut:
             self._send(called)
         else:
@@ -83,7 +84,7 @@ class EmergencySwitch(Socket[EmergencyPort]):
 
     def _send(self, called: Called) -> None:
         self.sent.append(called)
-        self.port.call(called.call, called.msd)
+        self.port.call(called.call, called.msd, called.lasts_s)
 
 
 class LoopbackCentre:
@@ -93,7 +94,7 @@ class LoopbackCentre:
         """As EmergencyPort."""
         await asyncio.Event().wait()
 
-    def call(self, number: int, msd: Msd) -> None:
+    def call(self, number: int, msd: Msd, lasts_s: int) -> None:
         """As EmergencyPort."""
 
     def hang_up(self) -> None:

@@ -7,7 +7,8 @@ over a line of its own, and into no record. Refuses to know how that line works.
 A call by hand can be taken back for ten seconds; one by the crash sensors cannot. What has not been answered after
 twenty minutes is not sent as if it had just happened: it is told as an event. Within one power-up the age is that of
 the monotonic clock. After a power cut it is what the clock knows for certain; without a clock the call is sent, for a
-call too many is better than one too few.
+call too many is better than one too few; but not one for ever: the time that it has stood with the power on is
+written down with every message, and counts on.
 """
 
 from typing import Final
@@ -87,9 +88,10 @@ def _acknowledged(draft: Draft, number: int) -> None:
 
 def resumed(draft: Draft) -> None:
     """After power-up: a call that nobody has answered goes on."""
-    if draft.durable.call is not None:
+    call = draft.durable.call
+    if call is not None:
         called_at_ms = draft.now - REPEAT_MS + CLOCK_SPEAKS_MS
-        draft.state = replace(draft.state, called_at_ms=called_at_ms)
+        draft.state = replace(draft.state, called_at_ms=called_at_ms, call_before_ms=call.stood_ms)
 
 
 # ---------------------------------------------------------------- what follows of the state
@@ -126,11 +128,19 @@ def _due_ms(state: State) -> int:
 
 def _age_ms(state: State, call: Call, now: int) -> int:
     """How old the call is for certain."""
+    stood_ms = _stood_ms(state, now)
+    if state.call_since_ms is not None or not call.dated:
+        return stood_ms
+    earliest, _ = clock.interval(state.clock, now)
+    return max(stood_ms, earliest - call.raised_ms)
+
+
+def _stood_ms(state: State, now: int) -> int:
+    """For how long it has stood with the power on. The floor would tell no more, and would make a young call old when
+    something signed raises it."""
     if state.call_since_ms is not None:
         return now - state.call_since_ms
-    here_ms = now - state.booted_at_ms
-    earliest, _ = clock.interval(state.clock, now)
-    return max(here_ms, earliest - call.raised_ms) if call.dated else here_ms
+    return state.call_before_ms + now - state.booted_at_ms
 
 
 # ---------------------------------------------------------------- the call
@@ -148,7 +158,9 @@ def _raise(draft: Draft, *, automatic: bool) -> None:
 
 
 def _send(draft: Draft, call: Call) -> None:
-    call = _located(draft, replace(call, message=min(call.message + 1, msd.MOST_MESSAGES)))
+    lasts_s = (STALE_AFTER_MS - _age_ms(draft.state, call, draft.now) + 999) // 1000
+    stood_ms = _stood_ms(draft.state, draft.now)
+    call = _located(draft, replace(call, message=min(call.message + 1, msd.MOST_MESSAGES), stood_ms=stood_ms))
     since_ms = draft.state.call_since_ms
     if not call.dated and since_ms is not None and _dated(draft):
         raised_ms = clock.utc(draft.state.clock, draft.now) - (draft.now - since_ms)
@@ -165,7 +177,7 @@ def _send(draft: Draft, call: Call) -> None:
         None if point is None else point.latitude_e7,
         None if point is None else point.longitude_e7,
     )
-    draft.order(CallEmergency(call.number, told))
+    draft.order(CallEmergency(call.number, told, lasts_s))
 
 
 def _located(draft: Draft, call: Call) -> Call:

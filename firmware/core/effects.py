@@ -118,10 +118,11 @@ class AnswerMenu(Effect, frozen=True, gc=False):
 
 class CallEmergency(Effect, frozen=True, gc=False):
     """Send this to the emergency centre at once, ahead of everything; it takes the place of what was not sent yet of
-    the same call."""
+    the same call. What is not delivered in `lasts_s` says nothing any more."""
 
     call: int
     msd: Msd
+    lasts_s: int
 
 
 class EndEmergency(Effect, frozen=True, gc=False):

@@ -162,6 +162,8 @@ class Ownership(msgspec.Struct, frozen=True, gc=False):
     number: int = 0
     home: tuple[int, int] | None = None
     home_set_s: int = 0
+    orders_from_s: int = 0
+    """What the backend signed before that, it signed for the owner before (OWN-4)."""
 
 
 class Takeover(msgspec.Struct, frozen=True, gc=False):
@@ -378,6 +380,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """When the emergency button was pressed, while it can still be taken back."""
     call_since_ms: int | None = None
     """When the emergency call was raised, if it was in this power-up."""
+    call_before_ms: int = 0
+    """For how long it had stood in those before."""
     called_at_ms: int | None = None
     """When the call was last sent in this power-up."""
 

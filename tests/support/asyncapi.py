@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from firmware.core.ecall import STALE_AFTER_MS
 from firmware.core.reporting import HEALTH_LASTS_S, TRANSIENT_LASTS_S
 from protocol import msd, telemetry
 from protocol.signals import SIGNALS, Signal
@@ -132,7 +133,8 @@ def _operations() -> JSON:
         made[f"send{sent.name[0].upper()}{sent.name[1:]}"] = _operation("send", sent.channel, sent.name, binding)
     binding = {"qos": telemetry.QOS, "retain": False, "bindingVersion": "0.2.0"}
     made["receiveOrder"] = _operation("receive", Channel.ORDER, "order", binding)
-    made["sendEmergencyCall"] = _at("send", "emergency", "emergencyCall", binding)
+    left = {"type": "integer", "minimum": 1, "maximum": STALE_AFTER_MS // 1000}
+    made["sendEmergencyCall"] = _at("send", "emergency", "emergencyCall", binding | {"messageExpiryInterval": left})
     made["receiveAcknowledgement"] = _at("receive", "emergencyAck", "emergencyAcknowledgement", binding)
     return made
 

@@ -38,7 +38,7 @@ class Known(NamedTuple):
     address: re.Pattern[str]
     qos: int
     retain: bool
-    expiry_s: int | None
+    expiry_s: range | None
     content_type: str
     payload: "Rules | None"
     headers: "Rules | None"
@@ -71,7 +71,7 @@ def _faults(publication: Publication, known: Known) -> Iterator[str]:
     what = f"as {known.name}"
     if publication.retain is not known.retain:
         yield f"{what}: retain is {publication.retain}"
-    if publication.expiry_s != known.expiry_s:
+    if not _expires(publication.expiry_s, known.expiry_s):
         yield f"{what}: expires after {publication.expiry_s} s"
     if publication.content_type != known.content_type:
         yield f"{what}: content type {publication.content_type!r}"
@@ -178,13 +178,28 @@ def _read(document: JSON, operation: JSON) -> Known:
         re.compile(address),
         binding["qos"],
         binding["retain"],
-        binding.get("messageExpiryInterval"),
+        _seconds(binding.get("messageExpiryInterval")),
         str(message.get("contentType", document["defaultContentType"])) if "payload" in message else "",
         _rules(document, message.get("payload")),
         _rules(document, message.get("headers")),
         message["bindings"]["mqtt"].get("correlationData", {}).get("maxLength", 0),
         message["payload"]["maxLength"] if message.get("payload", {}).get("format") == "binary" else 0,
     )
+
+
+def _seconds(interval: int | JSON | None) -> range | None:
+    """After how many seconds it may expire; None: it does not."""
+    match interval:
+        case None:
+            return None
+        case int():
+            return range(interval, interval + 1)
+        case _:
+            return range(interval["minimum"], interval["maximum"] + 1)
+
+
+def _expires(told: int | None, known: range | None) -> bool:
+    return told is None if known is None else told in known
 
 
 def referred(document: JSON, reference: JSON) -> JSON:

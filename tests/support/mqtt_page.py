@@ -46,11 +46,21 @@ def _row(document: JSON, operation: JSON) -> str:
         message["summary"],
         "from module" if operation["action"] == "send" else "to module",
         "yes" if binding["retain"] else "no",
-        "" if expiry is None else f"{expiry} s",
+        _expiry(expiry),
         ", ".join(properties + ["correlation data"] * correlated),
         _type(message["payload"]) if "payload" in message else "empty",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _expiry(interval: int | JSON | None) -> str:
+    match interval:
+        case None:
+            return ""
+        case int():
+            return f"{interval} s"
+        case _:
+            return f"{interval['minimum']} to {interval['maximum']} s"
 
 
 def _schema(name: str, schema: JSON) -> str:

@@ -189,12 +189,15 @@ def test_an_emergency_call_is_held_to_the_description_too() -> None:
     call = Publication(
         telemetry.emergency_topic(PROFILE.module_id),
         msd.encode(msd.Msd(1, True, False, msd.NO_VIN, 0)),
+        expiry_s=1_195,
         content_type=msd.CONTENT_TYPE,
         correlation=bytes(telemetry.CALL_BYTES),
     )
     assert faults(call) == []
     for change in ({"payload": b"{}"}, {"payload": bytes(141)}, {"retain": True}, {"correlation": bytes(5)}):
         assert faults(replace(call, **change)), change
+    for expiry_s in (None, 0, 1_201):
+        assert faults(replace(call, expiry_s=expiry_s)), expiry_s
     assert faults_heard(call.topic, call.payload) == []
     assert faults_heard(call.topic, b"no call")
 

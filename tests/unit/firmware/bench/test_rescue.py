@@ -17,8 +17,8 @@ class Line(LoopbackCentre):
         self.calls: list[int] = []
         self.hung_up = 0
 
-    def call(self, number: int, msd: Msd) -> None:
-        super().call(number, msd)
+    def call(self, number: int, msd: Msd, lasts_s: int) -> None:
+        super().call(number, msd, lasts_s)
         self.calls.append(number)
 
     def hang_up(self) -> None:
@@ -40,9 +40,9 @@ async def test_a_call_is_answered_by_whoever_is_at_the_desk() -> None:
     running = asyncio.create_task(switch.run(heard.append))
     await asyncio.sleep(0)
     assert switch.answer() is None
-    switch.call(7, MSD)
+    switch.call(7, MSD, 1_200)
     assert switch.answer() == 7
-    assert (heard, line.calls, list(switch.sent)) == ([7], [7], [Called(7, MSD)])
+    assert (heard, line.calls, list(switch.sent)) == ([7], [7], [Called(7, MSD, 1_200)])
     switch.hang_up()
     assert line.hung_up == 1
     running.cancel()
@@ -54,15 +54,15 @@ async def test_a_call_is_answered_by_whoever_is_at_the_desk() -> None:
 async def test_without_a_network_the_newest_message_waits() -> None:
     switch, line = plugged()
     switch.switch(False)
-    switch.call(7, MSD)
-    switch.call(8, MSD)
+    switch.call(7, MSD, 1_200)
+    switch.call(8, MSD, 1_200)
     assert (line.calls, switch.answer()) == ([], None)
     switch.switch(True)
     assert line.calls == [8]
     switch.switch(True)
     assert line.calls == [8]
     switch.switch(False)
-    switch.call(9, MSD)
+    switch.call(9, MSD, 1_200)
     switch.hang_up()
     switch.switch(True)
     assert line.calls == [8]
@@ -72,9 +72,9 @@ async def test_without_a_network_the_newest_message_waits() -> None:
 async def test_a_power_cut_says_no_farewell_and_the_next_boot_begins_anew() -> None:
     switch, line = plugged()
     switch.switch(False)
-    switch.call(7, MSD)
+    switch.call(7, MSD, 1_200)
     switch.cut()
-    switch.call(8, MSD)
+    switch.call(8, MSD, 1_200)
     switch.hang_up()
     assert line.hung_up == 0
     switch.plug(Line())

@@ -92,7 +92,7 @@ class Life:
 def test_a_crash_calls_at_once_with_what_is_known() -> None:
     life = Life().at(0, CRASH)
     expected = Msd(1, True, True, VIN, BEGINS_MS // 1000, AT_HOME.latitude_e7, AT_HOME.longitude_e7)
-    assert life.sent == [CallEmergency(1, expected)]
+    assert life.sent == [CallEmergency(1, expected, 1_200)]
     assert life.told == [EventKind.ECALL_RAISED]
     assert only(Persist, life.effects) == [Persist(False)], "nobody waits for the disk"
     assert life.state.durable.call is not None
@@ -185,6 +185,7 @@ def test_after_twenty_minutes_it_is_told_and_not_sent() -> None:
     assert (len(life.sent), life.ended) == (240, 1)
     assert life.told == [EventKind.ECALL_RAISED, EventKind.ECALL_STALE]
     assert life.state.durable.call is None
+    assert [each.lasts_s for each in life.sent] == list(range(1_200, 0, -5)), "nobody gets one later than that"
 
 
 @pytest.mark.req("SVC-8")
@@ -238,6 +239,28 @@ def test_a_module_without_a_clock_calls_until_it_has_done_so_for_twenty_minutes(
     assert life.sent[0].msd.latitude_e7 is None
     assert life.told == [EventKind.ECALL_RAISED, EventKind.ECALL_STALE]
     assert len(life.sent) == 1 + 240
+
+
+@pytest.mark.req("SVC-8", "PWR-1")
+def test_power_that_comes_and_goes_does_not_keep_a_call_young() -> None:
+    timeless = replace(a_car(), clock=Clock(FLOOR_MS, NOW))
+    life = Life(timeless).at(0, CRASH).until(450).reboot(450).until(900).reboot(900)
+    assert life.told == [EventKind.ECALL_RAISED]
+    life.until(1_100)
+    sent = len(life.sent)
+    assert life.sent[-1].lasts_s < 120
+    life.until(1_300).reboot(1_300).until(1_800)
+    assert life.told == [EventKind.ECALL_RAISED, EventKind.ECALL_STALE]
+    assert len(life.sent) - sent < 25
+
+
+@pytest.mark.req("SVC-8", "CLK-1")
+def test_a_floor_that_is_raised_after_a_power_cut_does_not_make_a_young_call_old() -> None:
+    timeless = replace(a_car(), clock=Clock(FLOOR_MS, NOW))
+    life = Life(timeless).at(0, CRASH).reboot(3)
+    life.state = replace(life.state, clock=Clock(FLOOR_MS + 86_400_000, NOW))
+    assert len(life.at(5).until(60).sent) > 10
+    assert life.told == [EventKind.ECALL_RAISED]
 
 
 @pytest.mark.req("SVC-8", "CLK-4")
