@@ -105,6 +105,9 @@ def test_a_refusal_says_what_decided_it() -> None:
     old = keys.refusal(a_state(), replace(OWNER_KEY, key_epoch=1), NOW)
     assert old is not None
     assert old.numbers == (("key_epoch", 1), ("vehicle_epoch", EPOCH))
+    shared = keys.refusal(KNOWING, replace(GUEST_KEY, key_epoch=1), NOW)
+    assert shared is not None
+    assert shared.remedy == "The car changed hands or its keys: ask the main user for a new key."
     other = keys.refusal(a_state(), replace(OWNER_KEY, module_id=b"another_"), NOW)
     assert other is not None
     assert other.remedy == "This key is for another car: walk to that one."
