@@ -84,6 +84,7 @@ def emergency(config: Config, provisioning: Provisioning) -> Callable[[], Emerge
         make()
     except BrokerMisconfigured as error:
         raise ConfigError(f"[emergency]: {error} (here: tls_ca, tls_cert, tls_key)") from None
+    msd.load()
     # It takes a while, and an emergency should not.
     threading.Thread(target=msd.prepare, name="emergency", daemon=True).start()
     loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ others do so, asn1tools leaves it out; both are read.
 """
 
 import re
+from collections.abc import Callable
 from enum import StrEnum, unique
 from functools import cache
 from typing import Final, Protocol
@@ -266,8 +267,14 @@ def is_vin(text: str) -> bool:
     return _VIN.fullmatch(text) is not None
 
 
+def load() -> None:
+    """Import what the first message needs. Not in one thread while another imports: what both of them import would be
+    there in part for one of them."""
+    _compiler()
+
+
 def prepare() -> None:
-    """Do now what the first message would have to wait for: a third of a second."""
+    """Do now what the first message would have to wait for: a third of a second. In any thread, after `load`."""
     _codec()
 
 
@@ -282,12 +289,17 @@ class _Codec(Protocol):
 
 
 @cache
-def _codec() -> _Codec:
+def _compiler() -> Callable[[str, str], _Codec]:
     # Not at the top: it is slow to load, and most lives see no emergency.
     import asn1tools  # type: ignore[import-untyped]
 
-    codec: _Codec = asn1tools.compile_string(_ASN1, "uper")
-    return codec
+    compiler: Callable[[str, str], _Codec] = asn1tools.compile_string
+    return compiler
+
+
+@cache
+def _codec() -> _Codec:
+    return _compiler()(_ASN1, "uper")
 
 
 def _decoded(name: str, data: bytes) -> dict[str, object]:

@@ -147,6 +147,7 @@ def test_other_versions_and_what_is_too_long_are_refused() -> None:
 
 @pytest.mark.req("SVC-8")
 def test_the_first_message_need_not_wait() -> None:
+    msd.load()
     msd.prepare()
     assert decode(encode(CRASH)).vin == CRASH.vin
 
@@ -161,7 +162,8 @@ def test_which_vin_fits() -> None:
 def test_the_schema_is_compiled_when_it_is_needed_and_not_before() -> None:
     asked = (
         "import sys, protocol.msd as msd; import firmware.core.ecall; print('asn1tools' in sys.modules);"
-        "msd.prepare(); print('asn1tools' in sys.modules)"
+        "msd.load(); print('asn1tools' in sys.modules, msd._codec.cache_info().currsize);"
+        "msd.prepare(); print(msd._codec.cache_info().currsize)"
     )
     said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["False", "True"]
+    assert said.split() == ["False", "True", "0", "1"]
