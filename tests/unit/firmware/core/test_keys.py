@@ -291,10 +291,18 @@ def test_an_expired_key_makes_room_and_its_number_is_given_again() -> None:
     assert short not in [known.key for known in step.durable.keys]
 
 
+@pytest.mark.req("KEY-1")
+def test_the_last_place_is_given_too() -> None:
+    nearly = a_full_list()
+    assert come(durably(nearly, keys=nearly.durable.keys[:-1]), GUEST_KEY).durable.keys[-1].number == KEYS_KEPT
+
+
 @pytest.mark.req("ACC-11")
 def test_the_main_users_newer_phone_is_remembered() -> None:
     step = come(durably(a_state(), devices=((b"an owner", 1),)), replace(OWNER_KEY, device_generation=3))
     assert step.durable.devices == ((b"an owner", 3),)
+    assert come(a_state(), OWNER_KEY).durable.devices == ((b"an owner", 1),)
+    assert come(a_state(), replace(OWNER_KEY, device_generation=0)).durable.devices == ()
     assert not step.required
 
 
