@@ -107,6 +107,8 @@ class Walker:
             case ["sharebox", "run", *options, "&"]:
                 self._module = await Program.start("firmware", "run", "--json", *options, directory=self._at)
                 await self._module.said("on the air")
+                if self.broker:
+                    await self._module.said("BrokerConnected")
             case ["shareboxctl", *tokens]:
                 await self._ask(step, tokens)
             case _:
