@@ -112,7 +112,7 @@ def due_at_ms(state: State, now: int) -> int | None:
 
 def _delete(draft: Draft, token_id: bytes, policy: int, expires_s: int, issued_s: int) -> None:
     durable = draft.durable
-    if any(dead.token_id == token_id for dead in durable.dead_keys):
+    if ledger.withdrawn(durable, token_id):
         return
     waits = policy in (Deletion.UNTIL_KEY_CYCLE, Deletion.AFTER_LAST_DRIVE_OR_48H)
     at_ms = clock.utc(draft.state.clock, draft.now)

@@ -21,7 +21,7 @@ _FETCH_ANEW: Final = "Let the app fetch the key anew."
 def outside_window(time: Clock, key: Key, now: int) -> Refusal | None:
     """Why it is not between the key's first moment and its last one; None: for certain it is."""
     earliest, latest = clock.interval(time, now)
-    opens_ms, ends_ms = key.not_before_s * 1000, key.expires_s * 1000
+    opens_ms, ends_ms = _opens_s(key) * 1000, key.expires_s * 1000
     if latest is not None and latest < opens_ms:
         numbers = (("starts_in_ms", opens_ms - clock.utc(time, now)),)
         return refuse(Code.NOT_YET_VALID, numbers=numbers, rule="KEY-2", remedy="Wait until the key becomes good.")
@@ -73,12 +73,23 @@ def changes_at_ms(time: Clock, key: Key, now: int) -> int | None:
 
 def _edges(key: Key, utc_ms: int) -> Iterator[int]:
     """The moments at which the key becomes good or bad, those after `utc_ms` among them."""
-    yield key.not_before_s * 1000
+    yield _opens_s(key) * 1000
     yield key.expires_s * 1000
     if key.hours is not None and utc_ms < key.expires_s * 1000:
         since_ms, lasts_ms = _since_opening(key.hours, utc_ms)
         yield utc_ms - since_ms + lasts_ms
         yield utc_ms - since_ms + DAY_MS
+
+
+def from_the_future(time: Clock, key: Key, now: int) -> bool:
+    """Whether the key says that it was signed at a time that has not come. A share is signed by a phone, which may say
+    what it likes; what such a key leaves behind must not stand against keys of times to come."""
+    _, latest = clock.interval(time, now)
+    return key.issued_s * 1000 > (clock.floor(time, now) + clock.MOST_JUMP_MS if latest is None else latest)
+
+
+def _opens_s(key: Key) -> int:
+    return max(key.not_before_s, key.issued_s)
 
 
 def _since_opening(hours: Hours, utc_ms: int) -> tuple[int, int]:

@@ -163,7 +163,7 @@ def received(draft: Draft, link: Link, key: Key) -> None:
         return
     live = _live(draft.state, draft.now)
     known = find(durable, key.token_id) is not None or expired(draft.state, key, draft.now)
-    if known or len(live) >= KEYS_KEPT:
+    if known or len(live) >= KEYS_KEPT or hours.from_the_future(draft.state.clock, key, draft.now):
         return
     # A phone that was replaced or withdrawn since grants no new key; those that it granted before go on.
     ungranted = None if link.parent is None else unfit(draft.state, link.parent)

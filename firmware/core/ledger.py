@@ -26,6 +26,8 @@ from protocol.messages import Operation
 from protocol.sharing import Key
 from protocol.tokens import Booking, RevocationList
 
+REVOKED_KEPT: Final = 256
+"""More than the longest list has; what many lists after each other have named."""
 EXPIRED_KEPT: Final = 64
 """With so many dead, the expired ones go. Not sooner: a longer token of the same booking must not wake it."""
 
@@ -49,14 +51,25 @@ def bury(durable: Durable, dead: DeadBooking, floor_ms: int) -> Durable:
 
 
 def revoke(durable: Durable, listed: RevocationList) -> Durable:
-    """Take over a newer revocation list: it replaces the older one (its length is bounded by
-    `tokens.MAX_LIST_BYTES`); the key epoch only rises."""
+    """Take over a newer revocation list. What an older one named stays named until it has expired, for a no is never
+    taken back; the key epoch only rises."""
     return replace(
         durable,
-        revoked=listed.revoked,
+        revoked=named(listed.revoked, durable.revoked, durable.floor_ms),
         list_number=listed.number,
         key_epoch=max(durable.key_epoch, listed.min_key_epoch),
     )
+
+
+def named(
+    newer: tuple[tuple[bytes, int], ...], older: tuple[tuple[bytes, int], ...], floor_ms: int
+) -> tuple[tuple[bytes, int], ...]:
+    """What either of two lists has withdrawn and has not expired for certain; all of the newer one. Beyond REVOKED_KEPT
+    the older ones that expire first are forgotten."""
+    known = dict(newer)
+    left = [(token_id, expires_s) for token_id, expires_s in older if token_id not in known]
+    alive = sorted((each for each in left if each[1] * 1000 > floor_ms), key=lambda each: -each[1])
+    return (*known.items(), *alive[: max(0, REVOKED_KEPT - len(known))])
 
 
 def withdrawn(durable: Durable, token_id: bytes) -> bool:

@@ -189,7 +189,7 @@ def _order(draft: Draft, order: Order, known: Ordered | None) -> Accepted | Refu
     forgotten = known is None and order.issued_s < draft.durable.orders_before_s
     if forgotten and order.kind not in REPEATABLE:
         return refuse(Code.ORDER_LATE)
-    return remote.late(draft, order) or _carry_out(draft, order)
+    return remote.late(draft, order) or ownership.former(draft.state, order) or _carry_out(draft, order)
 
 
 def _carry_out(draft: Draft, order: Order) -> Accepted | Refusal:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from firmware.core import clock, drive, reporting, subscription
+from firmware.core import clock, drive, reporting, subscription, vehicle
 from firmware.core.draft import Draft
 from firmware.core.effects import Actuate
 from firmware.core.events import Action
@@ -18,7 +18,7 @@ from firmware.core.usage import Use
 from protocol import vin
 from protocol.errors import Code, Refusal, refuse
 from protocol.messages import Accepted
-from protocol.orders import Coupling, Order, Place, Removal
+from protocol.orders import Coupling, Order, OrderKind, Place, Removal
 from protocol.telemetry import EventKind
 
 replace = msgspec.structs.replace
@@ -36,14 +36,19 @@ KEPT: Final = (
     "orders",
     "orders_before_s",
     "takeover",
+    "services",
     "call",
     "calls",
     "counters",
     "log",
 )
 """What of the durable state another owner's module goes on with: time and numbers, what is dead, what was ordered, a
-call for help, and the usage log. All else is the old owner's; what is added to the state later is wiped unless it is
+call for help, what the SIM is for, and the usage log. All else is the old owner's; what is added to the state later is wiped unless it is
 named here."""
+TIMELESS: Final = frozenset(
+    {OrderKind.END_BOOKING, OrderKind.COUPLE, OrderKind.REMOVE_OWNER, OrderKind.TAKE_OVER, OrderKind.SERVICES}
+)
+"""Orders that count whoever was the owner when they were signed."""
 ENDED_BY: Final = "owner changed"
 """Why the usage log says that a booking has ended."""
 
@@ -102,6 +107,15 @@ def owned_already(state: State, told: Coupling) -> Refusal | None:
     return refuse(Code.ALREADY_OWNED, numbers=(("same_person", int(same)),), remedy=remedy)
 
 
+def former(state: State, order: Order) -> Refusal | None:
+    """Whether the order was signed for an owner who is none any more. What ends a booking takes nothing from anybody,
+    and orders about ownership have numbers of their own."""
+    from_s = state.durable.ownership.orders_from_s
+    if order.kind in TIMELESS or order.issued_s >= from_s:
+        return None
+    return refuse(Code.ORDER_OUTDATED, numbers=(("before_owner_s", from_s - order.issued_s),))
+
+
 # ---------------------------------------------------------------- orders
 def couple(draft: Draft, told: Coupling) -> Accepted | Refusal:
     """OWN-3: the first owner, or the first after one who gave the car up. The subscription begins (SUB-1). The caller
@@ -128,7 +142,8 @@ def remove(draft: Draft, told: Removal) -> Accepted | Refusal:
     if draft.durable.trip.running or draft.durable.driver_key is not None:
         return refuse(Code.VEHICLE_IN_USE, remedy="Let whoever drives the car end, then remove it.")
     wipe(draft)
-    draft.keep(replace(draft.durable, ownership=Ownership(coupled=False, number=told.number)))
+    left = Ownership(coupled=False, number=told.number, orders_from_s=draft.durable.ownership.orders_from_s)
+    draft.keep(replace(draft.durable, ownership=left))
     draft.required = True
     reporting.event(draft, EventKind.OWNER_REMOVED, numbers=numbers(draft.durable))
     return Accepted()
@@ -151,7 +166,8 @@ def set_home(draft: Draft, place: Place, order: Order) -> Accepted | Refusal:
 def begin(draft: Draft, told: Coupling) -> None:
     """From this step on it is their car, with a subscription of one year. Nothing of it holds before it is durable."""
     now_ms = clock.utc(draft.state.clock, draft.now)
-    owned = Ownership(True, told.owner, told.person, now_ms, told.number)
+    orders_from_s = draft.durable.ownership.orders_from_s
+    owned = Ownership(True, told.owner, told.person, now_ms, told.number, orders_from_s=orders_from_s)
     first = subscription.first(told.subscription, now_ms // 1000)
     draft.keep(replace(draft.durable, ownership=owned, subscription=first))
     draft.required = True
@@ -159,14 +175,21 @@ def begin(draft: Draft, told: Coupling) -> None:
 
 def wipe(draft: Draft) -> None:
     """OWN-4, OWN-5: nothing of the old owner's stays. Keys and bookings are of an older epoch, positions that wait
-    never leave, the retained one is withdrawn, whoever is connected is hung up, and the immobiliser is armed."""
+    never leave, the retained one is withdrawn, whoever is connected is hung up, and the immobiliser is armed, once the
+    car is parked."""
     trip = draft.durable.trip
     if trip.running:
         reporting.event(draft, EventKind.BOOKING_ENDED, trip.booking, reason=ENDED_BY)
         reporting.use(draft, Use.ENDED, trip.booking, ENDED_BY)
     drive.over(draft, ENDED_BY)
-    draft.keep(wiped(draft.durable))
-    draft.order(Actuate(Action.ARM_IMMOBILISER))
+    earliest, _ = clock.interval(draft.state.clock, draft.now)
+    outdating = replace(draft.durable.ownership, orders_from_s=earliest // 1000 + 1)
+    draft.keep(replace(wiped(draft.durable), ownership=outdating))
+    if vehicle.parked(draft.state.vehicle, draft.now):
+        draft.order(Actuate(Action.ARM_IMMOBILISER))
+    else:
+        # Somebody may drive it with a vehicle key: nothing is taken from a moving car.
+        draft.keep(replace(draft.durable, arm_when_parked=True))
     for link in draft.state.links:
         draft.hang_up(link.id)
 

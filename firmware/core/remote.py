@@ -32,7 +32,8 @@ ACTION_OF: Final = {
 def received(draft: Draft, order: Order, correlation: bytes) -> None:
     """Carry an order out that has not been seen before, or say why not. What moves waits for the disk."""
     action = ACTION_OF.get(order.kind)
-    refusal = late(draft, order) or (None if action is None else uncertain(draft, order) or _obstacle(draft, action))
+    untimely = late(draft, order) or ownership.former(draft.state, order)
+    refusal = untimely or (None if action is None else uncertain(draft, order) or _obstacle(draft, action))
     if refusal is not None:
         _conclude(draft, order, refusal, correlation)
     elif action is None:

@@ -94,8 +94,12 @@ def restored(older: Durable | None, vital: Vital | None, profile: Profile) -> Du
         known = ledger.bury(known, DeadBooking(booking_id, reason, expires_s, issued_s), floor_ms)
     if vital.keys is not None:
         known = marks.recalled(known, vital.keys)
-    if vital.list_number > known.list_number:
-        known = replace(known, revoked=vital.revoked, list_number=vital.list_number)
+    lists = (vital.revoked, known.revoked) if vital.list_number > known.list_number else (known.revoked, vital.revoked)
+    known = replace(
+        known,
+        revoked=ledger.named(*lists, floor_ms),
+        list_number=max(known.list_number, vital.list_number),
+    )
     # An order that is not remembered may have been carried out: only what is signed from now on counts.
     orders_before_s = max(known.orders_before_s, floor_ms // 1000 + 1)
     log = known.log if known.log.length >= vital.log_length else Head(vital.log_length, vital.log_digest)

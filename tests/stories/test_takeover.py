@@ -192,3 +192,15 @@ def test_positions_of_the_old_owner_that_wait_never_leave() -> None:
     fixed = positions_since(world, "10:02:59")
     assert fixed
     assert min(fixed) >= "2026-11-02T10:02:59"
+
+
+@pytest.mark.req("OWN-4", "SVC-3", "SEC-2")
+def test_what_the_old_owner_ordered_comes_too_late() -> None:
+    play(
+        f"""{OWNED}{PREPARED}
+        10:02:00      order unlock as late is written     | owner Ann
+        10:03:00      .                                   | owner Ben, epoch 2
+        10:03:01      order again                         | nothing moved, result ORDER_OUTDATED, home none
+        """,
+        factory(),
+    )

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from firmware.core import deletion
+from firmware.core import deletion, keys
 from firmware.core.deletion import DELETIONS_KEPT
 from firmware.core.draft import Draft
 from firmware.core.effects import AnswerMenu
-from firmware.core.events import KeyButton, KeyDeactivated
+from firmware.core.events import KeyButton, KeyDeactivated, OrderReceived
 from firmware.core.state import DeadKey, Fading, State
 from protocol.errors import Code
 from protocol.sharing import Deletion, Key
@@ -21,6 +21,7 @@ from tests.support.core import (
     NOW,
     OWNER_KEY,
     a_state,
+    after,
     draft,
     durably,
     events,
@@ -202,3 +203,17 @@ def test_the_next_of_these_two_days_to_end_is_a_deadline() -> None:
         fading(OWNER_KEY),
     )
     assert deletion.due_at_ms(durably(KNOWING, deletions=heard), NOW) == NOW + TWO_DAYS_MS - 5_000
+
+
+@pytest.mark.req("KEY-6", "ACC-5")
+@pytest.mark.parametrize("fading", [(), ((NEVER_SEEN, 1, GUEST_KEY.expires_s),)])
+def test_a_later_list_takes_no_no_back_from_a_key_that_was_never_here(
+    fading: tuple[tuple[bytes, int, int], ...],
+) -> None:
+    first = RevocationList(MODULE_ID, 5, ISSUED_S, EPOCH, ((NEVER_SEEN, GUEST_KEY.expires_s),))
+    second = RevocationList(MODULE_ID, 6, ISSUED_S, EPOCH, (), fading=fading)
+    state, _ = after(a_state(), OrderReceived(first), OrderReceived(second))
+    no = keys.unfit(state, replace(GUEST_KEY, token_id=NEVER_SEEN))
+    assert no is not None
+    assert no.code is Code.KEY_DELETED
+    assert state.durable.deletions == ()

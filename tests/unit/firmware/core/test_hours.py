@@ -52,6 +52,20 @@ def test_the_whole_interval_lies_between_first_and_last_moment(
     assert no is None or no.numbers == numbers
 
 
+@pytest.mark.req("KEY-2", "SEC-2")
+def test_a_key_that_was_signed_in_a_time_to_come_is_not_good_before() -> None:
+    ahead = replace(GUEST_KEY, issued_s=GUEST_KEY.not_before_s + 60)
+    no = hours.outside_window(reading(OPENS_MS + 10_000), ahead, NOW)
+    assert no is not None
+    assert (no.code, no.numbers) == (Code.NOT_YET_VALID, (("starts_in_ms", 50_000),))
+    assert hours.outside_window(reading(OPENS_MS + 60_000), ahead, NOW) is None
+    assert hours.from_the_future(reading(OPENS_MS + 59_999), ahead, NOW)
+    assert not hours.from_the_future(reading(OPENS_MS + 59_990, 10), ahead, NOW)
+    assert not hours.from_the_future(FLOOR_ONLY, ahead, NOW)
+    year = replace(ahead, issued_s=FLOOR_MS // 1000 + 366 * 86_400 + 1)
+    assert hours.from_the_future(FLOOR_ONLY, year, NOW)
+
+
 @pytest.mark.req("KEY-2", "ACC-8")
 def test_who_may_mend_it_is_named() -> None:
     over = reading(OWNER_KEY.expires_s * 1000)

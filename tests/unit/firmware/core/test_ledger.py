@@ -80,13 +80,28 @@ def test_beyond_256_the_first_issued_are_covered_by_a_date() -> None:
 
 
 @pytest.mark.req("ACC-5")
-def test_a_newer_list_replaces_the_older_one_and_the_key_epoch_only_rises() -> None:
-    first = RevocationList(MODULE_ID, 7, 1, 5, ((b"t" * 16, 9),))
-    second = RevocationList(MODULE_ID, 8, 2, 4, ())
+def test_what_a_list_has_named_stays_named_and_the_key_epoch_only_rises() -> None:
+    first = RevocationList(MODULE_ID, 7, 1, 5, ((b"t" * 16, 1_790_000_009),))
+    second = RevocationList(MODULE_ID, 8, 2, 4, ((b"u" * 16, 1_790_000_008),))
     after_first = ledger.revoke(NOTHING, first)
-    assert (after_first.list_number, after_first.revoked, after_first.key_epoch) == (7, ((b"t" * 16, 9),), 5)
+    assert (after_first.list_number, after_first.revoked, after_first.key_epoch) == (
+        7,
+        ((b"t" * 16, 1_790_000_009),),
+        5,
+    )
     after_second = ledger.revoke(after_first, second)
-    assert (after_second.list_number, after_second.revoked, after_second.key_epoch) == (8, (), 5)
+    both = ((b"u" * 16, 1_790_000_008), (b"t" * 16, 1_790_000_009))
+    assert (after_second.list_number, after_second.revoked, after_second.key_epoch) == (8, both, 5)
+
+
+@pytest.mark.req("ACC-5")
+def test_of_what_older_lists_have_named_the_expired_go_and_then_those_that_expire_first() -> None:
+    older = tuple((bytes([number]) * 16, 1_000 + number) for number in range(4))
+    assert ledger.named((), older, 1_001_000) == ((b"\3" * 16, 1_003), (b"\2" * 16, 1_002))
+    newer = tuple((number.to_bytes(16, "big"), 2_000) for number in range(1_000, 1_255))
+    assert len(newer) == 255
+    assert ledger.named(newer, older, 0) == (*newer, (b"\3" * 16, 1_003))
+    assert ledger.named((*newer, *older), older, 2_000_000) == (*newer, *older)
 
 
 @pytest.mark.req("ACC-11")

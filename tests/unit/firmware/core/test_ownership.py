@@ -5,7 +5,7 @@ import pytest
 
 from firmware.core import ownership
 from firmware.core.effects import Actuate, Log
-from firmware.core.events import Action
+from firmware.core.events import Action, Ticked
 from firmware.core.incidents import Asked
 from firmware.core.reports import Point
 from firmware.core.state import (
@@ -33,11 +33,13 @@ from protocol.sharing import Deletion
 from protocol.telemetry import EventKind
 from tests.support.core import (
     BEGINS_MS,
+    DRIVING,
     EPOCH,
     FLOOR_MS,
     HOME,
     OWNER_KEY,
     a_state,
+    after,
     draft,
     durably,
     events,
@@ -46,6 +48,7 @@ from tests.support.core import (
     only,
     records,
     running,
+    seen,
 )
 from tests.support.credentials import BOOKING, BRANDENBURG_GATE, COUPLING, MODULE_ID, SERVICES
 
@@ -188,7 +191,7 @@ def test_a_coupling_that_is_refused_changes_nothing(owned: Ownership, told: obje
 def test_the_owner_gives_the_car_up_and_nothing_is_left() -> None:
     step = draft(linked(a_state(ownership=ANN, drivers=(BOOKING.user,)), BOOKING))
     assert ownership.remove(step, Removal(2, ANN.owner)) == Accepted()
-    assert step.durable.ownership == FREE
+    assert step.durable.ownership == replace(FREE, orders_from_s=BEGINS_MS // 1000 + 1)
     assert (step.durable.key_epoch, step.durable.drivers) == (EPOCH + 1, ())
     assert step.required
     (told,) = records(step.effects)
@@ -214,6 +217,39 @@ def test_a_removal_that_is_refused_changes_nothing(state: State, told: Removal, 
     assert remedy in no.remedy
     assert step.durable is state.durable
     assert not step.required
+
+
+@pytest.mark.req("OWN-5", "CUT-3")
+def test_a_removal_arms_no_car_that_moves_but_once_it_is_parked() -> None:
+    step = draft(a_state(vehicle=seen(DRIVING), ownership=ANN))
+    assert ownership.remove(step, Removal(2, ANN.owner)) == Accepted()
+    assert only(Actuate, step.effects) == []
+    assert step.durable.arm_when_parked
+    state, effects = after(replace(step.state, vehicle=seen(immobilised=False)), Ticked())
+    assert Actuate(Action.ARM_IMMOBILISER) in effects
+    assert not state.durable.arm_when_parked
+
+
+@pytest.mark.req("OWN-4", "OWN-5", "SEC-2")
+@pytest.mark.parametrize("kind", list(OrderKind))
+def test_what_was_signed_for_the_owner_before_is_not_for_the_next_one(kind: OrderKind) -> None:
+    step = draft(a_state(ownership=ANN))
+    assert ownership.remove(step, Removal(2, ANN.owner)) == Accepted()
+    assert ownership.couple(step, BEN) == Accepted()
+    older = Order(b"the order number", kind, MODULE_ID, BEGINS_MS // 1000, BEGINS_MS // 1000 + 600)
+    no = ownership.former(step.state, older)
+    if kind in {
+        OrderKind.END_BOOKING,
+        OrderKind.COUPLE,
+        OrderKind.REMOVE_OWNER,
+        OrderKind.TAKE_OVER,
+        OrderKind.SERVICES,
+    }:
+        assert no is None
+    else:
+        assert refused(no).code is Code.ORDER_OUTDATED
+        assert refused(no).numbers == (("before_owner_s", 1),)
+    assert ownership.former(step.state, replace(older, issued_s=BEGINS_MS // 1000 + 1)) is None
 
 
 @pytest.mark.req("OWN-5")

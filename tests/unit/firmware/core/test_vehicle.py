@@ -112,6 +112,13 @@ def test_what_the_module_did_itself_is_known_at_once_and_what_nobody_saw_is_not(
     assert (after.at_ms, after.still_since_ms) == (1_000, None)
 
 
+@pytest.mark.parametrize(("confirmed", "boot_open"), [(True, True), (False, None)])
+def test_opening_the_boot_says_nothing_about_the_immobiliser(confirmed: bool, boot_open: bool | None) -> None:
+    before = VehicleView(VehicleSampled(locked=True, boot_open=False, immobilised=True), 1_000, None)
+    after = vehicle.acted(before, Action.OPEN_BOOT, confirmed=confirmed)
+    assert (after.sample.boot_open, after.sample.immobilised, after.sample.locked) == (boot_open, True, True)
+
+
 def test_the_deadline_of_parking_may_fall_on_the_last_moment_of_a_sample() -> None:
     view = VehicleView(STILL, 12_500, 10_000)
     assert vehicle.parked_at_ms(view, 12_600) == 15_000

@@ -104,6 +104,8 @@ def test_an_older_state_learns_what_is_dead_and_its_numbers_rise() -> None:
     assert (known.floor_ms, known.dead_before_s) == (BEGINS_MS, 1_700_000_000)
     assert {dead.booking_id for dead in known.dead} == {b"an ended booking", b"long since ended"}
     assert (known.list_number, known.revoked) == (7, FULL.revoked)
+    both = vital.restored(older, replace(NOTED, list_number=5, revoked=((b"b" * 16, 1_790_009_000),)), PROFILE)
+    assert (both.list_number, both.revoked[-1]) == (6, (b"b" * 16, 1_790_009_000))
     assert dict(known.devices) == {b"a driver": 3, b"somebody": 5}
     assert known.counters == Counters(60, 40, 30, 20, 10, 12, 4)
     assert (known.slot.version, known.log) == (4, FULL.log)
