@@ -19,7 +19,7 @@ _LINKS: Final = (10_000, 60_000, 600_000)
 _NONCES: Final = (30_000, 300_000)
 _SAMPLES: Final = (2_501,)
 _STANDING: Final = (1_000, 5_000)
-_PAUSES: Final = (1, 5_000, 30_000, 120_000)
+_PAUSES: Final = (1, 5_000, 30_000, 120_000, 600_000)
 _TAKEOVER: Final = (1, 30_000, 180_000)
 
 

@@ -72,6 +72,8 @@ class Scene:
     waits: tuple[int, ...] = (2_000, 5_000)
     long: tuple[int, ...] = ()
     """How long may be waited while a pause after a wrong code, or a takeover, goes on."""
+    most: int = 1_000_000_000
+    """States of it at most, whatever was asked for: it has no end that could be reached."""
     fresh: bool = False
     """The module comes from the dealer: nobody owns the car."""
     landmarks: tuple[int, ...] = field(init=False)
@@ -229,24 +231,24 @@ SCENES: Final = (
     Scene("codes", "MC", (
         "C presents", "C unlock", "C drive", "M keys", "menu enters 111111", "menu enters 222222",
         "menu enters 111111 and power fails", "menu deactivates C", "power", "reboot", "car drives", "car parks",
-    ), waits=(5_000,), long=(5_000, 30_000, 120_000)),
+    ), waits=(5_000,), most=12_000, long=(5_000, 30_000, 120_000, 600_000, 3_600_000)),
     Scene("deletion", "MG", (
         "G unlock", "G drive", "G lock", "list 2 epoch 1 G/cycle", "list 3 epoch 1 G/cycle G/drive", "list 4 epoch 1 G",
         "car key unlocks", "car key locks", "reboot", *_ROUND,
-    ), waits=(5_000,)),
+    ), waits=(5_000,), most=8_000),
     Scene("guests", "MGA", (
         "G drive", "G lock", "M drive", "M undrive", "A drive", "A end", "menu deactivates G", "list 2 epoch 1 M",
         "car silent", "car speaks", "reboot", *_ROUND,
-    ), waits=(5_000,)),
+    ), waits=(5_000,), most=8_000),
     Scene("owners", "MGAX", (
         "M unlock", "G drive", "A drive", "X unlock", "order take-over Ann 1", "order couple Eve 2",
         "order remove Ann 3", "order couple Ann 4", "car has 1 keys", "car has 2 keys", "broker up", "broker down",
         "reboot", *_ROUND,
-    ), before=("broker up", "car has 2 keys"), waits=(5_000,), long=(30_000, 179_999, 180_000)),
+    ), before=("broker up", "car has 2 keys"), waits=(5_000,), most=8_000, long=(30_000, 179_999, 180_000)),
     Scene("dealer", "MGX", (
         "M unlock", "G unlock", "X drive", "order couple Ann 1", "order couple Eve 2 vin=WMWXU71090TU12346",
         "order couple Eve 2", "order remove Ann 3", "order remove Eve 4", "list 2 epoch 2", "reboot", "reboot rtc lost",
-    ), waits=(5_000,), fresh=True),
+    ), waits=(5_000,), most=8_000, fresh=True),
     Scene("lists", "AB", (
         "A drive", "B unlock", "list 2 epoch 1 A", "list 3 epoch 1 B", "list 4 epoch 2", "car ignition unknown",
         "reboot", *_ROUND,

@@ -49,6 +49,7 @@ class Afar:
         told = durable.subscription
         if told is None or now_ms >= told.remote_until_s * 1000:
             fail("nobody_has_paid", what)
+        self.auditor.subscriber.moves_from_afar(what)
         if self.auditor.parked_for() < 5_000 or self.auditor.moving:
             fail("moved_from_afar_unparked", f"{what}, parked for {self.auditor.parked_for()} ms")
         if effect.action is Action.LOCK and self.auditor.doors_open:

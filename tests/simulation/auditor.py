@@ -33,6 +33,7 @@ from tests.simulation.clocks import Deadline, TrueClock
 from tests.simulation.deeds import Deeds
 from tests.simulation.locksmith import Locksmith
 from tests.simulation.privacy import Privacy
+from tests.simulation.subscriber import Subscriber
 from tests.simulation.tenure import RUNNING, Tenure, Violation, another, follow, names, orders, passing, taken
 from tests.simulation.workshop import Workshop
 
@@ -59,6 +60,7 @@ class Auditor:
         self.locksmith = Locksmith(self)
         self.deeds = Deeds(self)
         self.workshop = Workshop(self)
+        self.subscriber = Subscriber(self)
         self.ram = Tenure()
         self.disk = Tenure()
         self.sessions: dict[int, Booking] = {}
@@ -141,6 +143,7 @@ class Auditor:
         self.signed = None
         self.locksmith.hears(event)
         self.deeds.hears(event)
+        self.subscriber.hears(event)
         match event:
             case VehicleSampled():
                 self.sample(event)
@@ -196,6 +199,7 @@ class Auditor:
         self.locksmith.booting()
         self.deeds.booting(stored)
         self.workshop.booting()
+        self.subscriber.booting()
         self.sessions.clear()
         self.hung_up.clear()
         self.asked.clear()
@@ -221,6 +225,7 @@ class Auditor:
         )  # fmt: skip
         self.locksmith.card_replaced()
         self.deeds.card_replaced(stored)
+        self.subscriber.card_replaced(stored)
         self.executed.clear()
         self.done.clear()
         self.numbers = {number: record.body for number, record in self.world.device.disk.records.items()}
@@ -238,6 +243,7 @@ class Auditor:
         self.locksmith.committed(durable)
         self.deeds.committed(durable)
         self.afar.committed(durable)
+        self.subscriber.committed(durable)
         if durable.floor_ms < self.floor_ms:
             self.fail("floor_fell", f"from {self.floor_ms} to {durable.floor_ms}")
         if durable.floor_ms > self.world.utc_ms + self.clock.drift_ms():
@@ -284,6 +290,7 @@ class Auditor:
             if not self.afar.ordered(effect, self.signed, new.booking, durable):
                 self._ordered(effect, held, event, before is None)
         self.workshop.told(effects)
+        self.subscriber.adopted(event, state, effects)
         if len(state.links) > 3 or len(durable.executed) > 64 or len(durable.dead) > 256 or len(effects) > 64:
             self.fail("unbounded", "links, outcomes, dead bookings or effects outgrow their limit")
         self.ram = new

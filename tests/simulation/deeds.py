@@ -182,7 +182,7 @@ class Deeds:
     def _removed(self, old: Realm) -> None:
         """OWN-5."""
         details = self._details(OrderKind.REMOVE_OWNER)
-        if details.owner != old.owner:
+        if old.owner and details.owner != old.owner:
             self.auditor.fail("changed_hands", "removed by somebody else")
         if self.auditor.ram.booking is not None:
             self.auditor.fail("removed_in_use", "a booking runs")

@@ -1,17 +1,9 @@
 """Planted defects: plausible bugs, each a small change to one module of the core. How they get there: `planting`."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
-
-class Defect(NamedTuple):
-    """In `firmware.core.<module>`, `right` becomes `wrong`; or, when `right` is a constant's name, its value."""
-
-    name: str
-    module: str
-    right: str
-    wrong: str
-    story: str
-
+from tests.simulation.key_defects import KEY_DEFECTS
+from tests.simulation.planting import Defect
 
 DEFECTS: Final = (
     Defect(
@@ -82,8 +74,8 @@ DEFECTS: Final = (
     Defect(
         "revocation_ignored",
         "admit",
-        "token_id == booking.token_id for token_id",
-        "token_id is None for token_id",
+        "if ledger.withdrawn(durable, booking.token_id):",
+        "if ledger.withdrawn(durable, booking.booking_id):",
         "A revoked token that has not been used yet still opens.",
     ),
     Defect(
@@ -96,8 +88,9 @@ DEFECTS: Final = (
     Defect(
         "list_leaves_the_running",
         "bookings",
-        "request_end(draft, EndReason.REVOKED)",
-        "pass",
+        "    draft.keep(replace(draft.durable, trip=trip.requested(draft.durable.trip, reason)))",
+        "    draft.keep(draft.durable if reason.value == 'revoked' else replace(draft.durable, trip=trip.requested("
+        "draft.durable.trip, reason)))",
         "A revocation list does not end the booking that is running.",
     ),
     Defect(
@@ -424,5 +417,6 @@ DEFECTS: Final = (
         "return known",
         "A card that was rolled back brings an older subscription back.",
     ),
+    *KEY_DEFECTS,
 )
 """`right` and `wrong` have as many lines, so that every function keeps its place."""

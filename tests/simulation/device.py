@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from firmware.core import module, reporting
+from firmware.core import module, reporting, sim
 from firmware.core.effects import (
     Actuate,
     Answer,
     AnswerEnded,
     AnswerMenu,
     AnswerTested,
+    CallEmergency,
     ContinueHandshake,
     Effect,
     HangUp,
@@ -31,6 +32,7 @@ from firmware.core.events import (
     ActuationFinished,
     CodeTried,
     Event,
+    NetworkServing,
     StorageFailed,
     Ticked,
     TimeOffered,
@@ -74,6 +76,8 @@ class Device:
         self.steps = 0
         self.keeper: Keeper
         self._tick_at = -1
+        self.opened = True
+        """Whether the SIM carries more than emergency calls."""
         self._spins = (0, 0)
         self._actions: tuple[deque[Actuate], deque[Actuate]] = (deque(), deque())
         """For the doors, and for the immobiliser."""
@@ -98,6 +102,7 @@ class Device:
         self._acting = [False, False]
         self.uplink.rest()
         self._tick_at = -1
+        self.opened = True
         self.keeper = Keeper(self.disk, lambda: self.mono, lambda event: self.in_this_life(0, lambda: self.tell(event)))
         stored, trouble = at_once(self.keeper.recall(self.profile))
         self.world.auditor.booting(stored, trouble)
@@ -111,6 +116,7 @@ class Device:
         if rtc_error_ms is not None:
             self.world.auditor.offered("rtc", rtc_error_ms)
             self.tell(TimeOffered(TimeSource.RTC, self.world.utc_ms + rtc_error_ms))
+        self.tell(NetworkServing(self.world.serving))
         if self.world.broker.up:
             self.in_this_life(3_000, self.world.connect_broker)
 
@@ -163,6 +169,9 @@ class Device:
         self, event: Event, before: State | None, state: State, effects: tuple[Effect, ...], *, saved: bool = False
     ) -> None:
         self.state = state
+        opened, self.opened = self.opened, sim.uplink(state)
+        if opened is not self.opened:
+            self.world.gate(opened=self.opened)
         self.uplink.guard()
         if effects or before is None or state.durable is not before.durable:
             self.world.auditor.adopted(event, before, state, effects)
@@ -211,6 +220,8 @@ class Device:
                 self._say(record)
             case AnswerTested(link, request_id, _):
                 world.air.answer(link, Reply(request_id, Code.OK, SelfTested(b"signed")))
+            case CallEmergency(number, _):
+                world.centre.call(number)
             case TryCode(code, ticket):
                 world.auditor.locksmith.tries(effect)
                 self.in_this_life(0, lambda: self.tell(CodeTried(code, ticket)))
@@ -272,7 +283,7 @@ class Device:
     # ------------------------------------------------------------ the courier
     def _say(self, answer: Record) -> None:
         """An answer that is no record: now or never."""
-        if not self.state.broker_connected:
+        if not (self.state.broker_connected and self.opened):
             return
         message = reporting.record_message(self.state, answer, self.mono)
         watch.said(self.profile.module_id, message)

@@ -68,7 +68,7 @@ class Guest:
         if owner is None:
             return
         now = world.heap.now
-        code_until_s = (world.utc_ms + self.rng.choice((20 * MINUTE, 6 * HOUR))) // 1000
+        code_until_s = (world.utc_ms + self.rng.choice((20 * MINUTE, 12 * HOUR))) // 1000
         self.key = world.keychain.share(
             owner.key,
             f"guest {operation.number}",
@@ -110,7 +110,7 @@ class Guest:
         for _ in range(rng.choice((0, 0, 0, 1, 2, 4, 6))):
             world.heap.at(at - 7 * SECOND, lambda: world.dense(20 * SECOND))
             world.heap.at(at, lambda: world.menu.enter("000000"))
-            at += rng.choice((3 * SECOND, 10 * SECOND, 3 * MINUTE))
+            at += rng.choice((3 * SECOND, 3 * MINUTE, 61 * MINUTE))
         for _ in range(rng.choice((0, 1, 1, 1, 1, 2))):
             world.heap.at(at - 7 * SECOND, lambda: world.dense(20 * SECOND))
             world.heap.at(at, lambda: world.menu.enter(code))

@@ -72,7 +72,7 @@ KEY_FAULTS: Final[dict[str, Mischief]] = {
 # ---------------------------------------------------------------- whoever has no right
 def guess_codes(world: "World", rng: Random) -> None:
     """Somebody in the car guesses, patiently or not."""
-    wait = rng.choice((2 * SECOND, MINUTE, 11 * MINUTE))
+    wait = rng.choice((2 * SECOND, MINUTE, 11 * MINUTE, 61 * MINUTE))
     for number in range(8):
         world.heap.after(number * wait, lambda: world.dense(15 * SECOND))
         world.heap.after(number * wait + 8 * SECOND, lambda: world.menu.enter("123456", 1))

@@ -10,9 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
+from typing import NamedTuple
 
-from tests.simulation.defects import Defect
 from tests.simulation.reached import RULES_OF_THE_CORE
+
+
+class Defect(NamedTuple):
+    """In `firmware.core.<module>`, `right` becomes `wrong`; or, when `right` is a constant's name, its value."""
+
+    name: str
+    module: str
+    right: str
+    wrong: str
+    story: str
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -68,6 +68,7 @@ class Privacy:
 
     def published(self, channel: str, payload: bytes) -> None:
         """PRV-1, PRV-6: something goes to where the owner can read it."""
+        self.auditor.subscriber.leaves(channel)
         if b"Latitude" in payload:
             if self.hidden:
                 self.auditor.fail("position_during_a_booking", f"on {channel}")

@@ -52,7 +52,7 @@ MOMENTS: Final = _names(
     connected nonce drove_off parked moving_overdue committed superseded
     """
 )
-KEY_MOMENTS: Final = _names("accepted tried activated deleted half_way taking_over changed_hands")
+KEY_MOMENTS: Final = _names("accepted tried activated deleted half_way taking_over changed_hands crashed")
 FAULTS: Final = _names(
     """
     power cut_before_commit cut_after_commit disk_full card_lost card_rolled_back rtc_fast link_loss broker_down
@@ -71,6 +71,10 @@ KEYS: Final = _names("UNLOCK ENABLE_DRIVE LOCK OPEN_BOOT refused")
 """What keys were let do."""
 DELETIONS: Final = _names("IMMEDIATE UNTIL_KEY_CYCLE AFTER_LAST_DRIVE_OR_48H")
 DEEDS: Final = _names("couple remove take_over home remove_driver own_visit self_test")
+CALLS: Final = _names("crash button abroad plan send_to_car")
+PLANS: Final = ("everything", "deactivated", "for the law", "no remote", "little")
+CALLED: Final = ("made", "repeated", "answered", "given up", "on a blocked SIM")
+"""What became of emergency calls."""
 OWNERS: Final = _names("coupled removed taken")
 TESTED: Final = _names("passed failed")
 AFAR: Final = _names("UNLOCK LOCK FLASH")
@@ -90,7 +94,15 @@ def wanted() -> list[str]:
     """The names of all counters that must not be zero."""
     groups = {"code": CODES, "event": EVENTS, "rule": RULES, "moment": MOMENTS, "fault": FAULTS, "attack": ATTACKS}
     groups |= {"afar": AFAR, "order": ORDERS, "sent": SENT}
-    groups |= {"key": KEYS, "deletion": DELETIONS, "deed": DEEDS, "owner": OWNERS, "tested": TESTED}
+    groups |= {
+        "key": KEYS,
+        "deletion": DELETIONS,
+        "deed": DEEDS + CALLS,
+        "plan": PLANS,
+        "call": CALLED,
+        "owner": OWNERS,
+        "tested": TESTED,
+    }
     more = {"moment": KEY_MOMENTS, "fault": KEY_FAULTS, "attack": KEY_ATTACKS}
     pairs = (*groups.items(), *more.items())
     return [f"{group}: {name}" for group, names in pairs for name in names]

@@ -9,6 +9,7 @@ from tests.simulation.estate import DEEDS
 from tests.simulation.faults import DAY, FAULTS, HOUR, MINUTE, SECOND
 from tests.simulation.mischief import KEY_ATTACKS, KEY_FAULTS
 from tests.simulation.reached import MOMENTS
+from tests.simulation.rescue import CALLS
 
 
 class Operation(NamedTuple):
@@ -62,6 +63,7 @@ KEY_AIMS: Final = {
     "half_way": "power power press_lock press_lock press_unlock guest_comes cut_before_commit rtc_lost",
     "taking_over": "power power broker_drop key_taken key_taken silent dim key_drive rival cut_before_commit disk_full",
     "changed_hands": "power card_lost card_rolled_back stale stale_key stale_key guest_comes replay_order broker_drop",
+    "crashed": "power power cut_after_commit cut_before_commit broker_down disk_full rtc_lost rtc_wrong",
     "released": "delete_key deactivate deactivate owner_comes power",
     "drove_off": "delete_key delete_key deactivate deactivate press_lock rival power silent",
     "parked": "deactivate delete_key press_unlock rival",
@@ -84,6 +86,7 @@ def script(seed: int, days: float) -> list[Operation]:
     operations += _second_thoughts(chance(seed, "second thoughts"), days)
     operations += _keys(chance(seed, "keys"), days)
     operations += _deeds(chance(seed, "deeds"), days)
+    operations += _calls(chance(seed, "calls"), days)
     return [operation._replace(number=number) for number, operation in enumerate(operations)]
 
 
@@ -108,7 +111,7 @@ def _second_thoughts(rng: Random, days: float) -> list[Operation]:
 
 def _keys(rng: Random, days: float) -> list[Operation]:
     """Shared keys, what is done with vehicle keys and in the menu, and who tries what."""
-    end, often = int(days * DAY), rng.choice((0, 0, 1, 2, 4))
+    end, often = int(days * DAY), rng.choice((0, 0, 1, 1, 3))
     found: list[tuple[int, str, tuple[int | str, ...]]] = []
     for _ in range(int(days * often)):
         permissions, hours = rng.choice((31, 15, 15, 1, 16, 5)), rng.choice((0, 0, 0, 1, 2))
@@ -119,10 +122,22 @@ def _keys(rng: Random, days: float) -> list[Operation]:
     for _ in range(int(days * rng.choice((0, 0, 1, 2)))):
         found.append((rng.randrange(end), "attack", (rng.choice(list(KEY_ATTACKS)),)))
     for _ in range(int(days * rng.choice((0, 2, 6)) * min(often, 1))):
-        moment = rng.choice(list(KEY_AIMS))
+        moment = rng.choice([each for each in KEY_AIMS if each != "crashed"])
         nth, what, delay = rng.randrange(1, 3), rng.choice(KEY_AIMS[moment].split()), rng.choice(DELAYS)
         found.append((rng.randrange(end), "trap", (moment, nth, what, delay)))
     return [Operation(0, at, kind, args) for at, kind, args in sorted(found)]
+
+
+def _calls(rng: Random, days: float) -> list[Operation]:
+    """Crashes, the emergency button, other countries, and what is bought: in some worlds."""
+    often = int(days * rng.choice((0, 0, 1, 3)))
+    kinds = [kind for kind in CALLS if rng.random() < 0.7] or ["crash"]
+    drawn = sorted((rng.randrange(int(days * DAY)), rng.choice(kinds)) for _ in range(often))
+    found = [Operation(0, at, "deed", (what,)) for at, what in drawn]
+    for at, what in drawn:
+        if what == "crash" and rng.random() < 0.4:
+            found.append(Operation(0, at, "trap", ("crashed", 1, rng.choice(KEY_AIMS["crashed"].split()), 40)))
+    return sorted(found, key=lambda operation: operation.at_ms)
 
 
 def _deeds(rng: Random, days: float) -> list[Operation]:

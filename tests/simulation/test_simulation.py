@@ -22,6 +22,7 @@ from tests.simulation.mischief import KEY_ATTACKS, KEY_FAULTS
 from tests.simulation.planting import planted
 from tests.simulation.play import play
 from tests.simulation.reached import CODES, EVENTS, MOMENTS, RULES, RULES_OF_THE_CORE, missing, wanted
+from tests.simulation.rescue import CALLS, PLANS
 from tests.simulation.script import AIMS, KEY_AIMS, Operation, script
 from tests.simulation.shrink import load, shrink, store
 
@@ -187,7 +188,7 @@ def test_every_refusal_that_the_core_names_is_wanted() -> None:
 def test_every_fault_attack_and_aim_is_wanted() -> None:
     assert (set(FAULTS), set(KEY_FAULTS)) == (set(reached.FAULTS), set(reached.KEY_FAULTS))
     assert (set(ATTACKS), set(KEY_ATTACKS)) == (set(reached.ATTACKS), set(reached.KEY_ATTACKS))
-    assert set(DEEDS) == set(reached.DEEDS)
+    assert (set(DEEDS), set(CALLS), set(PLANS)) == (set(reached.DEEDS), set(reached.CALLS), set(reached.PLANS))
     assert set(AIMS) == set(MOMENTS)
     assert set(reached.KEY_MOMENTS) <= set(KEY_AIMS) <= set(reached.KEY_MOMENTS) | set(MOMENTS)
     known = FAULTS.keys() | ATTACKS.keys() | KEY_FAULTS.keys() | KEY_ATTACKS.keys()

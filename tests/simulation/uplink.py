@@ -42,6 +42,7 @@ class Uplink:
         self._acknowledged: list[int] = []
         self._slot_told = -1
         self._pauses = False
+        self._erased_before = self._guarded_before = 0
 
     def guard(self) -> None:
         """Take back at once what must not leave any more."""
@@ -50,7 +51,8 @@ class Uplink:
             # What was on its way has failed before anybody hears that the connection is lost.
             self._drop()
             self._pauses = False
-        if reporting.may_leave(state, reveals_position=True):
+        before, self._guarded_before = self._guarded_before, state.durable.erased_before
+        if reporting.may_leave(state, reveals_position=True) and state.durable.erased_before <= before:
             return
         if any(flight.reveals_position for flight in self._flights):
             self._drop()
@@ -69,9 +71,26 @@ class Uplink:
 
     def _fill(self) -> None:
         device = self._device
-        while device.powered and device.state.broker_connected and not self._pauses and len(self._flights) < WINDOW:
+        self._erase()
+        while device.powered and device.opened and device.state.broker_connected and not self._pauses:
+            if len(self._flights) >= WINDOW:
+                return
             if not self._launch():
                 return
+
+    def _erase(self) -> None:
+        """Forget what waits of another owner's positions."""
+        device = self._device
+        before = device.state.durable.erased_before if device.powered else 0
+        if before <= self._erased_before:
+            return
+        found = at_once(device.keeper.pending(reveals_position=True, limit=1_000_000))
+        old = [stored.number for stored in found if stored.number < before]
+        at_once(device.keeper.remove(*old))
+        for number in old:
+            device.world.auditor.numbers.pop(number, None)
+        self._erased_before = before
+        self._page.outdated = True
 
     def _launch(self) -> bool:
         device = self._device
@@ -92,6 +111,12 @@ class Uplink:
         records = self._page.take(WINDOW)
         if not records:
             return False
+        erased = [record.number for record in records if reporting.erased(state, record)]
+        if erased:
+            self._acknowledged += erased
+            records = tuple(record for record in records if record.number not in erased)
+            if not records:
+                return True
         reveals = any(record.reveals_position for record in records)
         if len(records) == 1:
             message = reporting.record_message(state, records[0], now)

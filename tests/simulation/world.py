@@ -10,6 +10,7 @@ from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from firmware.core import sim
 from firmware.core.effects import Actuate, Answer, AnswerMenu, Effect, HangUp, Report
 from firmware.core.events import Action, BrokerConnected, BrokerLost, Event, TimeOffered, TimeSource
 from firmware.core.state import Profile, State, Vehicle
@@ -32,6 +33,7 @@ from tests.simulation.ingest import Ingest
 from tests.simulation.keychain import Keychain
 from tests.simulation.mischief import KEY_ATTACKS, KEY_FAULTS
 from tests.simulation.ordering import ORDERS
+from tests.simulation.rescue import BELGIUM, CALLS, Centre, order, serve
 from tests.simulation.script import Operation, at_text
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ class World:
         self.keychain = Keychain(self)
         self.estate: Estate = Estate(self)
         self.menu: Menu = Menu(self)
+        self.centre: Centre = Centre(self)
+        self.serving: int | None = BELGIUM
+        self.plans = 0
         self.ingest = Ingest(self)
         self.auditor = Auditor(self)
         self._dense_until = 0
@@ -220,7 +225,7 @@ class World:
                 Guest(self, operation)
             case "deed":
                 self.reach(f"deed: {operation.args[0]}")
-                DEEDS[str(operation.args[0])](self, rng)
+                (DEEDS | CALLS)[str(operation.args[0])](self, rng)
             case "fault" | "attack":
                 self.inject(str(operation.args[0]), rng)
             case "order":
@@ -270,6 +275,15 @@ class World:
         self.heap.after(off_ms, lambda: self.device.boot(self.rtc_error_ms))
 
     # ------------------------------------------------------------ broker
+    def gate(self, *, opened: bool) -> None:
+        """The SIM's gate before the broker (SVC-4)."""
+        if opened:
+            self.device.in_this_life(300, self.connect_broker)
+        else:
+            self.broker.broken = True
+            self.broker.session += 1
+            self.device.in_this_life(0, self._broker_gone)
+
     def lose_broker(self, lasts_ms: int) -> None:
         """The connection breaks, and comes back."""
         if not self._settings[4]:
@@ -299,7 +313,7 @@ class World:
     def connect_broker(self) -> None:
         """The module's client has connected, and hears the network's time."""
         device = self.device
-        if not self.broker.up or not device.powered or device.state.broker_connected:
+        if not self.broker.up or not device.powered or device.state.broker_connected or not sim.uplink(device.state):
             return
         self.broker.session += 1
         self.broker.broken = False
@@ -421,12 +435,15 @@ class World:
         car.bus, car.gnss, car.actuators, car.gnss_error_ms = "speaks", "good", "alive", 0
         car.doors_open = False
         self._bus += 1
-        self.rtc_error_ms = self.network_error_ms = 0
+        self.rtc_error_ms = self.network_error_ms = self.centre.deaf_until = 0
         for visitor in (*self.phones, *self.guests, *self.estate.phones):
             visitor.tasks.clear()
             self.air.leave(visitor)
         self.park(self._drive)
         device.boot(0)
+        serve(self, BELGIUM)
+        if not self.auditor.subscriber.active:
+            order(self, "everything")
         self._broker_until = self.heap.now
         self.broker.up = True
         if any(order.kind is OrderKind.SUBSCRIPTION for order in self.backend.orders):
