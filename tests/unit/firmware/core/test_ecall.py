@@ -138,8 +138,9 @@ def test_a_call_that_was_made_is_not_taken_back() -> None:
 
 @pytest.mark.req("SVC-8")
 def test_a_crash_makes_a_call_by_hand_one_by_crash_at_once() -> None:
-    pending = Life().at(0, EmergencyPressed()).at(2, CRASH).until(6)
-    assert [each.msd.automatic for each in pending.sent] == [True]
+    pending = Life().at(0, EmergencyPressed()).at(2, CRASH).until(16)
+    assert [(each.call, each.msd.automatic) for each in pending.sent] == [(1, True)] * 3
+    assert pending.told == [EventKind.ECALL_RAISED], "the button makes no second call"
     made = Life().at(0, EmergencyPressed()).at(10).at(12, CRASH).at(13, CRASH).at(14)
     assert [(each.call, each.msd.message, each.msd.automatic) for each in made.sent] == [(1, 1, False), (1, 2, True)]
     assert made.told == [EventKind.ECALL_RAISED]
@@ -151,6 +152,8 @@ def test_without_any_emergency_service_nobody_is_called_and_somebody_is_told() -
         life = Life(a_car(a_state(services=plan))).at(0, CRASH).at(1, EmergencyPressed()).until(30)
         assert (life.sent, life.state.durable.call, life.ended) == ([], None, 0)
         assert life.told == [EventKind.ECALL_IMPOSSIBLE] * 2
+        alerts = records(life.effects, Channel.ALERT)
+        assert [dict(alert.numbers) for alert in alerts] == [{"automatic": 1}, {"automatic": 0}]
 
 
 @pytest.mark.req("SVC-5", "SVC-8")
@@ -180,7 +183,10 @@ def test_a_call_is_repeated_every_five_seconds_with_a_rising_number_until_it_is_
 @pytest.mark.req("SVC-8")
 def test_after_twenty_minutes_it_is_told_and_not_sent() -> None:
     life = Life().at(0, CRASH).until(1199.9)
+    life.at(1199.999)
     assert (len(life.sent), life.ended) == (240, 0)
+    life.at(1200)
+    assert life.ended == 1
     life.until(1300)
     assert (len(life.sent), life.ended) == (240, 1)
     assert life.told == [EventKind.ECALL_RAISED, EventKind.ECALL_STALE]
@@ -212,7 +218,9 @@ def test_a_call_ends_with_the_service_it_was_made_with() -> None:
 def test_a_call_survives_the_power_cut_of_the_crash() -> None:
     life = Life().at(0, CRASH).reboot(3).at(4, TimeOffered(TimeSource.RTC, BEGINS_MS + 4_000))
     assert len(life.sent) == 1
-    life.until(5.1)
+    life.at(4.999)
+    assert len(life.sent) == 1
+    life.at(5)
     second = life.sent[1]
     assert (second.call, second.msd.message, second.msd.automatic) == (1, 2, True)
     assert second.msd.at_s == BEGINS_MS // 1000
