@@ -32,8 +32,8 @@ _EVENT_OF: Final = {
 
 
 def bury(draft: Draft, dead: DeadKey) -> None:
-    """The key never opens the car again. Its phones are told, and hung up; main user and backend hear of it if it was
-    ever here."""
+    """The key never opens the car again, nor do those that were shared from it. Its phones are told, and hung up; main
+    user and backend hear of it if it was ever here."""
     known = keys.find(draft.durable, dead.token_id)
     draft.keep(ledger.bury_key(draft.durable, dead, clock.floor(draft.state.clock, draft.now)))
     for link in draft.state.links:
@@ -42,6 +42,8 @@ def bury(draft: Draft, dead: DeadKey) -> None:
     if known is not None:
         kind = _EVENT_OF.get(dead.code, EventKind.KEY_DELETED)
         reporting.event(draft, kind, known.key, known.key.name, (("key_number", known.number),))
+    for child in (each.key for each in draft.durable.keys if each.key.parent == dead.token_id):
+        bury(draft, DeadKey(child.token_id, Code.TOKEN_REVOKED, child.expires_s, child.issued_s))
 
 
 def deactivated(draft: Draft, event: KeyDeactivated) -> None:

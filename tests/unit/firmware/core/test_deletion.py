@@ -217,3 +217,15 @@ def test_a_later_list_takes_no_no_back_from_a_key_that_was_never_here(
     assert no is not None
     assert no.code is Code.KEY_DELETED
     assert state.durable.deletions == ()
+
+
+@pytest.mark.req("KEY-1", "KEY-6")
+def test_with_a_main_users_key_dies_what_was_shared_from_it() -> None:
+    step = draft(KNOWING)
+    deletion.bury(step, DeadKey(GUEST_KEY.parent, Code.KEY_DELETED, 1_800_000_000, ISSUED_S))
+    assert [(each.token_id, each.code) for each in step.durable.dead_keys] == [
+        (GUEST_KEY.parent, Code.KEY_DELETED),
+        (GUEST_KEY.token_id, Code.TOKEN_REVOKED),
+        (CODED_KEY.token_id, Code.TOKEN_REVOKED),
+    ]
+    assert step.durable.keys == ()
