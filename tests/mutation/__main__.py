@@ -136,8 +136,8 @@ def _advance(job: Job, memory: Memory, tests: Tests) -> str | None:
 def modules() -> list[str]:
     """What is mutated."""
     core = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "firmware/core").glob("*.py"))
-    signed = ("orders", "sealing", "session", "sharing", "tokens")
-    return [*core, *(f"protocol/{name}.py" for name in signed)]
+    wire = ("durations", "msd", "orders", "sealing", "selftest", "session", "sharing", "tokens", "vin")
+    return [*core, *(f"protocol/{name}.py" for name in wire)]
 
 
 def main() -> int:
