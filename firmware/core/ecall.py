@@ -152,7 +152,7 @@ def _raise(draft: Draft, *, automatic: bool) -> None:
     number = draft.durable.calls + 1
     call = Call(number, automatic, clock.utc(draft.state.clock, draft.now), _dated(draft))
     draft.keep(replace(draft.durable, call=call, calls=number))
-    draft.state = replace(draft.state, call_since_ms=draft.now, called_at_ms=None)
+    draft.state = replace(draft.state, call_since_ms=draft.now)
     numbers = (("call", number), ("automatic", int(automatic)))
     reporting.event(draft, EventKind.ECALL_RAISED, booking, service.value, numbers)
 

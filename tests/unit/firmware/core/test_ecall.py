@@ -282,6 +282,15 @@ def test_a_clock_that_speaks_later_dates_the_call_and_does_not_age_it() -> None:
     assert len(life.until(1199).sent) == 240
 
 
+@pytest.mark.req("SVC-8")
+def test_a_call_that_is_dated_keeps_its_date_and_one_of_before_a_power_cut_gets_none() -> None:
+    corrected = Life().at(0, CRASH).at(2, TimeOffered(TimeSource.GNSS, BEGINS_MS + 62_000)).until(5.1)
+    assert [each.msd.at_s for each in corrected.sent] == [BEGINS_MS // 1000] * 2
+    timeless = replace(a_car(), clock=Clock(FLOOR_MS, NOW), vehicle=seen(replace(STANDING, fix=None)))
+    cut = Life(timeless).at(0, CRASH).reboot(3).at(3.1, TimeOffered(TimeSource.GNSS, BEGINS_MS)).until(5.1)
+    assert [each.msd.at_s for each in cut.sent] == [0, 0], "nobody knows how long the power was gone"
+
+
 # ---------------------------------------------------------------- what it says
 @pytest.mark.req("SVC-8", "TEL-7")
 @pytest.mark.parametrize(("age_ms", "trusted"), [(0, True), (5_000, True), (5_001, False), (3_600_000, False)])
