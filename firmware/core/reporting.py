@@ -275,7 +275,8 @@ def slot_message(state: State, now: int) -> Message | None:
 
 
 def record_message(state: State, record: Record, now: int) -> Message:
-    """A record as it goes to the broker, with its age at this moment. Ask `may_leave` first. An answer that is no
+    """A record as it goes to the broker, with its age at this moment; of a former owner's time without names. Ask
+    `may_leave` first. An answer that is no
     record (its `number` is 0) is worth nothing after TRANSIENT_LASTS_S."""
     kept = record.number > 0
     kind = _KINDS.get(record.channel, "order.result") if record.kind is None else record.kind.value
@@ -323,7 +324,17 @@ def iso_time(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _nameless(state: State, record: Record) -> Record:
+    """The same event without whoever it tells of, when the car has another owner since (OWN-4): the new one learns that
+    there was something, and not of whom."""
+    theirs = 0 < record.number < state.durable.erased_before
+    if not theirs or record.kind is None or not record.booking:
+        return record
+    return replace(record, booking="", role="", reason="")
+
+
 def _report_of(state: State, record: Record, now: int) -> bytes:
+    record = _nameless(state, record)
     stamp = _stamp(state, record, now)
     if record.point is not None:
         return _position(state, now, record, record.point, parking=record.parking)

@@ -63,7 +63,7 @@ def _between(now: Durable, *, whole: bool) -> str:
 
 def _of_services(acknowledged: Durable, now: Durable) -> str:
     before, after = (0 if each.services is None else each.services.number for each in (acknowledged, now))
-    if after < before and now.ownership.number == acknowledged.ownership.number:
+    if after < before:
         return "deactivated services are back"
     if now.calls < acknowledged.calls:
         return "the number of a call will be given twice"

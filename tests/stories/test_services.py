@@ -95,6 +95,24 @@ def test_remote_orders_need_the_service_as_well_as_the_subscription() -> None:
     )
 
 
+@pytest.mark.req("SVC-4", "OWN-5")
+def test_another_owner_does_not_unblock_the_sim() -> None:
+    play(
+        """
+        keys: O owner 00:00:00 - D365 00:00:00
+        09:00:00  broker up
+        09:00:10  order services 3 6AK,6AC       | result OK, sim active
+        09:00:20  order send Hotel               | result OK, bound for Hotel
+        09:00:30  O carries order services 4 6AK,6AC off | sim blocked
+        09:10:00  O carries order remove Ann 2   | ok, no owner, sim blocked, bound nowhere
+        09:15:00  O unlock                       | refused NOT_COUPLED
+        09:20:00  broker up                      | nothing published, sim blocked
+        09:30:00  crash                          | nobody called, event alert.ecall_impossible
+        """,
+        belgian("08:59:00"),
+    )
+
+
 @pytest.mark.req("SVC-4")
 def test_without_the_base_services_the_sim_is_blocked_and_bookings_go_on() -> None:
     play(

@@ -96,7 +96,7 @@ def claims(world: World, words: list[str]) -> bool | None:
 def _nothing_left(world: World) -> bool:
     """Whether nothing of an owner's is stored, nobody of theirs connected, and no position of theirs waits."""
     durable = world.state.durable
-    empty = (durable.keys, durable.deletions, durable.drivers, durable.devices, durable.executed, durable.services)
+    empty = (durable.keys, durable.deletions, durable.drivers, durable.devices, durable.executed, durable.destination)
     positions = [each for each in world.outbox if each.reveals_position and each.number < durable.erased_before]
     return not any((*empty, durable.trip.booking, durable.driver_key, positions, world.links))
 

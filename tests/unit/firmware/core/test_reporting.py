@@ -1,6 +1,7 @@
 """What may be told to whom, and when."""
 
 import json
+import zlib
 
 import msgspec
 import pytest
@@ -522,6 +523,29 @@ def test_a_position_from_before_the_car_changed_hands_never_leaves() -> None:
     assert reporting.erased(state, Record(4, Channel.TRACK, point=POINT))
     assert not reporting.erased(state, Record(5, Channel.TRACK, point=POINT))
     assert not reporting.erased(state, Record(4, kind=EventKind.BOOTED)), "what reveals no position may"
+
+
+@pytest.mark.req("OWN-4", "PRV-1")
+def test_an_event_from_before_the_car_changed_hands_leaves_without_names() -> None:
+    state = a_state(erased_before=5)
+    told = Record(4, Channel.EVENT, 7, kind=EventKind.KEY_ACCEPTED, booking="ab" * 16, role="guest", reason="Zoe")
+    told = replace(told, numbers=(("key_number", 2),))
+    alone = msgspec.json.decode(reporting.record_message(state, told, NOW).payload, type=telemetry.EventReport)
+    assert (alone.booking, alone.role, alone.reason) == ("", "", "")
+    assert (alone.stamp.seq, alone.kind, alone.numbers) == (7, EventKind.KEY_ACCEPTED, {"key_number": 2})
+    batch = reporting.backlog_message(state, (told, replace(told, number=5)), NOW)
+    assert [b"Zoe" in entry for entry in zlib.decompress(batch.payload).split(b'"kind"')[1:]] == [False, True]
+
+
+@pytest.mark.req("OWN-4")
+def test_what_names_nobody_and_what_was_ordered_stay_as_they_are() -> None:
+    state = a_state(erased_before=5)
+    sick = Record(4, Channel.EVENT, kind=EventKind.STORE_TROUBLE, reason="rebuilt")
+    assert b'"rebuilt"' in reporting.record_message(state, sick, NOW).payload
+    outcome = Record(4, Channel.ORDER_RESULT, booking="cd" * 16, reason="OK", numbers=(("code", 0), ("pending", 0)))
+    assert b'"OK"' in reporting.record_message(state, outcome, NOW).payload
+    said = Record(0, Channel.EVENT, kind=EventKind.KEY_ACCEPTED, booking="ab" * 16, reason="Zoe")
+    assert b'"Zoe"' in reporting.record_message(state, said, NOW).payload
 
 
 @pytest.mark.req("OWN-1", "PRV-1")
