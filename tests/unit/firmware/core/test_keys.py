@@ -291,6 +291,14 @@ def test_an_expired_key_makes_room_and_its_number_is_given_again() -> None:
     assert short not in [known.key for known in step.durable.keys]
 
 
+@pytest.mark.req("KEY-5", "ACC-5")
+def test_who_is_the_main_user_no_more_is_told_nothing() -> None:
+    state = linked(durably(a_state(), dead_keys=(dead(OWNER_KEY),)), OWNER_KEY, None, GUEST_KEY)
+    step = draft(state)
+    keys.tell_main_user(step, NoticeKind.KEY_ACCEPTED)
+    assert step.effects == []
+
+
 @pytest.mark.req("KEY-1")
 def test_the_last_place_is_given_too() -> None:
     nearly = a_full_list()
