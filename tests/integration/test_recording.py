@@ -7,8 +7,8 @@ import pytest
 
 from firmware.bench.recorder import Recorder
 from tests.shell import run, world
-from tests.simulation.defects import DEFECTS, Defect
-from tests.simulation.planting import planted
+from tests.simulation.defects import DEFECTS
+from tests.simulation.planting import Defect, planted
 from tests.support.module_files import PROVISIONING
 from tests.support.recordings import a_life, lines_of, played, stored
 
