@@ -136,6 +136,8 @@ def share(  # noqa: PLR0913 - one parameter an option
     now_s = int(time.time())
     starts_s, ends_s = parse_window(from_, for_, until, now_s, usual="7d")
     code_ttl_s = max(0, starts_s - now_s) + CODE_TTL_S if code_for is None else parse_duration(code_for)
+    if not code and code_for is not None:
+        raise CliError(Exit.USAGE, "--code-for is for a key with a code. Say --no-code or --code-for, not both.")
     if not code_ttl_s:
         raise CliError(Exit.USAGE, "a code for no time at all is good for nothing. Say --no-code, or longer.")
     asked = _invitation(invitation)

@@ -103,6 +103,7 @@ def test_the_code_is_shown_once_and_is_in_no_file(bench: Run) -> None:
         (["--key", "ana.pem"], Exit.USAGE, "the key cannot be shared like that"),
         (["--hours", "8-18"], Exit.USAGE, "are no hours"),
         (["--code-for", "0s"], Exit.USAGE, "good for nothing"),
+        (["--no-code", "--code-for", "10m"], Exit.USAGE, "--code-for is for a key with a code"),
         (["--owner-key", "booking.json"], Exit.CONFIGURATION, "is no standing key"),
         (["--owner-key", "missing.json"], Exit.CONFIGURATION, "cannot read"),
         (["--out", "holder.pem"], Exit.CONFIGURATION, "is not overwritten"),
