@@ -9,7 +9,7 @@ from firmware.core.effects import Tell
 from firmware.core.keys import Until, WhatNow
 from firmware.core.state import KEYS_KEPT, DeadKey, Fading, KnownKey, Ownership, State, Vehicle
 from protocol.errors import Code, Refusal, Role
-from protocol.messages import KeyEntry, Notice, NoticeKind, Operation, Push, PushKind
+from protocol.messages import KeyEntry, Notice, NoticeKind, Operation, Phase, Push, PushKind
 from protocol.sharing import Deletion, Hours, Key
 from protocol.telemetry import EventKind
 from tests.support.core import (
@@ -153,6 +153,7 @@ def test_a_key_that_was_not_noted_opens_nothing_yet() -> None:
     no = keys.refusal(a_state(), GUEST_KEY, NOW)
     assert no is not None
     assert (no.code, no.temporary, no.rule) == (Code.NOT_ADMITTED, True, "KEY-5")
+    assert no.remedy == "The key is noted as soon as you ask for something."
     full = keys.refusal(a_full_list(), GUEST_KEY, NOW)
     assert full is not None
     assert (full.code, full.numbers) == (Code.KEY_LIST_FULL, (("listed", KEYS_KEPT),))
@@ -162,6 +163,7 @@ def test_a_key_that_was_not_noted_opens_nothing_yet() -> None:
 def test_ones_own_booking_is_nobody_elses() -> None:
     own = running(replace(BOOKING, user=OWNER_KEY.user))
     assert code(own, OWNER_KEY) is None
+    assert code(running(phase=Phase.ENDED), OWNER_KEY) is None
     no = keys.refusal(running(overdue_ms=-1_000), OWNER_KEY, NOW)
     assert no is not None
     assert (no.code, no.numbers) == (Code.VEHICLE_IN_USE, (("ends_in_ms", 1_000),))
