@@ -69,6 +69,13 @@ KEY_DEFECTS: Final = (
         "Who is connected keeps the link when the key is deactivated.",
     ),
     Defect(
+        "last_drive_never_ends",
+        "deletion",
+        "goes_on = _drives(draft.durable, each.token_id) or _asks(draft.state, each.token_id)",
+        "goes_on = True",
+        "A key that was to die after its last drive lives for two days.",
+    ),
+    Defect(
         "epoch_ignored",
         "keys",
         "if key.key_epoch != durable.key_epoch:",
@@ -83,6 +90,20 @@ KEY_DEFECTS: Final = (
         "Keys open the car while somebody has booked it.",
     ),
     Defect(
+        "hours_ignored",
+        "keys",
+        "or hours.outside_hours(state.clock, key, now)",
+        "or None",
+        "A key for the afternoon opens at night.",
+    ),
+    Defect(
+        "dead_key_loses_a_moving_car",
+        "drive",
+        "    if parked:\n",
+        "    if parked or why:\n",
+        "A key that dies on the way takes the engine from a moving car.",
+    ),
+    Defect(
         "dead_key_drives_on",
         "drive",
         "return None if key is None else keys.spent(state, key, now)",
@@ -90,10 +111,24 @@ KEY_DEFECTS: Final = (
         "A key that died on the way keeps the engine when the car is parked.",
     ),
     Defect(
+        "blocked_sim_talks",
+        "sim",
+        "return of(state) is Sim.ACTIVE",
+        "return of(state) is not Sim.BLOCKED",
+        "A SIM that is alive for emergency calls alone carries everything.",
+    ),
+    Defect(
         "deactivated_services_call",
         "services",
         "return Service.INTELLIGENT_ECALL if plan.base_active and not over else None",
         "return Service.INTELLIGENT_ECALL if not over else None",
         "Deactivated services make emergency calls.",
+    ),
+    Defect(
+        "call_after_the_answer",
+        "ecall",
+        "if call is not None and call.number == number:",
+        "if call is not None and call.number < number:",
+        "The centre's answer is not understood.",
     ),
 )

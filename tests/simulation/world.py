@@ -442,8 +442,9 @@ class World:
         self.park(self._drive)
         device.boot(0)
         serve(self, BELGIUM)
-        if not self.auditor.subscriber.active:
-            order(self, "everything")
+        if self.plans:
+            # Whatever was bought and waits for a connection: what is bought now counts.
+            self.heap.after(15_000, lambda: order(self, "everything"))
         self._broker_until = self.heap.now
         self.broker.up = True
         if any(order.kind is OrderKind.SUBSCRIPTION for order in self.backend.orders):
