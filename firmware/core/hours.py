@@ -21,9 +21,11 @@ _FETCH_ANEW: Final = "Let the app fetch the key anew."
 def outside_window(time: Clock, key: Key, now: int) -> Refusal | None:
     """Why it is not between the key's first moment and its last one; None: for certain it is."""
     earliest, latest = clock.interval(time, now)
-    opens_ms, ends_ms = _opens_s(key) * 1000, key.expires_s * 1000
-    if latest is not None and latest < opens_ms:
-        numbers = (("starts_in_ms", opens_ms - clock.utc(time, now)),)
+    opens_ms, ends_ms = key.not_before_s * 1000, key.expires_s * 1000
+    # The clock of the phone that signed it may be a little fast: only what is certain counts there.
+    signed_ms = max(opens_ms, key.issued_s * 1000)
+    if latest is not None and latest < signed_ms:
+        numbers = (("starts_in_ms", signed_ms - clock.utc(time, now)),)
         return refuse(Code.NOT_YET_VALID, numbers=numbers, rule="KEY-2", remedy="Wait until the key becomes good.")
     if earliest >= ends_ms:
         numbers = (("over_for_ms", clock.utc(time, now) - ends_ms),)
@@ -73,7 +75,8 @@ def changes_at_ms(time: Clock, key: Key, now: int) -> int | None:
 
 def _edges(key: Key, utc_ms: int) -> Iterator[int]:
     """The moments at which the key becomes good or bad, those after `utc_ms` among them."""
-    yield _opens_s(key) * 1000
+    yield key.not_before_s * 1000
+    yield key.issued_s * 1000
     yield key.expires_s * 1000
     if key.hours is not None and utc_ms < key.expires_s * 1000:
         since_ms, lasts_ms = _since_opening(key.hours, utc_ms)
@@ -86,10 +89,6 @@ def from_the_future(time: Clock, key: Key, now: int) -> bool:
     what it likes; what such a key leaves behind must not stand against keys of times to come."""
     _, latest = clock.interval(time, now)
     return key.issued_s * 1000 > (clock.floor(time, now) + clock.MOST_JUMP_MS if latest is None else latest)
-
-
-def _opens_s(key: Key) -> int:
-    return max(key.not_before_s, key.issued_s)
 
 
 def _since_opening(hours: Hours, utc_ms: int) -> tuple[int, int]:
