@@ -22,6 +22,8 @@ from protocol.telemetry import EventKind
 
 replace = msgspec.structs.replace
 
+MOST_NUMBER: Final = 99
+"""Of a key in the vehicle's menu: two digits."""
 MOST_TRIES: Final = 5
 """Wrong codes, then the key is dead (KEY-4)."""
 FADES_WITHIN_MS: Final = 48 * 3_600_000
@@ -170,7 +172,7 @@ def received(draft: Draft, link: Link, key: Key) -> None:
     if ungranted is not None:
         draft.set_link(replace(link, denied=ungranted))
         return
-    number = min(set(range(1, KEYS_KEPT + 1)) - {known.number for known in live})
+    number = _fresh({known.number for known in live})
     activated = key.activation is Activation.NONE
     noted = KnownKey(number, key, clock.utc(draft.state.clock, draft.now), link.code, 0, activated)
     draft.keep(replace(durable, keys=(*live, noted)))
@@ -189,6 +191,13 @@ def tell_main_user(draft: Draft, kind: NoticeKind) -> None:
 # ---------------------------------------------------------------- parts
 def _live(state: State, now: int) -> tuple[KnownKey, ...]:
     return tuple(known for known in state.durable.keys if not expired(state, known.key, now))
+
+
+def _fresh(taken: set[int]) -> int:
+    """A number for the menu: above all others while there is one, so that who has a number in mind does not hit another
+    key (KEY-6)."""
+    above = max(taken, default=0) + 1
+    return above if above <= MOST_NUMBER else min(set(range(1, MOST_NUMBER + 1)) - taken)
 
 
 def _of_the_dead(key: Key, code: Code) -> Refusal:

@@ -347,7 +347,7 @@ def test_there_is_room_for_so_many_keys_and_one_that_goes_makes_room() -> None:
         f"""
         10:30:00  K{KEYS_KEPT} unlock      | refused KEY_LIST_FULL, listed = {KEYS_KEPT}, temporary, locked
         10:30:01  menu deactivates K3     | ok
-        10:30:02  K{KEYS_KEPT} unlock      | ok, key K{KEYS_KEPT} number 4, event key.accepted
+        10:30:02  K{KEYS_KEPT} unlock      | ok, key K{KEYS_KEPT} number {KEYS_KEPT + 1}, event key.accepted
     """.replace("locked", "unlocked")
     )
 

@@ -281,7 +281,7 @@ def test_a_phone_that_was_replaced_grants_no_new_key() -> None:
 
 
 @pytest.mark.req("KEY-1")
-def test_an_expired_key_makes_room_and_its_number_is_given_again() -> None:
+def test_an_expired_key_makes_room_and_its_number_is_not_given_again_at_once() -> None:
     full = a_full_list()
     short = replace(full.durable.keys[4].key, expires_s=BEGINS_MS // 1000)
     state = durably(
@@ -289,7 +289,10 @@ def test_an_expired_key_makes_room_and_its_number_is_given_again() -> None:
     )
     step = come(state, GUEST_KEY)
     assert len(step.durable.keys) == KEYS_KEPT
-    assert step.durable.keys[-1].number == 5
+    assert step.durable.keys[-1].number == KEYS_KEPT + 1
+    last = replace(state.durable.keys[-1], number=keys.MOST_NUMBER)
+    step = come(durably(state, keys=(*state.durable.keys[:-1], last)), GUEST_KEY)
+    assert step.durable.keys[-1].number == 5, "the menu has two digits"
     assert short not in [known.key for known in step.durable.keys]
 
 
