@@ -143,13 +143,19 @@ class Pump:
                 await self._radio.stop()
 
     def post(self, event: Event) -> None:
-        """Tell the core a fact. One that finds no room takes the oldest one's place."""
+        """Tell the core a fact. One that finds no room takes the place of the oldest that comes again by itself, or of
+        the oldest when there is none."""
         if self._events.full():
             log.warning("event queue full", event_type=type(event).__name__)
-            with suppress(asyncio.QueueEmpty):
-                self._events.get_nowait()
+            self._make_room()
         self._events.put_nowait(event)
         self._witness.posted(event)
+
+    def _make_room(self) -> None:
+        waiting = [self._events.get_nowait() for _ in range(self._events.qsize())]
+        gone = next((at for at, event in enumerate(waiting) if isinstance(event, VehicleSampled | Ticked)), 0)
+        for event in (*waiting[:gone], *waiting[gone + 1 :]):
+            self._events.put_nowait(event)
 
     def _crowded(self) -> bool:
         return self._events.qsize() >= MOST_EVENTS // 2

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from firmware.core.events import CrashDetected, OrderReceived
+from firmware.core.events import CrashDetected, EmergencyAcknowledged, EmergencyPressed, OrderReceived, Ticked
 from firmware.emergency import EmergencyLine
+from firmware.pump import MOST_EVENTS
 from protocol.orders import Order, OrderKind, ServicePlan
 from tests.support.credentials import MODULE_ID
 from tests.support.ports import Bench
@@ -55,3 +56,27 @@ async def test_a_module_without_a_line_says_that_it_has_none() -> None:
             bench.vehicle.tell(CrashDetected())
             await bench.until(lambda: pump.state.durable.call is not None)
     assert {"event": "there is no line for emergency calls", "log_level": "warning"} in logged
+
+
+@pytest.mark.req("SVC-8")
+async def test_a_full_queue_loses_what_comes_again_by_itself_before_any_fact() -> None:
+    bench = Bench(networked=False)
+    with capture_logs() as logged:
+        async with bench.at_work() as pump:
+            pump.post(CrashDetected())
+            for _ in range(MOST_EVENTS + 5):
+                pump.post(Ticked())
+            pump.post(EmergencyAcknowledged(9))
+            await bench.until(lambda: pump.state.durable.call is not None)
+    assert len([each for each in logged if each["event"] == "event queue full"]) >= 7
+
+
+async def test_a_queue_full_of_facts_loses_the_oldest() -> None:
+    bench = Bench(networked=False)
+    async with bench.at_work() as pump:
+        pump.post(CrashDetected())
+        for _ in range(MOST_EVENTS):
+            pump.post(EmergencyAcknowledged(9))
+        pump.post(EmergencyPressed())
+        await bench.until(lambda: pump.state.pressed_at_ms is not None)
+        assert pump.state.durable.call is None
