@@ -350,10 +350,10 @@ DEFECTS: Final = (
     Defect(
         "late_order_carried_out",
         "remote",
-        "late(draft, order) or ownership.former(draft.state, order)\n    refusal = untimely or (None if action is None else "
-        "uncertain(draft, order) or _obstacle(draft, action))",
-        "ownership.former(draft.state, order)\n    refusal = untimely or (None if action is None else "
-        "_obstacle(draft, action))",
+        "late(draft, order) or ownership.former(draft.state, order)\n"
+        "    refusal = untimely or (None if action is None else uncertain(draft, order) or _obstacle(draft, action))",
+        "ownership.former(draft.state, order)\n"
+        "    refusal = untimely or (None if action is None else _obstacle(draft, action))",
         "An order from afar that was held back is carried out when it comes.",
     ),
     Defect(
