@@ -35,7 +35,8 @@ def acted(view: VehicleView, action: Action, *, confirmed: bool) -> VehicleView:
             return view
         case Action.OPEN_BOOT:
             sample = msgspec.structs.replace(view.sample, boot_open=True if confirmed else None)
-        case Action.RELEASE_IMMOBILISER | Action.ARM_IMMOBILISER:
+        case _:
+            assert action in (Action.RELEASE_IMMOBILISER, Action.ARM_IMMOBILISER)
             immobilised = action is Action.ARM_IMMOBILISER if confirmed else None
             sample = msgspec.structs.replace(view.sample, immobilised=immobilised)
     return msgspec.structs.replace(view, sample=sample)
