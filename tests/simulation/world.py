@@ -116,16 +116,7 @@ class World:
         """Since when nothing goes wrong any more and nobody but the last phone comes, -1: not yet."""
         self.last_phone: Visitor | None = None
         self._settings: tuple[int, ...] = (0, 10_000, 1, 1, 1, 160)
-        vehicle: tuple[int, ...] = (1, 1, 1, 0)
-        for operation in operations:
-            if operation.car != number:
-                continue
-            if operation.kind == "settings":
-                self._settings = tuple(int(value) for value in operation.args)
-            elif operation.kind == "vehicle":
-                vehicle = tuple(int(value) for value in operation.args)
-            else:
-                self.heap.at(operation.at_ms, lambda operation=operation: self._happens(operation))  # type: ignore[misc]
+        vehicle = self._schedule(operations, number)
         drift, capacity, rtc, gnss, broker, self.broker.latency_ms = self._settings
         self.rtc_error_ms = 0 if rtc else None
         self.car.gnss = "good" if gnss else "lost"
@@ -138,6 +129,20 @@ class World:
         self.heap.at(1_000, self._plan_look)
         if neighbour is not None:
             neighbour.neighbour = self
+
+    def _schedule(self, operations: list[Operation], number: int) -> tuple[int, ...]:
+        """What happens to this car, each at its time; returns what the dealer wrote down about it."""
+        vehicle: tuple[int, ...] = (1, 1, 1, 0)
+        for operation in operations:
+            if operation.car != number:
+                continue
+            if operation.kind == "settings":
+                self._settings = tuple(int(value) for value in operation.args)
+            elif operation.kind == "vehicle":
+                vehicle = tuple(int(value) for value in operation.args)
+            else:
+                self.heap.at(operation.at_ms, lambda operation=operation: self._happens(operation))  # type: ignore[misc]
+        return vehicle
 
     # ------------------------------------------------------------ telling
     @property
