@@ -43,8 +43,8 @@ KEPT: Final = (
     "log",
 )
 """What of the durable state another owner's module goes on with: time and numbers, what is dead, what was ordered, a
-call for help, what the SIM is for, and the usage log. All else is the old owner's; what is added to the state later is wiped unless it is
-named here."""
+call for help, what the SIM is for, and the usage log. All else is the old owner's; what is added to the state later is
+wiped unless it is named here."""
 TIMELESS: Final = frozenset(
     {OrderKind.END_BOOKING, OrderKind.COUPLE, OrderKind.REMOVE_OWNER, OrderKind.TAKE_OVER, OrderKind.SERVICES}
 )
