@@ -4,6 +4,7 @@ Decides which plans this module can read, and looks them up in the tables of pac
 """
 
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from protocol import durations
@@ -26,8 +27,10 @@ def table(plan: ServicePlan) -> Table:
     return TABLES.get((plan.market, plan.revision), _UNKNOWN)
 
 
+@lru_cache(maxsize=64)
 def until(plan: ServicePlan, service: Service) -> date:
-    """The last day of `service`: the latest over all packs with it, and its renewals."""
+    """The last day of `service`: the latest over all packs with it, and its renewals. Asked with every look at the car,
+    of a plan that changes once a year."""
     packs = [pack for code in plan.packs for pack in table(plan).packs_of(code)]
     granted = [months for pack in packs for each, months in pack.services if each is service]
     renewals = [Renewal(months, date(*day)) for each, months, day in plan.renewals if each == service]
