@@ -29,6 +29,7 @@ from firmware.bench.levels import Level
 from firmware.bench.results import Result
 from firmware.demo.rig import Rig
 from host_tools.virtual_time import VirtualTimeLoop
+from protocol import msd
 from protocol.serial import Frame, Kind, encode
 from tests.fuzz.engine import MOST_GROWTH_BYTES, MOST_OBJECTS, memory, quiet
 
@@ -204,6 +205,8 @@ def warming() -> Iterator[bytes]:
 
 
 async def _chunk(seed: int, number: int, count: int, level: Level, commands: tuple[str, ...]) -> Report:
+    msd.load()
+    msd.prepare()  # as a module with an emergency line does at its start
     rng = Random(f"{seed} console {number}")
     troubles: list[str] = []
     warm = (0, 0)

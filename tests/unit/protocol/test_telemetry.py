@@ -51,6 +51,13 @@ def test_another_topic_is_not_ours(text: str) -> None:
     assert telemetry.parse_topic(text) is None
 
 
+@pytest.mark.req("SVC-8", "PRV-1")
+def test_emergency_calls_have_topics_of_their_own_which_are_no_channel() -> None:
+    call, answer = telemetry.emergency_topic(MODULE_ID), telemetry.acknowledgement_topic(MODULE_ID)
+    assert (call, answer) == ("sharebox/00112233445566aa/emergency", "sharebox/00112233445566aa/emergency/ack")
+    assert telemetry.parse_topic(call) is telemetry.parse_topic(answer) is None
+
+
 def test_a_payload_is_json_in_a_fixed_order() -> None:
     event = EventReport(
         Stamp(7, 1, "2026-09-21T12:00:00Z", "synced", 0.5),
