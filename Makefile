@@ -49,7 +49,7 @@ coverage: setup ## branch coverage of the pure parts, each module by its own tes
 	@$(BIN)/python -m tests.support.coverage_gate $(ARGS)
 
 pytest: setup ## the tests alone; ARGS for pytest
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal -m "not slow" $(ARGS)
 
 format: setup ## put the source into its form
 	@$(BIN)/ruff check --fix --quiet .
