@@ -87,9 +87,11 @@ def _acknowledged(draft: Draft, number: int) -> None:
 
 
 def resumed(draft: Draft) -> None:
-    """After power-up: a call that nobody has answered goes on."""
+    """After power-up: a call that nobody has answered goes on. The last message may have left before it was written
+    down, so the next one skips a number."""
     call = draft.durable.call
     if call is not None:
+        draft.keep(replace(draft.durable, call=replace(call, message=min(call.message + 1, msd.MOST_MESSAGES))))
         called_at_ms = draft.now - REPEAT_MS + CLOCK_SPEAKS_MS
         draft.state = replace(draft.state, called_at_ms=called_at_ms, call_before_ms=call.stood_ms)
 

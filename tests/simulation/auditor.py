@@ -223,7 +223,7 @@ class Auditor:
             booking=booking, due_at=due_at, released=stored.drive_enabled, ordered_at=-1, named=False,
             driver=stored.driver_key,
         )  # fmt: skip
-        self.locksmith.card_replaced()
+        self.locksmith.card_replaced(stored)
         self.deeds.card_replaced(stored)
         self.subscriber.card_replaced(stored)
         self.executed.clear()

@@ -97,6 +97,7 @@ class Deeds:
         self.disk = after
         if after.owner != before.owner or after.coupled != before.coupled:
             self.auditor.afar.newest = 0
+            self.auditor.done = []  # what was done for the old owner is nobody else's to ask
         if after != before:
             self.auditor.world.estate.changed(after.owner, after.coupled, after.epoch)
 

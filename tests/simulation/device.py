@@ -269,7 +269,8 @@ class Device:
         elif car.actuators != "dead":
             self.in_this_life(ACTS_AFTER_MS, lambda: self._moved(order.action))
         delay = ACTS_AFTER_MS if alive else GIVES_UP_AFTER_MS
-        self.in_this_life(delay, lambda: self._acted(which, order, confirmed=alive))
+        # One that dies on the way moves nothing and confirms nothing.
+        self.in_this_life(delay, lambda: self._acted(which, order, confirmed=alive and car.actuators == "alive"))
 
     def _moved(self, action: Action) -> None:
         self.world.car.act(action)

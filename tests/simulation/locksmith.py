@@ -119,10 +119,12 @@ class Locksmith:
         """What was not durable is gone."""
         self.ram = self.disk
 
-    def card_replaced(self) -> None:
-        """Another card, or an older state of it: what a key had been through may be forgotten, what is dead not."""
+    def card_replaced(self, stored: Durable) -> None:
+        """Another card, or an older state of it: what a key had been through may be forgotten, what is dead not. A key
+        that drove goes on to drive where the older state knows it, and no other one."""
+        driver = self.disk.driver if stored.driver_key == self.disk.driver else None
         fates = {token_id: fate._replace(tries=0) for token_id, fate in self.disk.fates.items()}
-        self.disk = self.disk._replace(fates=fates, driver=None, waiting=frozenset(), wrong=0)
+        self.disk = self.disk._replace(fates=fates, driver=driver, waiting=frozenset(), wrong=0)
         self.ram = self.disk
         self.compared.clear()
         self.forgotten |= self.auditor.world.keychain.keys.keys()

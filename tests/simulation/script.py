@@ -151,7 +151,10 @@ def _deeds(rng: Random, days: float) -> list[Operation]:
     kinds = [kind for kind in DEEDS if rng.random() < 0.6] or ["own_visit"]
     found += [(rng.randrange(end), rng.choice((*kinds, "own_visit"))) for _ in range(int(days * often))]
     first = [Operation(0, 0, "vehicle", vehicle)]
-    return first + [Operation(0, at, "deed", (what,)) for at, what in sorted(found)]
+    # Some lose their power while they prepare to change hands.
+    cuts = [at + rng.randrange(20_000, 180_000) for at, what in sorted(found) if what == "take_over"]
+    cut = [Operation(0, at, "fault", ("power",)) for at in cuts if rng.random() < 0.4]
+    return first + [Operation(0, at, "deed", (what,)) for at, what in sorted(found)] + cut
 
 
 def _life(rng: Random, days: float, car: int) -> list[Operation]:

@@ -40,6 +40,9 @@ class Subscriber:
         """The same of a call that was answered last."""
         self.number = 0
         self.message = 0
+        self.durable_message = 0
+        self.life = 0
+        """Of the module, in which the call was raised."""
         self.called_at = -1
         """Module time of the last message in this life, -1: none."""
         self.pressed_at = -1
@@ -51,8 +54,9 @@ class Subscriber:
         """Whether the call is on the disk."""
 
     def booting(self) -> None:
-        """A call that was durable goes on."""
+        """A call that was durable goes on; its last message may not have been."""
         self.called_at = self.pressed_at = -1
+        self.message = min(self.message, self.durable_message)
         self.answered.clear()
         if not self.kept:
             self.raised_at = None
@@ -60,9 +64,11 @@ class Subscriber:
             self.raised_at = self.last_at  # the answer was not durable when the power failed
 
     def card_replaced(self, stored: Durable) -> None:
-        """An older card, or none: what was bought is what it says, and a call may be lost with it."""
+        """An older card, or none: what was bought is what it says, and a call may be lost with it, or go on."""
         self.plan = stored.services
-        self.raised_at, self.kept, self.message = None, False, 0
+        self.kept, self.message = stored.call is not None, 0
+        if not self.kept:
+            self.raised_at = None
 
     # ------------------------------------------------------------ what is true
     def bought(self) -> Bought | None:
@@ -90,7 +96,7 @@ class Subscriber:
         world = self.auditor.world
         match event:
             case CrashDetected() if self.raised_at is None and self.callable:
-                self.raised_at = world.heap.now
+                self.raised_at, self.life = world.heap.now, world.device.life
                 self.pressed_at = -1
             case EmergencyPressed() if self.pressed_at < 0 and self.raised_at is None:
                 self.pressed_at = world.device.mono
@@ -109,6 +115,7 @@ class Subscriber:
         if durable.services is not None and durable.services is not self.plan and durable.services not in signed:
             self.auditor.fail("plan_invented", repr(durable.services))
         self.kept = durable.call is not None
+        self.durable_message = 0 if durable.call is None else durable.call.message
         if not self.kept:
             self.over |= self.answered
 
@@ -154,10 +161,13 @@ class Subscriber:
         if self.raised_at is None:
             if self.pressed_at < 0 or mono - self.pressed_at < THINKS_MS:
                 fail("called_for_nothing", "no crash, and nobody pressed the button for ten seconds")
-            self.raised_at, self.pressed_at = world.heap.now, -1
+            self.raised_at, self.pressed_at, self.life = world.heap.now, -1, world.device.life
         if not self.callable:
             fail("called_without_a_service", f"call {effect.call}")
-        if world.heap.now - self.raised_at > STALE_MS + self.auditor.clock.early_ms() + self.auditor.clock.late_ms():
+        unsure_ms = self.auditor.clock.early_ms() + self.auditor.clock.late_ms()
+        # After a power cut nobody knows how old a call is that no clock has dated, and it does not say.
+        aged = effect.msd.at_s > 0 or self.life == world.device.life
+        if aged and world.heap.now - self.raised_at > STALE_MS + unsure_ms:
             fail("stale_call_sent_as_live", f"{world.heap.now - self.raised_at} ms after it was raised")
         if effect.call == self.number and effect.msd.message <= self.message:
             fail("call_not_counted", f"message {effect.msd.message} after {self.message}")

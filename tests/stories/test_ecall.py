@@ -68,7 +68,7 @@ def test_a_call_survives_the_power_cut_of_the_crash() -> None:
         10:00:00.000  crash                   | called 1
         10:00:00.400  power fails
         10:00:20.000  reboot                  | called 1, calling
-        10:00:22.000  .                       | called 2, msd number 2, msd at 10:00:00
+        10:00:22.000  .                       | called 2, msd number 3, msd at 10:00:00
         10:00:26      centre acknowledges 1   | silent line
         10:00:30      power fails
         10:00:40      reboot                  | silent line

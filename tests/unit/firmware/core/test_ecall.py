@@ -222,7 +222,7 @@ def test_a_call_survives_the_power_cut_of_the_crash() -> None:
     assert len(life.sent) == 1
     life.at(5)
     second = life.sent[1]
-    assert (second.call, second.msd.message, second.msd.automatic) == (1, 2, True)
+    assert (second.call, second.msd.message, second.msd.automatic) == (1, 3, True)
     assert second.msd.at_s == BEGINS_MS // 1000
     assert (second.msd.latitude_e7, second.msd.trusted) == (AT_HOME.latitude_e7, False), "of where it was before"
     assert life.at(6, EmergencyAcknowledged(1)).ended == 1
