@@ -69,18 +69,6 @@ def refusal(register: Register, vin: str, owner: bytes, person: bytes, *, take_o
     return refuse(Code.ALREADY_OWNED, numbers=(("same_person", int(same)),), remedy=remedy)
 
 
-def coupling(car: Car, owner: bytes, person: bytes, *, subscription: int) -> Coupling:
-    """The details of the next order about who owns `car`, be it a coupling or a takeover. Ask `refusal` first."""
-    return Coupling(car.number + 1, owner, person, car.vin, subscription)
-
-
-def removal(car: Car) -> Removal:
-    """The details of the order by which the owner gives `car` up. Raises ValueError when nobody owns it."""
-    if not car.owner:
-        raise ValueError(f"nobody owns the car {car.vin}: there is nothing to give up")
-    return Removal(car.number + 1, bytes.fromhex(car.owner))
-
-
 # ---------------------------------------------------------------- what happened
 def installed(register: Register, car: Car) -> Register:
     """A car is new, or the dealer has written down something else about it; who owns it stays. Raises ValueError for a
