@@ -6,6 +6,7 @@ An emergency call goes on until it is answered, and services that were deactivat
 from firmware.core import ledger, module
 from firmware.core.events import Trouble
 from firmware.core.state import Durable
+from protocol import msd
 from tests.powercut.deeds import ANN, BEN, FACTORY
 from tests.powercut.images import Image
 from tests.powercut.judge import Booted, Judge
@@ -72,7 +73,9 @@ def _of_services(acknowledged: Durable, now: Durable) -> str:
         return "a call that was answered is made again" if now.call and now.calls == acknowledged.calls else ""
     if now.call is None:
         return "" if told else "nobody calls any more, and nobody has answered"
-    return "" if now.call.message >= call.message else "a message has the number of an older one"
+    # One more may have left than was written down, so what comes after the boot skips a number.
+    higher = now.call.message > min(call.message, msd.MOST_MESSAGES - 1)
+    return "" if higher else "a message has the number of an older one"
 
 
 def _of_keys(acknowledged: Durable, now: Durable) -> str:
