@@ -8,7 +8,7 @@ from typing import Final, TypeVar, assert_never
 
 import msgspec
 
-from protocol import claims, cose, keys, vin
+from protocol import beacon, claims, cose, keys, vin
 from protocol.errors import Code, ProtocolError, one_line
 
 PROVISIONING_FORMAT: Final = "sharebox-provisioning/1"
@@ -37,7 +37,8 @@ class Provisioning(msgspec.Struct, frozen=True):
     """What a module is told before its first boot. Private keys as 32 bytes, public keys as 33-byte points;
     `home` is (latitude, longitude) in degrees times 10^7 (WGS 84); `provisioned_s` is when the file was made, UTC in
     seconds: the module never believes in an earlier time. `coupled`: an owner is taken for granted, as on a bench;
-    otherwise nothing moves before one is coupled (OWN-1)."""
+    otherwise nothing moves before one is coupled (OWN-1). `radio_secret`: what its beacons are made from, 16 bytes; empty:
+    nobody can tell the module on the air (PRV-7)."""
 
     module_id: bytes
     handshake_private: bytes
@@ -48,24 +49,37 @@ class Provisioning(msgspec.Struct, frozen=True):
     provisioned_s: int = 0
     vehicle: VehicleFacts = VehicleFacts()
     coupled: bool = True
+    radio_secret: bytes = b""
+
+    @property
+    def beacon_key(self) -> bytes:
+        """The beacon key of its key epoch, for those who may know the module on the air; empty without a secret."""
+        return self.beacon_key_of(self.key_epoch)
+
+    def beacon_key_of(self, key_epoch: int) -> bytes:
+        """The beacon key of another key epoch: a coupling or a takeover may have raised it since."""
+        return beacon.key_of(self.radio_secret, key_epoch) if self.radio_secret else b""
 
 
 class BookingFile(msgspec.Struct, frozen=True):
-    """What a phone is given for one booking: the token, and the keys by which it knows the module."""
+    """What a phone is given for one booking: the token, and the keys by which it knows the module. `beacon_key`: by
+    which it knows the module on the air (SPEC section 3.1), empty when it can not."""
 
     token: bytes
     module_handshake_public: bytes
     module_signing_public: bytes
     module_id: bytes
+    beacon_key: bytes = b""
 
 
 class KeyFile(msgspec.Struct, frozen=True):
-    """What a phone is given for a standing key."""
+    """What a phone is given for a standing key; the rest as in a booking file."""
 
     token: bytes
     module_handshake_public: bytes
     module_signing_public: bytes
     module_id: bytes
+    beacon_key: bytes = b""
 
 
 class ShareFile(msgspec.Struct, frozen=True):
@@ -77,15 +91,21 @@ class ShareFile(msgspec.Struct, frozen=True):
     module_handshake_public: bytes
     module_signing_public: bytes
     module_id: bytes
+    beacon_key: bytes = b""
 
 
 PhoneFile = BookingFile | KeyFile | ShareFile
-"""What a phone can show to a module, with the keys by which it knows that module. None of them holds a secret."""
+"""What a phone can show to a module, with the keys by which it knows that module. None of them opens anything without the
+holder's private key."""
 
 
 class _Home(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latitude_e7: int
     longitude_e7: int
+
+
+_Optional = str | msgspec.UnsetType
+"""Hex; a file without it is one that older programs read as well."""
 
 
 class _ProvisioningText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +119,7 @@ class _ProvisioningText(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     provisioned_s: int = 0
     vehicle: VehicleFacts = VehicleFacts()
     coupled: bool = True
+    radio_secret: _Optional = msgspec.UNSET
 
 
 class _TokenText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +130,7 @@ class _TokenText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     module_id: str
     module_handshake_public: str
     module_signing_public: str
+    beacon_key: _Optional = msgspec.UNSET
 
 
 class _ShareText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +140,7 @@ class _ShareText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     module_id: str
     module_handshake_public: str
     module_signing_public: str
+    beacon_key: _Optional = msgspec.UNSET
 
 
 class _AnyText(msgspec.Struct, frozen=True):
@@ -163,6 +186,15 @@ class _Reader:
             raise _bad(self._kind, f"module_id has {len(found)} bytes, not {claims.MODULE_ID_BYTES}")
         return found
 
+    def sixteen(self, field: str, text: _Optional) -> bytes:
+        """A secret or a key of the radio; empty when the file has none."""
+        if isinstance(text, msgspec.UnsetType):
+            return b""
+        found = self.hex(field, text)
+        if len(found) != beacon.KEY_BYTES:
+            raise _bad(self._kind, f"{field} has {len(found)} bytes, not {beacon.KEY_BYTES}")
+        return found
+
     def token(self, field: str, text: str) -> bytes:
         """A signed container: of which only the shape is looked at."""
         found = self.hex(field, text)
@@ -203,8 +235,13 @@ def encode_provisioning(value: Provisioning) -> str:
             value.provisioned_s,
             value.vehicle,
             value.coupled,
+            _optional(value.radio_secret),
         )
     )
+
+
+def _optional(value: bytes) -> _Optional:
+    return value.hex() if value else msgspec.UNSET
 
 
 def decode_provisioning(text: str) -> Provisioning:
@@ -230,6 +267,7 @@ def decode_provisioning(text: str) -> Provisioning:
         found.provisioned_s,
         _vehicle(found.vehicle),
         found.coupled,
+        reader.sixteen("radio_secret", found.radio_secret),
     )
 
 
@@ -243,7 +281,7 @@ def _vehicle(found: VehicleFacts) -> VehicleFacts:
 
 # ---------------------------------------------------------------- for phones
 def encode_booking_file(value: BookingFile) -> str:
-    """The JSON text of `value`. It holds no secret: without the phone's private key it opens nothing."""
+    """The JSON text of `value`. It opens nothing without the phone's private key."""
     return _encode(_token_text(BOOKING_FORMAT, value))
 
 
@@ -253,7 +291,7 @@ def decode_booking_file(text: str) -> BookingFile:
 
 
 def encode_key_file(value: KeyFile) -> str:
-    """The JSON text of `value`. It holds no secret, as a booking file."""
+    """The JSON text of `value`. It opens nothing without the phone's private key, as a booking file."""
     return _encode(_token_text(KEY_FORMAT, value))
 
 
@@ -263,7 +301,7 @@ def decode_key_file(text: str) -> KeyFile:
 
 
 def encode_share_file(value: ShareFile) -> str:
-    """The JSON text of `value`. It holds no secret, as a booking file."""
+    """The JSON text of `value`. It opens nothing without the phone's private key, as a booking file."""
     return _encode(
         _ShareText(
             SHARE_FORMAT,
@@ -272,6 +310,7 @@ def encode_share_file(value: ShareFile) -> str:
             value.module_id.hex(),
             value.module_handshake_public.hex(),
             value.module_signing_public.hex(),
+            _optional(value.beacon_key),
         )
     )
 
@@ -286,6 +325,7 @@ def decode_share_file(text: str) -> ShareFile:
         reader.public("module_handshake_public", found.module_handshake_public),
         reader.public("module_signing_public", found.module_signing_public),
         reader.module_id(found.module_id),
+        reader.sixteen("beacon_key", found.beacon_key),
     )
 
 
@@ -325,11 +365,12 @@ def _token_text(wanted: str, value: BookingFile | KeyFile) -> _TokenText:
         value.module_id.hex(),
         value.module_handshake_public.hex(),
         value.module_signing_public.hex(),
+        _optional(value.beacon_key),
     )
 
 
-def _token_file(kind: str, text: str, wanted: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """Token, handshake key, signing key, module id."""
+def _token_file(kind: str, text: str, wanted: str) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """Token, handshake key, signing key, module id, beacon key."""
     found = _decode(kind, text, _TokenText, wanted)
     reader = _Reader(kind)
     return (
@@ -337,4 +378,5 @@ def _token_file(kind: str, text: str, wanted: str) -> tuple[bytes, bytes, bytes,
         reader.public("module_handshake_public", found.module_handshake_public),
         reader.public("module_signing_public", found.module_signing_public),
         reader.module_id(found.module_id),
+        reader.sixteen("beacon_key", found.beacon_key),
     )

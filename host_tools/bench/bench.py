@@ -38,21 +38,22 @@ class BenchFailed(Exception):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """The public facts of the module: what its bookings need. `home` in degrees times 10^7."""
+    """What the module's bookings need to know of it; no private key. `home` in degrees times 10^7."""
 
     module_id: bytes
     handshake_public: bytes
     signing_public: bytes
     key_epoch: int
     home: tuple[int, int] | None = None
+    beacon_key: bytes = b""
 
     def booking_file(self, token: bytes) -> BookingFile:
         """What a phone is given with a token."""
-        return BookingFile(token, self.handshake_public, self.signing_public, self.module_id)
+        return BookingFile(token, self.handshake_public, self.signing_public, self.module_id, self.beacon_key)
 
     def key_file(self, token: bytes) -> KeyFile:
         """The same with the token of a standing key."""
-        return KeyFile(token, self.handshake_public, self.signing_public, self.module_id)
+        return KeyFile(token, self.handshake_public, self.signing_public, self.module_id, self.beacon_key)
 
 
 def identity_of(provisioning: Provisioning) -> Identity:
@@ -61,7 +62,14 @@ def identity_of(provisioning: Provisioning) -> Identity:
         keys.public_to_bytes(keys.private_from_bytes(private).public_key())
         for private in (provisioning.handshake_private, provisioning.signing_private)
     )
-    return Identity(provisioning.module_id, handshake, signing, provisioning.key_epoch, provisioning.home)
+    return Identity(
+        provisioning.module_id,
+        handshake,
+        signing,
+        provisioning.key_epoch,
+        provisioning.home,
+        provisioning.beacon_key,
+    )
 
 
 class Bench(Protocol):

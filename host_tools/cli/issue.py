@@ -97,7 +97,7 @@ def booking(  # noqa: PLR0913 - one parameter an option
     except ValueError as error:
         raise CliError(Exit.USAGE, f"{error}. Check --from, --for and --until.") from None
     path = settings.path("booking")
-    write_shown(path, BookingFile(signer.token(claims), *publics_of(module)))
+    write_shown(path, BookingFile(signer.token(claims), *publics_of(module, key_epoch)))
     fields: dict[str, object] = {
         "file": str(path),
         "booking": claims.booking_id.hex(),

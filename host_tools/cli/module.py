@@ -16,7 +16,7 @@ from host_tools.cli.parsing import parse_position
 from host_tools.cli.register import install, vin_of
 from host_tools.cli.settings import DEFAULTS, FILE_NAME, Settings
 from host_tools.phone.keyring import new_key, write_key, write_new
-from protocol import keys
+from protocol import beacon, keys
 from protocol.keys import PrivateKey
 from protocol.provisioning import Provisioning, VehicleFacts, encode_provisioning
 
@@ -157,6 +157,7 @@ def _provisioned(issuer: PrivateKey, home: tuple[float, float] | None, delivered
         provisioned_s=int(time.time()),
         vehicle=delivered.facts(),
         coupled=not delivered.factory,
+        radio_secret=os.urandom(beacon.SECRET_BYTES),
     )
 
 

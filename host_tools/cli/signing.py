@@ -88,13 +88,15 @@ def module_of(settings: Settings) -> Provisioning:
     return read_provisioning(settings.path("provisioning"))
 
 
-def publics_of(module: Provisioning) -> tuple[bytes, bytes, bytes]:
-    """By what a phone knows the module: its public handshake key, its public signing key, its identifier."""
+def publics_of(module: Provisioning, key_epoch: int | None = None) -> tuple[bytes, bytes, bytes, bytes]:
+    """By what a phone knows the module: its public handshake key, its public signing key, its identifier, its beacon
+    key. `key_epoch`: of the token, if it is not that of the provisioning file."""
 
     def public(private: bytes) -> bytes:
         return keys.public_to_bytes(keys.private_from_bytes(private).public_key())
 
-    return public(module.handshake_private), public(module.signing_private), module.module_id
+    key = module.beacon_key if key_epoch is None else module.beacon_key_of(key_epoch)
+    return public(module.handshake_private), public(module.signing_private), module.module_id, key
 
 
 def holder_of(text: str) -> keys.PublicKey:

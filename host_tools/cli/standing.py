@@ -114,7 +114,7 @@ def _write(wish: _Wish, starts_s: int, ends_s: int, settings: Settings, issuing:
     except ValueError as error:
         raise CliError(Exit.USAGE, f"{error}. Check --from, --for and --until.") from None
     path = settings.path(_FILE_OF[wish.role])
-    write_shown(path, KeyFile(signer.key_token(claims), *publics_of(module)))
+    write_shown(path, KeyFile(signer.key_token(claims), *publics_of(module, wish.key_epoch)))
     fields: dict[str, object] = {
         "file": str(path),
         "token": claims.token_id.hex(),

@@ -70,7 +70,14 @@ def share(
     except ProtocolError as error:
         remedy = _REMEDIES.get(error.code, "Fetch the key anew.")
         raise ShareRefused(f"the key cannot be shared like that: {error.detail}. {remedy}") from None
-    made = ShareFile(file.token, token, file.module_handshake_public, file.module_signing_public, file.module_id)
+    made = ShareFile(
+        file.token,
+        token,
+        file.module_handshake_public,
+        file.module_signing_public,
+        file.module_id,
+        file.beacon_key,
+    )
     return Shared(made, code, shared)
 
 

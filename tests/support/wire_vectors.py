@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from protocol import credential, keys, messages, sealing, selftest, sharing, tokens
+from protocol import beacon, credential, keys, messages, sealing, selftest, sharing, tokens
 from protocol.errors import Code, ProtocolError, Refusal, Role
 from protocol.values import (
     Accepted,
@@ -81,6 +81,12 @@ def _wrong_list(**changes: object) -> bytes:
 
 def _order(**changes: object) -> bytes:
     return tokens.mint_order(msgspec.structs.replace(ORDER, **changes), ISSUER)
+
+
+def _known(secret: bytes, key_epoch: bytes, heard: bytes) -> dict[str, object]:
+    """The beacon key of that epoch, and whether what was heard is a beacon of it."""
+    key = beacon.key_of(secret, int.from_bytes(key_epoch, "big"))
+    return {"beacon_key": key, "is_of": beacon.is_of(key, heard)}
 
 
 def _opened(sealed: bytes, token_id: bytes) -> dict[str, object]:
@@ -260,7 +266,29 @@ _MESSAGES: Final[dict[str, Kind]] = {
     ),
 }
 
-KINDS: Final = {**_SIGNED, **_IDENTITIES, **_MESSAGES}
+# ---------------------------------------------------------------- on the air
+_RADIO_SECRET: Final = bytes(range(16))
+_EPOCHS: Final = (bytes(4), b"\x00\x00\x00\x03", b"\xff\xff\xff\xff")
+_BEACONS: Final = {
+    "beacon": Kind(
+        ("radio_secret", "key_epoch", "beacon"),
+        _known,
+        (
+            *(
+                (
+                    _RADIO_SECRET,
+                    epoch,
+                    beacon.make(beacon.key_of(_RADIO_SECRET, int.from_bytes(epoch, "big")), b"nonce"),
+                )
+                for epoch in _EPOCHS
+            ),
+            (_RADIO_SECRET, _EPOCHS[0], beacon.make(beacon.key_of(_RADIO_SECRET, 3), b"nonce")),
+            (_RADIO_SECRET, _EPOCHS[0], bytes(12)),
+        ),
+    )
+}
+
+KINDS: Final = {**_SIGNED, **_IDENTITIES, **_MESSAGES, **_BEACONS}
 
 
 # ---------------------------------------------------------------- the file

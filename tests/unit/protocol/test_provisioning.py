@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from protocol import keys, provisioning
+from protocol import beacon, keys, provisioning
 from protocol.errors import Code, ProtocolError
 from tests.support import credentials
 
@@ -58,6 +58,33 @@ def test_what_the_dealer_wrote_down_comes_back_and_may_be_left_out() -> None:
     assert provisioning.decode_provisioning(text) == written
     older = {key: value for key, value in json.loads(text).items() if key not in ("vehicle", "coupled")}
     assert provisioning.decode_provisioning(json.dumps(older)) == MODULE
+
+
+@pytest.mark.req("PRV-7")
+def test_what_the_radio_needs_comes_back_and_may_be_left_out() -> None:
+    secret = msgspec.structs.replace(MODULE, radio_secret=bytes(range(16)))
+    assert provisioning.decode_provisioning(provisioning.encode_provisioning(secret)) == secret
+    assert json.loads(provisioning.encode_provisioning(secret))["radio_secret"] == bytes(range(16)).hex()
+    key = secret.beacon_key
+    assert key == beacon.key_of(secret.radio_secret, 3) == secret.beacon_key_of(3) != secret.beacon_key_of(4)
+    for file in (PHONE, OWNER, GUEST):
+        known = msgspec.structs.replace(file, beacon_key=key)
+        text = provisioning.encode_phone_file(known)
+        assert provisioning.decode_phone_file(text) == known
+        assert json.loads(text)["beacon_key"] == key.hex()
+        assert "beacon_key" not in json.loads(provisioning.encode_phone_file(file))
+    assert MODULE.beacon_key == MODULE.beacon_key_of(4) == b""
+
+
+@pytest.mark.parametrize("wrong", ["", "00" * 15, "00" * 17, "not hexadecimal"])
+def test_a_key_of_the_radio_that_has_not_sixteen_bytes_is_refused(wrong: str) -> None:
+    text = json.loads(provisioning.encode_provisioning(MODULE)) | {"radio_secret": wrong}
+    with pytest.raises(ProtocolError, match="provisioning file: radio_secret"):
+        provisioning.decode_provisioning(json.dumps(text))
+    for file in (PHONE, OWNER, GUEST):
+        text = json.loads(provisioning.encode_phone_file(file)) | {"beacon_key": wrong}
+        with pytest.raises(ProtocolError, match="file: beacon_key"):
+            provisioning.decode_phone_file(json.dumps(text))
 
 
 def test_a_module_may_have_no_home() -> None:

@@ -1,11 +1,26 @@
 """The specification repeats numbers of the code; here it is held to them."""
 
+import hmac
 import re
 
 import pytest
 
 from firmware.core.orders import CARRIED
-from protocol import cose, credential, edhoc, framing, gatt, messages, msd, sealing, serial, session, sharing, tokens
+from protocol import (
+    beacon,
+    cose,
+    credential,
+    edhoc,
+    framing,
+    gatt,
+    messages,
+    msd,
+    sealing,
+    serial,
+    session,
+    sharing,
+    tokens,
+)
 from protocol.messages import MessageType, Operation, PublicInfo, PushKind
 from protocol.orders import MOST_REMOTE_TTL_S, OrderKind
 from protocol.selftest import Part
@@ -45,6 +60,21 @@ def test_the_gatt_table_is_that_of_the_code() -> None:
     assert f"| {info.max_message_bytes} |" in section(3)
     assert f"| {info.max_list_bytes} |" in section(3)
     assert f"up to {gatt.MAX_LINKS} centrals" in section(3)
+
+
+@pytest.mark.req("PRV-7")
+def test_the_beacon_is_that_of_the_code() -> None:
+    text = section(3)
+    assert f"**beacon** of {beacon.BEACON_BYTES} bytes" in text
+    assert f"{beacon.NONCE_BYTES} + {beacon.TAG_BYTES} bytes" in text
+    assert f"first {beacon.TAG_BYTES} bytes of HMAC-SHA256" in text
+    assert f"info, {beacon.KEY_BYTES} bytes)" in text
+    assert f"**radio secret** are {beacon.SECRET_BYTES} random bytes" in text
+    secret, nonce = bytes(range(beacon.SECRET_BYTES)), b"nonce"
+    prk = hmac.digest(bytes(32), secret, "sha256")
+    key = hmac.digest(prk, b"sharebox beacon" + bytes((0, 0, 0, 3)) + b"\x01", "sha256")[:16]
+    assert beacon.key_of(secret, 3) == key
+    assert beacon.make(key, nonce) == nonce + hmac.digest(key, b"sharebox beacon" + nonce, "sha256")[:8]
 
 
 def test_the_limits_of_framing_are_those_of_the_code() -> None:

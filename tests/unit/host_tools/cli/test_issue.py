@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from host_tools.cli.exits import Exit
-from host_tools.phone.keyring import read_booking, read_key
+from host_tools.phone.keyring import read_booking, read_key, read_shown
 from protocol import keys
 from protocol.errors import Role
 from protocol.orders import Ending, Order, OrderKind
+from protocol.provisioning import decode_provisioning
 from protocol.tokens import Booking, RevocationList, TimeAttestation, Trust, trust_of, verify_booking, verify_signed
 from tests.support.command import Ran, shareboxctl
 
@@ -41,6 +42,17 @@ def test_a_booking_for_the_bench_needs_no_options(bench: Run) -> None:
     assert (made.role, made.permissions, made.ends_at_s - made.not_before_s) == (Role.DRIVER, 15, 7200)
     assert made.holder == keys.public_to_bytes(read_key(Path("holder.pem")).public_key())
     assert read_booking(Path("booking.json")).module_id == made.module_id
+
+
+@pytest.mark.req("PRV-7")
+def test_the_files_for_phones_know_the_car_on_the_air_by_the_epoch_of_their_token(bench: Run) -> None:
+    module = decode_provisioning(Path("provisioning.json").read_text())
+    assert len(module.radio_secret) == 16
+    for options, epoch in (((), 0), (("--key-epoch", "3"), 3)):
+        bench("issuer", "booking", *options)
+        bench("key", "create", *options)
+        known = {read_shown(Path(name)).beacon_key for name in ("booking.json", "owner-key.json")}
+        assert known == {module.beacon_key_of(epoch)}
 
 
 def test_everything_in_a_booking_can_be_chosen(bench: Run) -> None:

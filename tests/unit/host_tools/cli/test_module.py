@@ -76,7 +76,7 @@ def test_who_a_module_is_can_be_shown_without_its_secrets(capsys: pytest.Capture
     (fields,) = run("module", "info", "--provisioning", str(file), "--json").objects()
     assert (fields["module"], fields["home"]) == (made["module"], {"latitude": 52.5, "longitude": 13.4})
     secrets = decode_provisioning(file.read_text())
-    for private in (secrets.handshake_private, secrets.signing_private):
+    for private in (secrets.handshake_private, secrets.signing_private, secrets.radio_secret):
         assert private.hex() not in shown.out
         assert private.hex() not in str(fields)
     run("module", "init", "c")

@@ -52,6 +52,14 @@ def test_what_was_shared_is_what_the_car_reads() -> None:
     assert key.holder == keys.public_to_bytes(owner.guest.public_key())
 
 
+@pytest.mark.req("PRV-7")
+def test_a_guests_phone_gets_to_know_the_car_on_the_air() -> None:
+    owner = Owner()
+    known = msgspec.structs.replace(owner.file, beacon_key=bytes(range(16)))
+    assert owner.shares(file=known).file.beacon_key == bytes(range(16))
+    assert owner.shares().file.beacon_key == b""
+
+
 @pytest.mark.req("KEY-3", "KEY-4")
 def test_the_code_goes_to_the_main_user_and_sealed_to_the_car_and_nowhere_else() -> None:
     owner = Owner()
