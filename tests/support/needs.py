@@ -1,8 +1,10 @@
 """Tests that need a program of the system: deselected where it is missing, and named at the end of the run.
 
-A test says `@pytest.mark.needs("tmux")`. It is never skipped in silence.
+A test says `@pytest.mark.needs("tmux")`. It is never skipped in silence. A test marked `guest` needs a kernel with
+Bluetooth, CAN and GPIO, which the guest of `hil.guest` has.
 """
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,6 +16,10 @@ MISSING: Final = pytest.StashKey[Counter[str]]()
 """How many tests were left out for want of each program."""
 WORKER_OUTPUT: Final = "left_out_for_want_of"
 """Under what a worker of pytest-xdist hands its count to the process that prints."""
+GUEST: Final = "guest"
+"""The marker, and what stands in the list of programs for it."""
+INSIDE: Final = "SHAREBOX_GUEST"
+"""Environment variable that is set inside of the guest."""
 _SBIN: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -25,7 +31,8 @@ def find(program: str) -> str | None:
 def missing(item: pytest.Item) -> list[str]:
     """The programs that this test needs and that are not here."""
     wanted = [program for marker in item.iter_markers("needs") for program in marker.args]
-    return [program for program in wanted if find(program) is None]
+    outside = item.get_closest_marker(GUEST) is not None and INSIDE not in os.environ
+    return [*([GUEST] if outside else []), *(program for program in wanted if find(program) is None)]
 
 
 def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,4 +59,7 @@ def note(config: pytest.Config) -> Iterable[str]:
     """One line for each missing program."""
     for program, count in sorted(config.stash.get(MISSING, Counter[str]()).items()):
         tests = "1 test was" if count == 1 else f"{count} tests were"
-        yield f"{tests} left out: {program} is not here. Install it: sudo apt-get install {program}"
+        if program == GUEST:
+            yield f"{tests} left out, of the guest with a kernel of its own. To run them: make test-bluez"
+        else:
+            yield f"{tests} left out: {program} is not here. Install it: sudo apt-get install {program}"
