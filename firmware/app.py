@@ -186,7 +186,7 @@ async def run(
                 profile=make_profile(provisioning),
                 facts=make_facts(provisioning),
                 gateway=lambda: make_gateway(provisioning, key_log=secrets),
-                radio=lambda: BumbleRadio(keep(radio.open)),
+                radio=lambda: BumbleRadio(keep(radio.open), radio_secret=provisioning.radio_secret),
                 carriers=(lambda ble: Carriers((ble, SerialRadio(lines)))) if lines else (lambda ble: ble),
                 supply=radio.supply,
                 store=lambda: make_store(state_dir),

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from firmware.core.airtime import Airtime
 from firmware.ports import LinkId, LinkListener, RadioPort, RadioUnavailable
 
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -56,6 +57,11 @@ class Carriers:
             inner = bay.inner.get(link)
             if inner is not None:
                 await bay.carrier.hang_up(inner)
+
+    def advise(self, airtime: Airtime) -> None:
+        """As RadioPort."""
+        for bay in self._bays:
+            bay.carrier.advise(airtime)
 
     async def stop(self) -> None:
         """As RadioPort."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from firmware.core.airtime import Airtime
 from firmware.core.events import (
     Action,
     CrashDetected,
@@ -57,6 +58,10 @@ class RadioPort(Protocol):
     async def hang_up(self, link: LinkId) -> None:
         """Disconnect a central; a link that is gone is no error."""
 
+    def advise(self, airtime: Airtime) -> None:
+        """How eagerly to advertise from now on, and for which key epoch the module can be recognised. May come before
+        `start`; must not block. A carrier that does not advertise need not mind."""
+
     async def stop(self) -> None:
         """Hang up on everybody, stop advertising, release the controller."""
 
@@ -80,6 +85,30 @@ class VehiclePort(Protocol):
         """Carry `action` out; True when the car confirmed it. Bounded: answers within 2 s. Never raises for
         what the car does; a False may have succeeded. An action on the doors and one on the immobiliser may
         overlap."""
+
+
+class PartLost(Exception):
+    """A part of the car is out of reach, for now: one line with what and why."""
+
+
+class VehiclePart(Protocol):
+    """Some of a car: its relays and wires, its bus, its receiver. Parts make up a `VehiclePort`."""
+
+    gives: frozenset[str]
+    """The fields of VehicleSampled that it knows when all is well."""
+    actions: frozenset[Action]
+    """What it can do to the car."""
+
+    async def run(self, told: Callable[[VehicleFact], None], changed: Callable[[], None]) -> None:
+        """Work until cancelled, or until PartLost, and then be called again; `changed` whenever a look is worth while
+        at once. `told` gets no samples."""
+
+    def look(self) -> VehicleSampled:
+        """What it knows at this instant, and None for the rest: a signal that is lost is not known. Only a fix may be
+        old, and carries its own time."""
+
+    async def actuate(self, action: Action) -> bool:
+        """As VehiclePort, for one of `actions`."""
 
 
 class Publication(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ import structlog
 from firmware import VERSION
 from firmware.answers import Spoken, acknowledges, spoken, turns, unacknowledged
 from firmware.core import module, sim
+from firmware.core.airtime import Airtime, airtime
 from firmware.core.effects import (
     Actuate,
     AnswerMenu,
@@ -101,6 +102,7 @@ class Pump:
             version=VERSION,
             witness=self._witness,
         )
+        self._advised: Airtime | None = None
         self.menu = Menu(lambda: self.state, gateway.code_print, self.post)
         self.state: State
         self.started = asyncio.Event()
@@ -202,6 +204,7 @@ class Pump:
     async def _carry_out(self, event: Event, state: State, effects: tuple[Effect, ...], *, saved: bool = False) -> None:
         """Adopt the state; restrict and hang up at once (CUT-4); acknowledge only what is durable."""
         self.state = state
+        self._advise(state)
         if self._gate is not None:
             self._gate.set(sim.uplink(state))
         self._courier.guard()
@@ -260,6 +263,12 @@ class Pump:
             self.post(ActuationFinished(order.action, confirmed, order.command_id))
 
     # ------------------------------------------------------------ the links
+    def _advise(self, state: State) -> None:
+        advice = airtime(state, self._now())
+        if advice != self._advised:
+            self._advised = advice
+            self._radio.advise(advice)
+
     def link_opened(self, link: LinkId, payload: int) -> None:
         """See `ports.LinkListener`."""
         self._gateway.opened(link, payload)

@@ -37,8 +37,8 @@ class Provisioning(msgspec.Struct, frozen=True):
     """What a module is told before its first boot. Private keys as 32 bytes, public keys as 33-byte points;
     `home` is (latitude, longitude) in degrees times 10^7 (WGS 84); `provisioned_s` is when the file was made, UTC in
     seconds: the module never believes in an earlier time. `coupled`: an owner is taken for granted, as on a bench;
-    otherwise nothing moves before one is coupled (OWN-1). `radio_secret`: what its beacons are made from, 16 bytes; empty:
-    nobody can tell the module on the air (PRV-7)."""
+    otherwise nothing moves before one is coupled (OWN-1). `radio_secret`: what its beacons are made from, 16 bytes;
+    empty: nobody can tell the module on the air (PRV-7)."""
 
     module_id: bytes
     handshake_private: bytes
@@ -95,8 +95,8 @@ class ShareFile(msgspec.Struct, frozen=True):
 
 
 PhoneFile = BookingFile | KeyFile | ShareFile
-"""What a phone can show to a module, with the keys by which it knows that module. None of them opens anything without the
-holder's private key."""
+"""What a phone can show to a module, with the keys by which it knows that module. None of them opens anything without
+the holder's private key."""
 
 
 class _Home(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ from enum import Enum, unique
 from typing import Final, Generic, TypeVar
 
 from firmware.bench.taps import Taps
+from firmware.core.airtime import Airtime
 from firmware.ports import (
     Arrived,
     BrokerPort,
@@ -114,6 +115,10 @@ class RadioSwitch(Socket[RadioPort]):
         if self._on and not self._cut:
             self.taps(link, LinkNews.HUNG_UP, b"")
             await self.port.hang_up(link)
+
+    def advise(self, airtime: Airtime) -> None:
+        """As RadioPort; the radio keeps it in mind while switched off."""
+        self.port.advise(airtime)
 
     async def stop(self) -> None:
         """As RadioPort. Once the power was cut, nobody waits: see `settled`."""

@@ -11,6 +11,7 @@ import msgspec
 from firmware.core import (
     access,
     activation,
+    airtime,
     bookings,
     clock,
     deletion,
@@ -93,7 +94,7 @@ def boot(
     floor_ms = max(known.floor_ms, profile.floor_ms)
     slot = replace(known.slot, acknowledged=known.slot.version == 0)
     state = State(profile, replace(known, floor_ms=floor_ms, slot=slot), Clock(floor_ms, now))
-    state = replace(state, saved_at_ms=now, booted_at_ms=now)
+    state = replace(state, saved_at_ms=now, booted_at_ms=now, stirred_at_ms=now)
     booking = known.trip.booking
     if booking is not None:
         end_at_ms = now + booking.ends_at_s * 1000 - floor_ms
@@ -148,6 +149,8 @@ def posture(durable: Durable) -> Action:
 def step(state: State, event: Event, now: int) -> tuple[State, tuple[Effect, ...]]:
     """What the module becomes and what the shell has to do, after `event` at `now`."""
     draft = Draft(state, now)
+    if airtime.stirs(event):
+        draft.state = replace(state, stirred_at_ms=now)
     _happened(draft, event)
     return _finish(draft, state)
 
@@ -157,7 +160,12 @@ def next_deadline(state: State, now: int) -> int:
     due = [state.saved_at_ms + SAVE_EVERY_MS, *(links.expires_at_ms(state, link, now) for link in state.links)]
     held = (state.durable.driver_key, *(link.key for link in state.links))
     changes = [hours.changes_at_ms(state.clock, key, now) for key in held if key is not None]
-    rooms = (deletion.due_at_ms(state, now), takeover.next_at_ms(state), ecall.next_ms(state))
+    rooms = (
+        deletion.due_at_ms(state, now),
+        takeover.next_at_ms(state),
+        ecall.next_ms(state),
+        airtime.slows_at_ms(state, now),
+    )
     due.extend(at for at in (*changes, *rooms) if at is not None)
     overdue_ms = trip.next_overdue_ms(state.durable.trip)
     if overdue_ms is not None:

@@ -384,6 +384,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """For how long it had stood in those before."""
     called_at_ms: int | None = None
     """When the call was last sent in this power-up."""
+    stirred_at_ms: int = 0
+    """When something last made it likely that a phone comes (`airtime`)."""
 
     @property
     def busy(self) -> bool:

@@ -47,7 +47,8 @@ class Keyring:
             key_epoch=self.key_epoch,
             user=person.holder.user,
         )
-        file = KeyFile(rig.issuer.key_token(key), facts.handshake_key, facts.signing_key, facts.module_id)
+        known = (facts.handshake_key, facts.signing_key, facts.module_id)
+        file = KeyFile(rig.issuer.key_token(key), *known, rig.provisioning.beacon_key_of(self.key_epoch))
         self.owner, self._file = person, file
         person.hold(key, file)
 

@@ -44,6 +44,7 @@ from host_tools.radio.air import VirtualAir
 from host_tools.radio.controller import virtual_controller
 from host_tools.radio.devices import RadioDevice, virtual_central
 from protocol import keys
+from protocol.beacon import SECRET_BYTES
 from protocol.errors import Role
 from protocol.messages import Push
 from protocol.provisioning import BookingFile, PhoneFile, Provisioning
@@ -117,6 +118,7 @@ class Rig:
             (keys.public_to_bytes(self.issuer.public),),
             HOME,
             begins_s - 86_400,
+            radio_secret=seeded(f"{seed} radio")(SECRET_BYTES),
         )
         self.recorder = Recorder(self.provisioning, with_keys=True)
         if record is not None:
@@ -143,7 +145,7 @@ class Rig:
         self.vehicle = SimulatedVehicle(lambda: self.clock.rtc().utc_ms, self.clock.monotonic_ms, car=self._car)
         self.rack = Rack(self._parts(), self._time(self.clock), self._observe)
         try:
-            self._stack.callback(bleak_backend.install(await self._central("stranger"), preferred_mtu=self.att_mtu))
+            await self._lend_adapter()
             await self.boot()
         except BaseException:
             await self._stack.aclose()
@@ -180,7 +182,9 @@ class Rig:
             profile=app.make_profile(self.provisioning),
             facts=app.make_facts(self.provisioning),
             gateway=lambda: app.make_gateway(self.provisioning, self.entropy, key_log=self._key_log),
-            radio=lambda: BumbleRadio(self._controller, entropy=self.entropy),
+            radio=lambda: BumbleRadio(
+                self._controller, radio_secret=self.provisioning.radio_secret, entropy=self.entropy
+            ),
             store=lambda: self.store,
             broker=None if make_broker is None else lambda: make_broker(self.provisioning),
             vehicle=self.vehicle,
@@ -204,6 +208,10 @@ class Rig:
         await self.rack.power_off(cut=False)
 
     # ------------------------------------------------------------ radios
+    async def _lend_adapter(self) -> None:
+        """What bleak code of one's own in this process finds."""
+        self._stack.callback(bleak_backend.install(await self._central("stranger"), preferred_mtu=self.att_mtu))
+
     @property
     def _controller(self) -> OpenController:
         opened = self.module_radio.attached
@@ -246,15 +254,16 @@ class Rig:
             key_epoch=self.provisioning.key_epoch if key_epoch is None else key_epoch,
             user=holder.user,
         )
-        return booking, self.booking_file(self.issuer.token(booking))
+        return booking, self.booking_file(self.issuer.token(booking), key_epoch)
 
-    def booking_file(self, token: bytes) -> BookingFile:
-        """What the phone is given with a token."""
+    def booking_file(self, token: bytes, key_epoch: int | None = None) -> BookingFile:
+        """What the phone is given with a token. `key_epoch` None: as the module was provisioned."""
+        key = self.provisioning.beacon_key_of(self.provisioning.key_epoch if key_epoch is None else key_epoch)
         handshake, signing = (
             keys.public_to_bytes(keys.private_from_bytes(private).public_key())
             for private in (self.provisioning.handshake_private, self.provisioning.signing_private)
         )
-        return BookingFile(token, handshake, signing, self.provisioning.module_id)
+        return BookingFile(token, handshake, signing, self.provisioning.module_id, key)
 
     @asynccontextmanager
     async def phone(
@@ -266,7 +275,7 @@ class Rig:
             return Phone(link, file, holder.key, entropy=self.entropy, on_push=holder.pushes.append)
 
         with bleak_backend.using(await self._central(holder.name), preferred_mtu=self.att_mtu):
-            phone = await open_nearest(new_phone, link_to=link_to)
+            phone = await open_nearest(new_phone, beacon_key=file.beacon_key, link_to=link_to)
             try:
                 yield phone
             finally:

@@ -102,7 +102,9 @@ class Session:
                 case _:
                     from host_tools.phone.nearby import open_nearest
 
-                    phone = await open_nearest(self._new_phone, timeout_s=self._timeout_s)
+                    phone = await open_nearest(
+                        self._new_phone, beacon_key=self._shown.beacon_key, timeout_s=self._timeout_s
+                    )
         self._phones.append(phone)
         return phone
 

@@ -38,38 +38,43 @@ _RADIO_ERRORS: Final = (BleakError, TimeoutError, OSError, EOFError)
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A module in range. `rssi` in dBm. `device` is bleak's handle, to be given to `BleakLink`."""
+    """A module in range. `rssi` in dBm. `device` is bleak's handle, to be given to `BleakLink`. `beacon`: what it says
+    to its own phones (SPEC section 3.1); empty while that was not heard."""
 
     address: str
     rssi: int
     device: BLEDevice
+    beacon: bytes = b""
 
 
 async def find_modules(timeout_s: float = 5.0) -> list[Found]:
     """All modules heard within `timeout_s`, the strongest first. Raises NotFound when there is no radio."""
-    try:
-        heard = await BleakScanner.discover(timeout_s, return_adv=True, service_uuids=[SERVICE_UUID])
-    except _RADIO_ERRORS as error:
-        raise _no_radio(error) from error
-    found = [Found(device.address, advertisement.rssi, device) for device, advertisement in heard.values()]
+    found = await listen(timeout_s, lambda _one: False)
     return sorted(found, key=lambda one: (-one.rssi, one.address))
 
 
 async def find_module(timeout_s: float, exclude: frozenset[str] = frozenset()) -> Found | None:
     """The first module heard whose address is not in `exclude`, or None. Raises NotFound without a radio."""
-    heard: list[Found] = []
+    heard = await listen(timeout_s, lambda one: one.address not in exclude)
+    return next((one for one in heard if one.address not in exclude), None)
+
+
+async def listen(timeout_s: float, enough: Callable[[Found], bool]) -> list[Found]:
+    """The modules heard until one of them is `enough`, or for `timeout_s`; each as it was heard last, in the order in
+    which they were heard first. The scan is active, as the beacon needs it. Raises NotFound without a radio."""
+    heard: dict[str, Found] = {}
 
     def fits(device: BLEDevice, advertisement: AdvertisementData) -> bool:
-        if device.address in exclude:
-            return False
-        heard.append(Found(device.address, advertisement.rssi, device))
-        return True
+        before = heard.get(device.address)
+        beacon = advertisement.service_data.get(SERVICE_UUID) or (b"" if before is None else before.beacon)
+        found = heard[device.address] = Found(device.address, advertisement.rssi, device, bytes(beacon))
+        return enough(found)
 
     try:
         await BleakScanner.find_device_by_filter(fits, timeout_s, service_uuids=[SERVICE_UUID])
     except _RADIO_ERRORS as error:
         raise _no_radio(error) from error
-    return heard[0] if heard else None
+    return list(heard.values())
 
 
 def _no_radio(error: BaseException) -> NotFound:

@@ -5,22 +5,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from firmware.adapters.ble.bumble_radio import BumbleRadio
+from firmware.core.airtime import Airtime, Pace
 from firmware.ports import LinkId
 from host_tools.radio import bleak_backend
 from host_tools.radio.air import VirtualAir
 from host_tools.radio.controller import VirtualController, virtual_controller
 from host_tools.radio.devices import virtual_central
+from protocol import beacon
 from tests.support.module_peer import ModulePeer, PeerSession, seeded
 
 
 class ParkedModule:
-    """A `ModulePeer` behind the module's own radio adapter."""
+    """A `ModulePeer` behind the module's own radio adapter. `connected`: how often somebody has."""
 
     def __init__(self, air: VirtualAir, peer: ModulePeer, number: int) -> None:
         self.air = air
         self.peer = peer
         self.controller: VirtualController = virtual_controller(air, f"module-{number}")
-        self.radio = BumbleRadio(self.controller.attached, entropy=seeded(100 + number))
+        secret = seeded(200 + number)(beacon.SECRET_BYTES)
+        self.beacon_key = beacon.key_of(secret, 0)
+        self.radio = BumbleRadio(self.controller.attached, radio_secret=secret, entropy=seeded(100 + number))
+        self.radio.advise(Airtime(Pace.BRISK, 0))
+        self.connected = 0
         self.sessions: dict[LinkId, PeerSession] = {}
         self.opened = asyncio.Event()
         self._outgoing: asyncio.Queue[tuple[LinkId, bytes]] = asyncio.Queue()
@@ -28,7 +34,7 @@ class ParkedModule:
     # ------------------------------------------------------------ LinkListener
     def link_opened(self, link: LinkId, payload: int) -> None:
         self.sessions[link] = PeerSession(self.peer, payload, lambda part: self._outgoing.put_nowait((link, part)))
-
+        self.connected += 1
         self.opened.set()
 
     def payload_changed(self, link: LinkId, payload: int) -> None:
@@ -52,9 +58,11 @@ class ParkedModule:
 
 
 @asynccontextmanager
-async def car_park(*peers: ModulePeer, mtu: int = bleak_backend.LARGEST_MTU) -> AsyncIterator[list[ParkedModule]]:
+async def car_park(
+    *peers: ModulePeer, mtu: int = bleak_backend.LARGEST_MTU, air: VirtualAir | None = None
+) -> AsyncIterator[list[ParkedModule]]:
     """The modules of `peers` on the air, and bleak on a central near them."""
-    air = VirtualAir()
+    air = air or VirtualAir()
     parked = [ParkedModule(air, peer, number) for number, peer in enumerate(peers, 1)]
     central = await virtual_central(air)
     undo = bleak_backend.install(central, preferred_mtu=mtu)

@@ -12,6 +12,7 @@ import msgspec
 
 from firmware.adapters.clocks import LoopClock
 from firmware.adapters.store import MemoryStore
+from firmware.core.airtime import Airtime
 from firmware.core.effects import Effect
 from firmware.core.events import Action, Event, VehicleSampled
 from firmware.core.state import State
@@ -54,6 +55,7 @@ class MemoryRadio:
         self.deaf = False
         self.hung_up: dict[int, float] = {}
         self.running = False
+        self.advice: list[Airtime] = []
         self.listener: LinkListener
         self._inboxes: dict[int, asyncio.Queue[bytes]] = {}
 
@@ -81,6 +83,10 @@ class MemoryRadio:
             self.hung_up[link] = asyncio.get_running_loop().time()
             self.listener.link_closed(link)
             self.changed.set()
+
+    def advise(self, airtime: Airtime) -> None:
+        self.advice.append(airtime)
+        self.changed.set()
 
     async def stop(self) -> None:
         self.running = False

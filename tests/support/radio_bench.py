@@ -14,6 +14,7 @@ from bumble import hci
 from bumble.device import Advertisement, Connection
 
 from firmware.adapters.ble.bumble_radio import BumbleRadio
+from firmware.core.airtime import Airtime
 from host_tools.radio.air import Frame, VirtualAir
 from host_tools.radio.controller import virtual_controller
 from host_tools.radio.devices import RadioDevice, virtual_central
@@ -131,14 +132,29 @@ class RawCentral:
 
 
 class RadioBench:
-    """`async with RadioBench() as bench`: a module on the air."""
+    """`async with RadioBench() as bench`: a module on the air. `advice`: what its core says before it starts. `legacy`:
+    its controller knows no advertising sets, as those of version 4."""
 
-    def __init__(self, *, seed: int = 1, **options: float) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        radio_secret: bytes = b"",
+        advice: Airtime | None = None,
+        legacy: bool = False,
+        air: VirtualAir | None = None,
+    ) -> None:
         self.frames: list[Frame] = []
-        self.air = VirtualAir(on_frame=self.frames.append)
-        self.controller = virtual_controller(self.air, "module")
+        self.air = air or VirtualAir(on_frame=self.frames.append)
+        self.controller = virtual_controller(self.air, f"module-{seed}")
+        if legacy:
+            self.controller.le_features &= ~hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
         self.recorder = Recorder()
-        self.radio = BumbleRadio(self.controller.attached, entropy=random.Random(seed).randbytes, **options)
+        self.radio = BumbleRadio(
+            self.controller.attached, radio_secret=radio_secret, entropy=random.Random(seed).randbytes
+        )
+        if advice is not None:
+            self.radio.advise(advice)
 
     async def __aenter__(self) -> Self:
         await self.radio.start(self.recorder)

@@ -1,20 +1,20 @@
-"""Being found: what is on the air, under which address, and that it comes back.
+"""Being found: what is on the air, how often, and that it comes back.
 
-Decides: the advertisement (SPEC section 3), the private address and when it changes (PRV-7), and that the
-module is on the air whenever it is allowed to be (BLE-2).
-Refuses to know: links and GATT; whoever knows them says `allow`.
+Decides: the advertisement (SPEC section 3.1), its interval by the pace that was advised, when address and beacon
+change (PRV-7), and that the module is on the air whenever it is allowed to be (BLE-2).
+Refuses to know: links and GATT; whoever knows them says `allow`. What an identity is: `identity`.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final
 
-from bumble import core, crypto, hci
+from bumble import core, hci
 from bumble.core import AdvertisingData
 from bumble.device import Device
 
-from firmware.ports import Entropy
+from firmware.adapters.ble.identity import Identities, Identity
+from firmware.core.airtime import Pace
 from protocol import gatt
 
 COMMAND_S: Final = 2.0
@@ -24,8 +24,11 @@ RETRIES: Final = 5
 RETRY_S: Final = 0.1
 """Five tries within a second and a half; a controller that refuses all of them is lost."""
 
-_IRK_BYTES: Final = 16
-_PRAND_BYTES: Final = 3
+PUT_OFF_S: Final = 60.0
+"""A controller that refuses another address while somebody is connected is asked again so much later."""
+
+INTERVAL_MS: Final = {Pace.BRISK: 100.0, Pace.CALM: 318.75, Pace.SLOW: 1022.5}
+"""Three of those that Apple's guidelines for accessories name: iOS finds them soonest."""
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ class ControllerLost(Exception):
 
 
 def advertisement() -> bytes:
-    """Flags and the service UUID, 21 of 31 bytes: a scan filtered by the service finds it without asking."""
+    """Flags, service UUID and name, all of the 31 bytes; the same for every module (PRV-7)."""
     flags = AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED
     return bytes(
         AdvertisingData(
@@ -45,58 +48,53 @@ def advertisement() -> bytes:
                     AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
                     core.UUID(gatt.SERVICE_UUID).to_bytes(),
                 ),
+                (AdvertisingData.COMPLETE_LOCAL_NAME, gatt.LOCAL_NAME.encode()),
             ]
         )
     )
 
 
-def scan_response() -> bytes:
-    """The name, the same for every module (PRV-7)."""
-    return bytes(AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, gatt.LOCAL_NAME.encode())]))
-
-
-class Addresses:
-    """Resolvable private addresses under a key that is thrown away: nobody can link two of them."""
-
-    def __init__(self, entropy: Entropy) -> None:
-        self._entropy = entropy
-        self._key = entropy(_IRK_BYTES)
-
-    def fresh(self) -> hci.Address:
-        """A new address: 22 random bits, marked as private, and their hash (Core Vol 6 Part B 1.3.2.2)."""
-        first, second, third = self._entropy(_PRAND_BYTES)
-        random = bytes((first, second, third & 0x3F | 0x40))
-        if random in (b"\x00\x00\x40", b"\xff\xff\x7f"):  # all zeros and all ones are reserved
-            random = b"\x01\x00\x40"
-        data = crypto.ah(self._key, random) + random
-        return hci.Address(data, hci.Address.RANDOM_DEVICE_ADDRESS)
+def scan_response(beacon: bytes) -> bytes:
+    """The beacon as service data, all of the 31 bytes."""
+    service = core.UUID(gatt.SERVICE_UUID).to_bytes()
+    return bytes(AdvertisingData([(AdvertisingData.SERVICE_DATA_128_BIT_UUID, service + beacon)]))
 
 
 class Advertiser:
-    """Keeps the module on the air while it is allowed to be.
+    """Keeps the module on the air while it is allowed to be. `first`: the identity that the device has already.
 
     `run` it as a task, and end it with `finish`, not by cancelling: a command that is cut off leaves the
     controller in an unknown state, and on Python 3.11 a cancellation that meets its answer is lost.
     """
 
-    def __init__(
-        self, device: Device, fresh_address: Callable[[], hci.Address], interval_ms: float, lifetime_s: float
-    ) -> None:
+    def __init__(self, device: Device, identities: Identities, first: Identity, pace: Pace = Pace.BRISK) -> None:
         self._device = device
-        self._fresh_address = fresh_address
-        self._interval_ms = interval_ms
-        self._lifetime_s = lifetime_s
-        self._changes_at: float | None = None
+        self._identities = identities
+        self._identity = first
+        self._pace = pace
+        self._aired_pace = pace
+        self._changes_at = 0.0
+        self._put_off = False
         self._allowed = False
-        self._may_change = True
         self._on_air = False
         self._finished = False
         self._wake = asyncio.Event()
 
-    def allow(self, allowed: bool, *, may_change_address: bool = True) -> None:
-        """Whether to advertise, and whether a due change of address may happen now."""
+    def allow(self, allowed: bool, *, alone: bool = True) -> None:
+        """Whether to advertise. `alone`: nobody is connected, so no controller has a reason to keep its address."""
         self._allowed = allowed and not self._finished
-        self._may_change = may_change_address
+        if alone and self._put_off:
+            self.renew()
+        self._wake.set()
+
+    def advise(self, pace: Pace) -> None:
+        """Advertise that often from now on."""
+        self._pace = pace
+        self._wake.set()
+
+    def renew(self) -> None:
+        """Be somebody else from now on, as soon as the module is on the air."""
+        self._changes_at = 0.0
         self._wake.set()
 
     def ended(self) -> None:
@@ -135,40 +133,53 @@ class Advertiser:
             await self._wait()
 
     async def _settle(self) -> None:
-        change = self._allowed and self._change_is_due()
-        if self._on_air and (change or not self._allowed):
+        change = self._allowed and asyncio.get_running_loop().time() >= self._changes_at
+        if self._on_air and (change or not self._allowed or self._pace is not self._aired_pace):
             await self._device.stop_advertising()
             self._on_air = False
         if change:
-            address = self._fresh_address()
-            await self._device.send_sync_command(hci.HCI_LE_Set_Random_Address_Command(random_address=address))
-            self._device.random_address = address
-            self._schedule_change()
+            await self._change()
         if self._allowed and not self._on_air:
             # Set before the controller is told: `ended` may be called before its answer is seen here.
-            self._on_air = True
+            self._on_air, self._aired_pace = True, self._pace
+            interval_ms = INTERVAL_MS[self._pace]
             try:
                 await self._device.start_advertising(
                     advertising_data=advertisement(),
-                    scan_response_data=scan_response(),
-                    advertising_interval_min=self._interval_ms,
-                    advertising_interval_max=self._interval_ms,
+                    scan_response_data=scan_response(self._identity.beacon),
+                    advertising_interval_min=interval_ms,
+                    advertising_interval_max=interval_ms,
                 )
             except BaseException:
                 self._on_air = False
                 raise
 
-    def _schedule_change(self) -> None:
-        self._changes_at = asyncio.get_running_loop().time() + self._lifetime_s
+    async def _change(self) -> None:
+        """Address and beacon together, while nothing is on the air: no packet has one of each."""
+        fresh = self._identities.fresh()
+        if not self._device.supports_le_extended_advertising:  # otherwise it comes with the advertising set
+            try:
+                await self._device.send_sync_command(
+                    hci.HCI_LE_Set_Random_Address_Command(random_address=fresh.address)
+                )
+            except core.BaseBumbleError as error:
+                if not self._device.connections:
+                    raise
+                log.debug("the address stays while somebody is connected: %s", error)
+                self._put_off = True
+                self._changes_at = asyncio.get_running_loop().time() + PUT_OFF_S
+                return
+        self._device.random_address = fresh.address
+        self._identity = fresh
+        self._schedule_change()
 
-    def _change_is_due(self) -> bool:
-        due = self._changes_at is not None and asyncio.get_running_loop().time() >= self._changes_at
-        return due and self._may_change
+    def _schedule_change(self) -> None:
+        self._put_off = False
+        self._changes_at = asyncio.get_running_loop().time() + self._identities.lifetime_s()
 
     async def _wait(self) -> None:
-        changes_at = self._changes_at if self._allowed and self._may_change else None
         try:
-            async with asyncio.timeout_at(changes_at):
+            async with asyncio.timeout_at(self._changes_at if self._allowed else None):
                 await self._wake.wait()
         except TimeoutError:
             return

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from firmware.adapters.ble.transport import OpenController, PacketSink, PacketSource
+from firmware.core.airtime import Airtime
 from firmware.ports import Entropy, LinkId, LinkListener, RadioUnavailable
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ ATTEMPTS: Final = 3
 REOPEN_S: Final = (1.0, 2.0, 4.0, 8.0, 10.0)
 """Pauses before a lost controller is opened again; the last one repeats."""
 
-ADVERTISING_INTERVAL_MS: Final = 100.0
 ADDRESS_LIFETIME_S: Final = 900.0
 """15 minutes: the private address time-out of the Core Specification (Vol 3 Part C Appendix A)."""
 
@@ -36,22 +36,24 @@ log = logging.getLogger(__name__)
 class BumbleRadio:
     """`RadioPort`. `open_controller` is called at each start and after each loss of the controller.
 
-    `entropy` gives addresses and keys that are thrown away: the module has a new identity on the air at each
-    start, and after `address_lifetime_s` whenever no central is connected (PRV-7).
+    `entropy` gives addresses and keys that are thrown away: the module has a new identity on the air at each start,
+    whenever the key epoch rises, and after `address_lifetime_s` at the latest (PRV-7). `radio_secret`: of the
+    provisioning file; empty: nobody can tell the module on the air.
     """
 
     def __init__(
         self,
         open_controller: OpenController,
         *,
+        radio_secret: bytes = b"",
         entropy: Entropy = os.urandom,
-        advertising_interval_ms: float = ADVERTISING_INTERVAL_MS,
         address_lifetime_s: float = ADDRESS_LIFETIME_S,
     ) -> None:
         self._open_controller = open_controller
         self._entropy = entropy
-        self._interval_ms = advertising_interval_ms
+        self._radio_secret = radio_secret
         self._address_lifetime_s = address_lifetime_s
+        self._airtime: Airtime | None = None
         self._numbers = itertools.count(1)
         self._peripheral: Peripheral | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -80,6 +82,12 @@ class BumbleRadio:
         """As RadioPort."""
         if self._peripheral is not None:
             await self._peripheral.hang_up(link)
+
+    def advise(self, airtime: Airtime) -> None:
+        """As RadioPort."""
+        self._airtime = airtime
+        if self._peripheral is not None:
+            self._peripheral.advise(airtime)
 
     async def stop(self) -> None:
         """As RadioPort. Stopping twice is no error."""
@@ -113,6 +121,8 @@ class BumbleRadio:
             source, sink = await stack.enter_async_context(self._open_controller())
             peripheral = await self._power_on(source, sink, listener)
             self._peripheral = peripheral
+            if self._airtime is not None:  # what was advised while it was being reset
+                peripheral.advise(self._airtime)
             advertising = asyncio.create_task(peripheral.advertise(), name="advertising")
             if started.done():
                 log.warning("the Bluetooth controller is back")
@@ -141,8 +151,9 @@ class BumbleRadio:
                 listener=listener,
                 new_number=self._numbers.__next__,
                 entropy=self._entropy,
-                interval_ms=self._interval_ms,
+                radio_secret=self._radio_secret,
                 address_lifetime_s=self._address_lifetime_s,
+                airtime=self._airtime,
             )
             try:
                 async with asyncio.timeout(POWER_ON_S):

@@ -14,10 +14,12 @@ from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.host import Host
 
 from firmware.adapters.ble import screen
-from firmware.adapters.ble.advertising import Addresses, Advertiser
+from firmware.adapters.ble.advertising import Advertiser
+from firmware.adapters.ble.identity import Identities
 from firmware.adapters.ble.link import MAX_UNSENT_PACKETS, Link, look_again
 from firmware.adapters.ble.table import GattTable
 from firmware.adapters.ble.transport import PacketSink, PacketSource
+from firmware.core.airtime import Airtime, Pace
 from firmware.ports import Entropy, LinkId, LinkListener
 from protocol import gatt
 
@@ -68,17 +70,21 @@ class Peripheral:
         listener: LinkListener,
         new_number: Callable[[], LinkId],
         entropy: Entropy,
-        interval_ms: float,
+        radio_secret: bytes,
         address_lifetime_s: float,
+        airtime: Airtime | None,
     ) -> None:
         host = Host()
         host.set_packet_sink(sink)
         source.set_packet_sink(_Inlet(host))
-        addresses = Addresses(entropy)
+        self._identities = Identities(entropy, radio_secret, address_lifetime_s)
+        if airtime is not None:
+            self._identities.recognised_in(airtime.key_epoch)
+        first = self._identities.fresh()
         self._device = _Device(
             config=DeviceConfiguration(
                 name=gatt.LOCAL_NAME,
-                address=addresses.fresh(),
+                address=first.address,
                 irk=entropy(16),
                 gap_service_enabled=False,
                 gatt_service_enabled=False,
@@ -90,7 +96,8 @@ class Peripheral:
         self._device.gatt_server = self._table
         self._device.on(Device.EVENT_CONNECTION, self._on_connection)
         self._device.on(Device.EVENT_CONNECTION_FAILURE, self._on_connection_failure)
-        self._advertiser = Advertiser(self._device, addresses.fresh, interval_ms, address_lifetime_s)
+        pace = Pace.BRISK if airtime is None else airtime.pace
+        self._advertiser = Advertiser(self._device, self._identities, first, pace)
         self._listener = listener
         self._new_number = new_number
         self._by_connection: dict[Connection, Link] = {}
@@ -129,6 +136,12 @@ class Peripheral:
             await asyncio.wait(self._chores)
 
     # ------------------------------------------------------------ orders
+    def advise(self, airtime: Airtime) -> None:
+        """As RadioPort."""
+        self._advertiser.advise(airtime.pace)
+        if self._identities.recognised_in(airtime.key_epoch):
+            self._advertiser.renew()
+
     async def notify(self, number: LinkId, fragment: bytes) -> None:
         """As RadioPort."""
         link = self._by_number.get(number)
@@ -228,9 +241,7 @@ class Peripheral:
 
     def _allow(self) -> None:
         count = len(self._by_number)
-        self._advertiser.allow(
-            count < gatt.MAX_LINKS and not self._stopping, may_change_address=not self._device.connections
-        )
+        self._advertiser.allow(count < gatt.MAX_LINKS and not self._stopping, alone=not self._device.connections)
 
     # ------------------------------------------------------------ what a peer sends
     def _receive(self, connection: Connection, channel: int, pdu: bytes) -> None:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 from firmware.adapters.serial.line import SerialLine
+from firmware.core.airtime import Airtime
 from firmware.ports import LinkId, LinkListener
 
 
@@ -28,6 +29,9 @@ class SerialRadio:
         """As RadioPort."""
         for line in self._lines:
             line.channels.hang_up(link)
+
+    def advise(self, airtime: Airtime) -> None:
+        """As RadioPort; a line does not advertise."""
 
     async def stop(self) -> None:
         """As RadioPort."""

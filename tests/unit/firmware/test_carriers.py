@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from firmware.carriers import RETRY_S, Carriers
+from firmware.core.airtime import Airtime, Pace
 from firmware.ports import LinkId, LinkListener, RadioUnavailable
 from tests.support.serial_ends import Links
 
@@ -28,6 +29,9 @@ class Carrier:
 
     async def notify(self, link: LinkId, fragment: bytes) -> None:
         self.steps.append((link, fragment))
+
+    def advise(self, airtime: Airtime) -> None:
+        self.steps.append(airtime)
 
     async def hang_up(self, link: LinkId) -> None:
         self.steps.append(link)
@@ -129,3 +133,10 @@ async def test_a_start_that_breaks_stops_the_others() -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         await Carriers([line, Broken()]).start(Links())
     assert line.steps == ["start", "stop"]
+
+
+async def test_all_carriers_are_advised_those_that_do_not_advertise_as_well() -> None:
+    ble, line = Carrier(), Carrier()
+    advice = Airtime(Pace.SLOW, 3)
+    Carriers([ble, line]).advise(advice)
+    assert ble.steps == line.steps == [advice]

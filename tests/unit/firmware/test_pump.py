@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 import pytest
 
+from firmware.core.airtime import Airtime, Pace
 from firmware.core.events import (
     Action,
     ActuationFinished,
@@ -67,6 +68,22 @@ async def forced_off(on_air: OnAir) -> float:
 
 
 # ---------------------------------------------------------------- life
+@pytest.mark.req("BLE-2", "PRV-7")
+async def test_the_radio_is_advised_before_it_starts_and_whenever_the_advice_changes() -> None:
+    bench = Bench()
+    async with bench.at_work():
+        advice = bench.radio.advice
+        assert advice == [Airtime(Pace.BRISK, 3)]
+        await bench.until(lambda: len(advice) > 1)
+        assert (now_s(), advice[1:]) == (30.0, [Airtime(Pace.SLOW, 3)])
+        bench.connect(Phone())
+        await bench.until(lambda: len(advice) > 3)
+        assert [each.pace for each in advice] == [Pace.BRISK, Pace.SLOW, Pace.BRISK, Pace.SLOW]
+        await bench.phone()
+        await bench.until(lambda: len(advice) > 4)
+        assert advice[4:] == [Airtime(Pace.BRISK, 3)], "and stays so in a booking"
+
+
 @pytest.mark.req("ACC-1", "PWR-1")
 async def test_a_module_without_a_network_opens_the_car() -> None:
     bench = Bench(networked=False)

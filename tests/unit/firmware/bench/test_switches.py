@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from firmware.bench.switches import BrokerNews, BrokerSwitch, LinkNews, RadioSwitch
+from firmware.core.airtime import Airtime, Pace
 from firmware.ports import BrokerUnavailable, Publication
 from tests.support.ports import MemoryBroker, MemoryRadio
 
@@ -46,6 +47,14 @@ async def test_a_radio_that_is_switched_off_is_off_the_air_until_it_is_switched_
     await switch.switch(False)
     await switch.start(listener)
     assert not radio.running
+
+
+async def test_a_radio_that_is_switched_off_is_advised_all_the_same() -> None:
+    radio, switch = MemoryRadio(asyncio.Event()), RadioSwitch()
+    switch.plug(radio)
+    await switch.switch(False)
+    switch.advise(Airtime(Pace.SLOW, 3))
+    assert radio.advice == [Airtime(Pace.SLOW, 3)]
 
 
 async def test_everything_on_the_radio_is_heard_and_passed_on() -> None:
