@@ -19,6 +19,11 @@ def usable(fix: Fix | None) -> Fix | None:
     return fix if abs(fix.latitude_e7) <= 900_000_000 and abs(fix.longitude_e7) <= 1_800_000_000 else None
 
 
+def is_place(latitude: float, longitude: float) -> bool:
+    """Whether it is on Earth, degrees, and not the (0, 0) that receivers without a fix send."""
+    return abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude, longitude) != (0.0, 0.0)
+
+
 def distance_m(a: tuple[int, int], b: tuple[int, int]) -> float:
     """Great-circle distance in metres between two points in degrees times 10^7 (haversine)."""
     (lat_a, lon_a), (lat_b, lon_b) = ((radians(lat / 1e7), radians(lon / 1e7)) for lat, lon in (a, b))

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from firmware.core.geo import is_place
+
 MOST_LINE_BYTES: Final = 64 * 1024
 
 LATITUDE: Final = "latitude"
@@ -92,11 +94,6 @@ class _Place:
             return None
         self._halves.clear()
         return (latitude, longitude) if is_place(latitude, longitude) else None
-
-
-def is_place(latitude: float, longitude: float) -> bool:
-    """Whether it is on Earth, and not the (0, 0) that receivers without a fix send."""
-    return abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude, longitude) != (0.0, 0.0)
 
 
 def _number(value: object) -> float | None:

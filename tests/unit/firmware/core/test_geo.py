@@ -61,3 +61,28 @@ def test_distances_are_exact_and_the_other_side_of_the_earth_is_half_of_it_away(
     for latitude in range(0, 900_000_000, 7_654_321):
         opposite = geo.distance_m((latitude, 1_234_567), (-latitude, 1_234_567 - 1_800_000_000))
         assert opposite == pytest.approx(2 * quarter, rel=1e-6)
+
+
+@pytest.mark.req("TEL-7")
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "is_place"),
+    [
+        (48.1, 11.5, True),
+        (90.0, -180.0, True),
+        (-90.0, 180.0, True),
+        (0.0, 0.1, True),
+        (0.1, 0.0, True),
+        (0.0, 0.0, False),
+        (-0.0, 0.0, False),
+        (90.1, 1.0, False),
+        (-90.5, 1.0, False),
+        (1.0, 180.1, False),
+        (1.0, -181.0, False),
+        (float("nan"), 1.0, False),
+        (1.0, float("inf"), False),
+    ],
+)
+def test_a_place_is_on_earth_and_not_where_receivers_without_a_fix_are(
+    latitude: float, longitude: float, is_place: bool
+) -> None:
+    assert geo.is_place(latitude, longitude) is is_place

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.simulated.trace import FIX, Signal, is_place, openxc
+from firmware.simulated.trace import FIX, Signal, openxc
 
 pytestmark = pytest.mark.req("BEN-4")
 
@@ -86,8 +86,6 @@ def test_a_place_is_a_latitude_and_a_longitude_that_belong_together() -> None:
 @pytest.mark.parametrize(("latitude", "longitude"), [(0, 0), (91, 1), (1, 181), (-90.5, 1)])
 def test_a_place_that_is_none_is_no_fix(latitude: float, longitude: float) -> None:
     assert fixes(("latitude", latitude, 1.0), ("longitude", longitude, 1.0)) == []
-    assert not is_place(latitude, longitude)
-    assert not is_place(float("nan"), 1.0)
 
 
 def test_time_never_goes_back() -> None:

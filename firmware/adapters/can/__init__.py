@@ -1,0 +1,1 @@
+"""The car's CAN bus: heard, never spoken to."""
