@@ -6,9 +6,9 @@ Refuses to know whether a receiver or a recording sends them.
 """
 
 import datetime
-from typing import Final
+from typing import Final, Protocol
 
-from pynmeagps import NMEAMessage, NMEAReader  # type: ignore[import-untyped]  # it has no types
+from pynmeagps import NMEAReader  # type: ignore[import-untyped]  # it has no types
 from pynmeagps.exceptions import (  # type: ignore[import-untyped]  # nor have these
     NMEAMessageError,
     NMEAParseError,
@@ -29,11 +29,14 @@ _MEASURED: Final = frozenset({"A", "D", "R", "F", "P", ""})
 _QUALITIES: Final = frozenset({1, 2, 3, 4, 5, 9})
 """Of a GGA: the same; 9 is what some receivers say of a fix by WAAS. 6 is estimated, 7 typed in, 8 simulated."""
 
-Message = NMEAMessage
-"""A sentence that was read; `msgID` is its kind."""
-
 Place = tuple[float, float]
 """Latitude and longitude, degrees, WGS 84."""
+
+
+class Message(Protocol):
+    """A sentence that was read. `msgID`: its kind. What else it has depends on that, and on what came."""
+
+    msgID: str
 
 
 def parsed(line: bytes, kinds: frozenset[str] = FIXES) -> Message | None:
@@ -42,7 +45,7 @@ def parsed(line: bytes, kinds: frozenset[str] = FIXES) -> Message | None:
     if start < 0 or line[start + 3 : start + 6] not in {kind.encode() for kind in kinds}:
         return None
     try:
-        found = NMEAReader.parse(line[start:].strip(b"\0\r\n\t "))
+        found: Message | None = NMEAReader.parse(line[start:].strip(b"\0\r\n\t "))
     except (NMEAParseError, NMEAMessageError, NMEATypeError, ValueError, IndexError, TypeError, OverflowError):
         return None
     return found
