@@ -6,7 +6,7 @@ export PYTHON
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench setup-hil hil demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ setup-fuzz:
 
 setup-bench:
 	@.ci/setup bench
+
+setup-hil:
+	@.ci/setup hil
 
 demo: setup-demo ## play the main story on the terminal, in about a minute; ARGS=--json for JSON lines
 	@$(BIN)/sharebox demo $(ARGS)
@@ -96,6 +99,9 @@ explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=2
 
 explore-defects: setup ## how many planted defects the exploration finds
 	@$(BIN)/python -m tests.exploration.hunt $(ARGS)
+
+hil: setup-hil ## the numbered bench suite, on a module process or, with ENV=file.yaml, on a module on a table; ARGS=--soak=12h
+	@.venv/hil/bin/python -m pytest hil/suite $(if $(filter command,$(origin ENV)),--lg-env=$(ENV)) $(ARGS)
 
 mutation: setup ## does any test notice when the code is wrong? goes on where it was; ARGS names modules
 	@nice -n 10 $(BIN)/python -m tests.mutation $(ARGS)

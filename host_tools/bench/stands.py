@@ -18,7 +18,7 @@ from host_tools.bench.bench import Bench, BenchFailed, BenchRefused, Identity, i
 from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import SerialLine
 from host_tools.bench.links import Bluetooth, InProcess, Link, Serial, Virtual
-from host_tools.phone.errors import PhoneError
+from host_tools.phone.errors import NotFound, PhoneError
 from host_tools.phone.links import PhoneLink
 from host_tools.phone.serial import SerialLink
 
@@ -140,9 +140,17 @@ async def open_bench(way: Way) -> AsyncIterator[Bench]:
         yield ConsoleBench(console, way, _phones(way.link, line, stack))
 
 
-def _phones(link: Link, line: SerialLine, stack: AsyncExitStack) -> Callable[[str], PhoneLink]:
+async def open_phones(link: Link, stack: AsyncExitStack) -> Callable[[str], PhoneLink]:
+    """How phones get their links where there is no console: a function from a phone's name to a fresh link. `stack`
+    closes what is opened for it. Raises LineError."""
+    line = await stack.enter_async_context(SerialLine(link.url)) if isinstance(link, Serial) else None
+    return _phones(link, line, stack)
+
+
+def _phones(link: Link, line: SerialLine | None, stack: AsyncExitStack) -> Callable[[str], PhoneLink]:
     """How a phone gets its link: a channel of the line, an adapter of its own on the virtual air, or Bluetooth."""
     if isinstance(link, Serial):
+        assert line is not None, "phones on a serial line have one"
         return lambda _name: SerialLink(line)
     if not isinstance(link, Virtual):
         address = link.address if isinstance(link, Bluetooth) else ""
@@ -150,6 +158,7 @@ def _phones(link: Link, line: SerialLine, stack: AsyncExitStack) -> Callable[[st
     # Bumble takes a while to import; a real radio does without.
     from host_tools.radio import bleak_backend
     from host_tools.radio.devices import RadioDevice, hub_central
+    from host_tools.radio.errors import RadioError
 
     adapters: dict[str, asyncio.Task[RadioDevice]] = {}
 
@@ -157,7 +166,11 @@ def _phones(link: Link, line: SerialLine, stack: AsyncExitStack) -> Callable[[st
         async def adapter() -> RadioDevice:
             if name not in adapters:
                 adapters[name] = asyncio.ensure_future(stack.enter_async_context(hub_central(link.host, link.port)))
-            return await adapters[name]
+            try:
+                return await adapters[name]
+            except RadioError as error:
+                adapters.pop(name, None)
+                raise NotFound("the car was not found", str(error), "Check that the module is running.") from None
 
         return adapter
 

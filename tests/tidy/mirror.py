@@ -16,7 +16,7 @@ def check(sources: Collection[Source]) -> Iterator[Finding]:
     """Source files without a test file."""
     there = {source.path for source in sources}
     for source in sources:
-        ours = source.path.split("/")[0] in PACKAGES
+        ours = source.path.split("/")[0] in PACKAGES and not source.is_test
         wanted = test_file(source.path)
         if ours and _can_run(source) and wanted not in there:
             yield Finding(source.path, 1, f"has no test file; it would be {wanted}")

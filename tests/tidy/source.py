@@ -48,7 +48,7 @@ class Source:
 
     @property
     def is_test(self) -> bool:
-        return self.path.startswith("tests/")
+        return self.path.startswith(("tests/", "hil/suite/"))
 
     def finding(self, node: ast.AST, message: str) -> Finding:
         return Finding(self.path, getattr(node, "lineno", 1), message)

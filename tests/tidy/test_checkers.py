@@ -166,6 +166,10 @@ def test_a_file_with_nothing_to_run_needs_no_test_file(text: str) -> None:
     assert list(mirror.check([Source("protocol/x.py", text)])) == []
 
 
+def test_the_numbered_tests_of_the_bench_are_tests() -> None:
+    assert list(mirror.check([Source("hil/suite/test_01_power.py", RUNS)])) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -12,8 +13,10 @@ from host_tools.bench.answer import Answer, ConsoleRefused
 from host_tools.bench.bench import BenchFailed, BenchRefused, identity_of
 from host_tools.bench.line import LineError
 from host_tools.bench.links import Automatic, InProcess, Serial, Virtual
-from host_tools.bench.stands import ConsoleBench, Speed, Way, open_bench, speed
+from host_tools.bench.stands import ConsoleBench, Speed, Way, open_bench, open_phones, speed
+from host_tools.phone.errors import NotFound
 from host_tools.phone.keyring import new_key
+from tests.support.programs import free_port
 
 
 class Desk:
@@ -140,3 +143,19 @@ async def test_a_line_that_is_not_there_is_said(link: Serial | Virtual | Automat
     with pytest.raises(LineError, match="/nowhere"):
         async with open_bench(Way(link, there.issuer, there.identity, there.console)):
             pass
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_a_phone_where_no_virtual_radio_is_does_not_find_its_car_and_may_look_again() -> None:
+    async with AsyncExitStack() as stack:
+        link = (await open_phones(Virtual("127.0.0.1", free_port()), stack))("anna")
+        for _ in range(2):
+            with pytest.raises(NotFound, match="no virtual radio at"):
+                await link.connect(lambda _: None, lambda: None)
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_phones_on_a_line_that_is_not_there_hear_so_at_once() -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(LineError):
+            await open_phones(Serial("/nowhere"), stack)
