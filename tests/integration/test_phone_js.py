@@ -94,6 +94,7 @@ async def test_a_phone_written_from_the_specification_alone_does_the_whole_job(s
     assert [line.operation for line in told] == list(JOB)
     assert {line.stack for line in told} == {"js"}
     notes = {line.operation: line.note for line in told}
+    assert notes["scan"].endswith("known by its beacon")
     assert (notes["discover"], notes["mtu"], notes["public information"]) == ("3 characteristics", "517", "version 1")
 
 
