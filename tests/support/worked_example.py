@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from protocol import cbor, credential, framing, keys, messages, sealing
+from firmware.adapters.ble.advertising import advertisement, scan_response
+from protocol import beacon, cbor, credential, framing, keys, messages, sealing
 from protocol.errors import Code, refuse
 from protocol.messages import Done, MessageType, Operation, Reply, Request
 from protocol.session import EXPORTER_CONTEXT, SecureChannel
@@ -70,6 +71,20 @@ def _shared_key() -> list[str]:
     ]
 
 
+def _beacon() -> list[str]:
+    secret, nonce, epoch = bytes(range(16)), bytes.fromhex("c1c2c3c4c5"), credentials.BOOKING.key_epoch
+    key = beacon.key_of(secret, epoch)
+    made = beacon.make(key, nonce)
+    return [
+        "### 12.5 A beacon\n",
+        f"With the radio secret {secret.hex()}, the key epoch {epoch} and the nonce {nonce.hex()}.\n",
+        _block("Beacon key", key),
+        _block("Beacon", made),
+        _block("Advertisement", advertisement()),
+        _block("Scan response", scan_response(made)),
+    ]
+
+
 def _fragments(message: bytes, mtu: int, sequence: int) -> str:
     parts = framing.fragments(message, mtu - 3, sequence)
     return "```\n" + "\n".join(part.hex() for part in parts) + "\n```\n"
@@ -117,6 +132,7 @@ def render() -> str:
         _block(f"A refusal: reply 2, BUSY, {cbor.encode(int(Code.BUSY)).hex()} in CBOR", busy),
         _block("The same as the module's second record", busy_record),
         *_shared_key(),
+        *_beacon(),
     ]
     return f"{START}\n\n" + "\n".join(parts) + f"\n{END}"
 

@@ -102,7 +102,7 @@ function reading(read) {
 
 function push(kind, body) {
   if (kind === 1) return { access: access(body) };
-  if (kind === 2) return { notice: NOTICES[body.get(1)] ?? `notice ${body.get(1)}`, leftMs: Number(body.get(2)) };
+  if (kind === 2 && body.get(1) in NOTICES) return { notice: NOTICES[body.get(1)], leftMs: Number(body.get(2)) };
   return {};
 }
 

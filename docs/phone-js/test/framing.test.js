@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Assembler, FramingViolation, Fragmenter, WITHIN_SESSION_BYTES } from '../lib/framing.js';
 
 const hex = (text) => Buffer.from(text, 'hex');
-const message = (length) => Buffer.from({ length }, (_, at) => at % 251);
+const message = (length) => Buffer.from(Array.from({ length }, (_, at) => at % 251));
 
 /** An assembler whose clock the test moves. */
 function assembler() {

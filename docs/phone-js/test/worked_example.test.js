@@ -1,8 +1,10 @@
 // Section 12 of the protocol, byte for byte: whoever gets all of this right speaks to a module.
 
 import assert from 'node:assert/strict';
+import { hkdfSync } from 'node:crypto';
 import { test } from 'node:test';
 
+import { OTHER, OWN, rank, recognises, SILENT } from '../lib/beacon.js';
 import { decode, encode } from '../lib/cbor.js';
 import { credentialOf, Initiator } from '../lib/edhoc.js';
 import { Assembler, Fragmenter } from '../lib/framing.js';
@@ -118,6 +120,22 @@ test('the reply and the refusal', () => {
 test('what the phone of a guest shows', () => {
   const shown = [decode(block('Standing key (205 bytes)')), decode(block('Share (307 bytes)'))];
   assert.deepEqual(encode(new Map([[-70002, shown]])), block("ID_CRED_I of the guest's phone (519 bytes)"));
+});
+
+test('a beacon is recognised by its key, and by no other', () => {
+  const [key, beacon] = [block('Beacon key (16 bytes)'), block('Beacon (13 bytes)')];
+  const secret = Buffer.from(Array.from({ length: 16 }, (_, at) => at));
+  const info = Buffer.concat([Buffer.from('sharebox beacon'), Buffer.from([0, 0, 0, 3])]);
+  assert.deepEqual(Buffer.from(hkdfSync('sha256', secret, '', info, 16)), key);
+  assert.ok(recognises(key, beacon));
+  assert.deepEqual(block('Scan response (31 bytes)').subarray(18), beacon);
+  for (const other of [beacon.subarray(1), Buffer.from(beacon).reverse(), Buffer.alloc(13)]) {
+    assert.ok(!recognises(key, other));
+  }
+  assert.equal(rank(key, beacon), OWN);
+  assert.equal(rank(key, undefined), SILENT);
+  assert.equal(rank(undefined, beacon), SILENT);
+  assert.equal(rank(Buffer.alloc(16), beacon), OTHER);
 });
 
 test('the codes of refusals are those of the table', async () => {
