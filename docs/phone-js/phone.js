@@ -112,7 +112,7 @@ async function carryOut({ phone, teller, credential, withinMs }, word) {
   const [name, text] = word.split(/=(.*)/s);
   if (name === 'wait') return teller.timed('cut off', phone.gone(), () => 'the module hung up');
   if (name === 'hang-up') return teller.timed('hang up', phone.hangUp());
-  if (name === 'reconnect') return teller.timed('reconnect', phone.connect(withinMs));
+  if (name === 'reconnect') return teller.timed('reconnect', admitted(phone, withinMs));
   if (name in ARGUMENTS && text) {
     const [operation, read] = ARGUMENTS[name];
     return teller.timed(name, phone.send(operation, read(text)), teller.inWords(operation));
@@ -121,6 +121,13 @@ async function carryOut({ phone, teller, credential, withinMs }, word) {
   const reply = await teller.timed(TOLD_AS[name] ?? name, phone.send(COMMANDS[name]), teller.inWords(COMMANDS[name]));
   if (reply.body.receipt) endReceipt(reply.body.receipt, credential.moduleSigning); // or it throws
   return reply;
+}
+
+/** Connects, and asks at once whether that was of any use (section 1). Throws the Refusal with which it was not. */
+async function admitted(phone, withinMs) {
+  await phone.connect(withinMs);
+  const { access } = (await phone.send('STATUS')).body;
+  if (!access.granted) throw access.why;
 }
 
 function exitCode(error) {

@@ -15,7 +15,7 @@ from tests.support.command import Ran, in_loop
 from tests.support.h4_line import h4_line
 from tests.support.phone_js import PHONE, Node, node
 from tests.support.programs import Program, free_port
-from tests.support.whole_job import JOB, Line
+from tests.support.whole_job import JOB, Line, Transcript
 
 pytestmark = [pytest.mark.asyncio(loop_factories=["real"]), pytest.mark.needs("node", "noble")]
 
@@ -66,7 +66,7 @@ async def street(
 
 
 def phone(street: Street, line: Path) -> AbstractAsyncContextManager[Node]:
-    return node(street.directory, PHONE / "phone.js", "--uart", line, "--json", "-")
+    return node(street.directory, PHONE / "phone.js", "--uart", line, "--within", "60", "--json", "-")
 
 
 @pytest.mark.req("ACC-1", "ACC-5", "ACC-8", "BLE-1", "BLE-3", "BKG-3")
@@ -89,11 +89,14 @@ async def test_a_phone_written_from_the_specification_alone_does_the_whole_job(s
         await js.do("hang-up", "hang up")
         assert await js.ended() == 3  # something was refused
     assert [said.note for said in js.told if said.told == "passed"] == []
-    told = [line for line in js.lines if line.outcome == "ok" and "already" not in line.note]
-    told.insert([line.operation for line in told].index("stop (immobiliser on)"), driven)
-    assert [line.operation for line in told] == list(JOB)
-    assert {line.stack for line in told} == {"js"}
-    notes = {line.operation: line.note for line in told}
+    told = Transcript("js")
+    told.lines = [line for line in js.lines if line.outcome == "ok" and "already" not in line.note]
+    told.lines.insert([line.operation for line in told.lines].index("stop (immobiliser on)"), driven)
+    told.write(street.directory / "js.jsonl")
+    print((street.directory / "js.jsonl").read_text())
+    assert [line.operation for line in told.lines] == list(JOB)
+    assert {line.stack for line in told.lines} == {"js"}
+    notes = {line.operation: line.note for line in told.lines}
     assert notes["scan"].endswith("known by its beacon")
     assert (notes["discover"], notes["mtu"], notes["public information"]) == ("3 characteristics", "517", "version 1")
 
@@ -113,7 +116,7 @@ async def test_the_foreign_phone_is_warned_hung_up_on_at_the_cutoff_and_not_let_
         assert [words.partition(",")[0] for words in notices] == [
             "the booking is overdue", "five minutes to the cutoff", "the booking was cut off",
         ]  # fmt: skip
-        assert (await js.do("reconnect")).outcome == "ok"
+        assert (await js.do("reconnect")).outcome == "BOOKING_CUT_OFF"
         assert (await js.do("unlock")).outcome == "BOOKING_CUT_OFF"
         assert await js.ended() == 3
 

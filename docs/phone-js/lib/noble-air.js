@@ -17,7 +17,7 @@ const NO_BLUETOOTH = {
   unauthorized: 'this user may not use the adapter: README.md says how to allow it',
 };
 const POWERED_MS = 10_000;
-const STEP_MS = 5_000;
+const STEP_MS = 10_000;
 
 export class AirError extends Error {}
 
