@@ -54,16 +54,17 @@ class Life:
     def __init__(self, state: State | None = None) -> None:
         self.state = state or a_car()
         self.effects: list[Effect] = []
+        self.now = NOW
 
     def at(self, seconds: float, event: Event | None = None) -> "Life":
-        now = NOW + round(seconds * 1000)
-        self.state, effects = module.step(self.state, event or Ticked(), now)
+        self.now = NOW + round(seconds * 1000)
+        self.state, effects = module.step(self.state, event or Ticked(), self.now)
         self.effects += effects
         return self
 
     def until(self, seconds: float) -> "Life":
         """As the pump does it: at each deadline."""
-        while (due := module.next_deadline(self.state, NOW)) < NOW + seconds * 1000:
+        while (due := module.next_deadline(self.state, self.now)) < NOW + seconds * 1000:
             self.at((due - NOW) / 1000)
         return self
 
