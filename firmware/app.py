@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from firmware import VERSION, brokers
+from firmware.adapters.ble.awaited import awaited
 from firmware.adapters.ble.bumble_radio import BumbleRadio
 from firmware.adapters.ble.transport import OpenController, open_moniker
 from firmware.adapters.clocks import LoopClock, SystemClock
@@ -24,6 +25,7 @@ from firmware.adapters.serial.terminal import PseudoTerminal
 from firmware.adapters.serial.uart import Uart
 from firmware.adapters.serial.wire import Device, LineUnavailable
 from firmware.adapters.store import SqliteStore
+from firmware.adapters.watchdog import Watchdog, WatchdogUnavailable
 from firmware.bench.levels import Level
 from firmware.bench.paced import GivenTime, PacedTime
 from firmware.bench.rack import Parts, Rack
@@ -39,7 +41,9 @@ from firmware.config import (
     read_password,
     read_provisioning,
 )
+from firmware.core.events import Ticked
 from firmware.core.state import Profile, Vehicle
+from firmware.fittings import fitted
 from firmware.gateway import Gateway
 from firmware.inprocess import wiretap
 from firmware.pace import PacedLoop
@@ -142,7 +146,9 @@ class Radio(NamedTuple):
 async def radio_controller(config: Config) -> AsyncIterator[Radio]:
     """The controller that the file names. For "virtual", a hub for other programs comes with it."""
     if config.ble.transport != "virtual":
-        yield Radio(lambda: open_moniker(config.ble.transport))
+        loop = asyncio.get_running_loop()
+        ordinary: OpenController = lambda: open_moniker(config.ble.transport)  # noqa: E731 - a name for its type
+        yield Radio(awaited(ordinary, loop.held) if isinstance(loop, PacedLoop) else ordinary)
         return
     from host_tools.radio.air import VirtualAir
     from host_tools.radio.controller import virtual_controller
@@ -173,6 +179,7 @@ async def run(
     async with AsyncExitStack() as stack:
         state_dir = _state_dir(config)
         clock, time = _clocks(config)
+        vehicle, hands = fitted(config, make_vehicle(config, clock), clock.monotonic_ms)
         radio = await stack.enter_async_context(radio_controller(config))
         lines = [stack.enter_context(_opened(*each)) for each in _devices(config, state_dir)]
         recorder = Recorder(provisioning, with_keys=record_keys, directory=state_dir / "recordings")
@@ -192,7 +199,8 @@ async def run(
                 store=lambda: make_store(state_dir),
                 broker=brokers.ordinary(config, provisioning),
                 emergency=brokers.emergency(config, provisioning),
-                vehicle=make_vehicle(config, clock),
+                vehicle=vehicle,
+                hands=hands,
                 has_rtc=config.clock.battery_backed,
                 recorder=recorder if record is not None or config.bench.enabled else None,
             ),
@@ -200,8 +208,36 @@ async def run(
             observer,
         )
         fronts = _fronts(config, lines, rack, state_dir) if config.bench.enabled else []
-        services = [*(line.run() for line in lines), *(front.run() for front in fronts)]
+        guards = stack.enter_context(_watched(config, rack))
+        services = [*(line.run() for line in lines), *(front.run() for front in fronts), *(dog.run() for dog in guards)]
         await _beside(services, _until_stopped(rack, time))
+
+
+@contextmanager
+def _watched(config: Config, rack: Rack) -> Iterator[tuple[Watchdog, ...]]:
+    """The computer's watchdog, if the file says so. It is put to rest by an end in good order, and by what somebody has
+    to put right in the file; from anything else it saves."""
+    table = config.module
+    if not table.watchdog:
+        yield ()
+        return
+
+    def ask() -> None:
+        if rack.pump is not None:
+            rack.pump.post(Ticked())
+
+    watchdog = Watchdog(table.watchdog, table.watchdog_s, ask)
+    try:
+        watchdog.open()
+    except WatchdogUnavailable as error:
+        raise ConfigError(f"[module] watchdog: {error}") from None
+    rack.steps.add(lambda *_: watchdog.beat())
+    try:
+        yield (watchdog,)
+    except (ConfigError, asyncio.CancelledError):
+        watchdog.rest()
+        raise
+    watchdog.rest()
 
 
 async def _beside(services: Sequence[Coroutine[None, None, None]], work: Coroutine[None, None, None]) -> None:

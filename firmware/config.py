@@ -3,6 +3,8 @@
 [module]
 provisioning = "provisioning.json"   # made by `shareboxctl module init`; relative to this file
 state_dir = "state"
+watchdog = ""                        # "/dev/watchdog": a module that hangs is reset; never on a bench
+watchdog_s = 15                      # after so long
 
 [ble]
 transport = "virtual"                # or tcp-client:HOST:PORT, tcp-server:, pty:, serial:, usb:0, hci-socket:0
@@ -31,6 +33,7 @@ longitude = 11.5755
 # file = "drive.json"
 # speed = 1.0
 # loop = false
+# kind = "hardware"                  # relays, CAN bus and receiver: docs/hardware.md shows its tables
 
 [bench]                              # for a module on a bench, never in a car
 enabled = true                       # the desk on each serial line, a clock that can be moved, hands on the car
@@ -51,6 +54,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from firmware.wiring import PARTS, CanTable, GnssTable, GpioTable, PartName
 from protocol.errors import ProtocolError, one_line
 from protocol.provisioning import Provisioning, decode_provisioning
 
@@ -62,6 +66,7 @@ Baud = Annotated[int, msgspec.Meta(ge=1200, le=4_000_000)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Speed = Annotated[float, msgspec.Meta(ge=0.1, le=100)]
+WatchdogSeconds = Annotated[int, msgspec.Meta(ge=4, le=300)]
 
 MAKE_ONE: Final = "`shareboxctl module init DIRECTORY` makes one"
 
@@ -80,10 +85,13 @@ class ConfigError(Exception):
 
 
 class ModuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[module]`: paths, relative to the file."""
+    """`[module]`: paths, relative to the file. `watchdog`: the computer's, which resets it when the module has hung for
+    `watchdog_s`; empty: none."""
 
     provisioning: Name = "provisioning.json"
     state_dir: Name = "state"
+    watchdog: str = ""
+    watchdog_s: WatchdogSeconds = 15
 
 
 class BleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,20 +127,32 @@ class ClockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class VehicleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[vehicle]`: where the simulated car stands at first, degrees, WGS 84; both or neither. `kind` "trace": what it
-    tells comes from `file`, `speed` times as fast, again and again with `loop`."""
+    tells comes from `file`, `speed` times as fast, again and again with `loop`. `kind` "hardware": a real one, made of
+    the parts that have tables; the simulated car stands in for those that `simulate` names."""
 
-    kind: Literal["simulated", "trace"] = "simulated"
+    kind: Literal["simulated", "trace", "hardware"] = "simulated"
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     file: str = ""
     speed: Speed = 1.0
     loop: bool = False
+    gpio: GpioTable | None = None
+    can: CanTable | None = None
+    gnss: GnssTable | None = None
+    simulate: tuple[PartName, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError("latitude and longitude go together")
         if (self.kind == "trace") != bool(self.file):
             raise ValueError('kind = "trace" and `file` go together')
+        there = {part for part in PARTS if getattr(self, part) is not None}
+        if (self.kind == "hardware") != bool(there):
+            raise ValueError('kind = "hardware" goes together with [vehicle.gpio], [vehicle.can] or [vehicle.gnss]')
+        if self.simulate and not there:
+            raise ValueError('`simulate` is for kind = "hardware"; without it, the whole car is simulated')
+        if both := sorted(there & {*self.simulate}):
+            raise ValueError(f"{both[0]} is either simulated or has a table")
 
 
 class SerialTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,6 +189,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         names = [line.name for line in self.serial]
         if len(set(names)) < len(names):
             raise ValueError("each [[serial]] needs a `name` of its own")
+        if self.module.watchdog and self.bench.enabled:
+            raise ValueError("a bench's time can stand still, and a watchdog resets what does: leave out one of them")
 
     def path(self, name: str) -> Path:
         """A path of the file, made absolute; empty stays empty."""

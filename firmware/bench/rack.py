@@ -43,6 +43,8 @@ class Parts(msgspec.Struct, frozen=True):
     supply: Callable[[bool], None] = lambda _: None
     recorder: Recorder | None = None
     emergency: Callable[[], EmergencyPort] | None = None
+    hands: SimulatedVehicle | None = None
+    """The simulated car where `vehicle` is not it, and it stands in for a part."""
 
 
 class Rack:
@@ -82,7 +84,8 @@ class Rack:
     @property
     def vehicle(self) -> SimulatedVehicle | None:
         """As Stand."""
-        return self._parts.vehicle if isinstance(self._parts.vehicle, SimulatedVehicle) else None
+        vehicle = self._parts.vehicle
+        return vehicle if isinstance(vehicle, SimulatedVehicle) else self._parts.hands
 
     @property
     def recorder(self) -> Recorder | None:

@@ -170,6 +170,12 @@ def test_the_version_is_that_of_the_package() -> None:
     ("text", "error", "complaint"),
     [
         ('[broker]\nhost = "10.1.2.3"\n', ConfigError, r"\[broker\]: .* set ca, certificate, key \(here: tls_ca, "),
+        ('[module]\nwatchdog = "/dev/null"\n', ConfigError, r"^\[module\] watchdog: /dev/null: .*ioctl.*; name a"),
+        (
+            '[vehicle]\nkind = "hardware"\n[vehicle.can]\ndbc = "x"\nsignals = {"a" = {signal = "b"}}\n',
+            ConfigError,
+            "x: No",
+        ),
         ('[module]\nstate_dir = "sharebox.toml"\n', ConfigError, r"File exists; set \[module\] state_dir"),
     ],
 )

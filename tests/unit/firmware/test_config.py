@@ -21,6 +21,7 @@ from firmware.config import (
     read_provisioning,
 )
 from firmware.config import __doc__ as described
+from firmware.wiring import CanTable, GnssTable
 from tests.support.module_files import PROVISIONING, config, configuration
 
 
@@ -62,6 +63,18 @@ def test_the_vehicle_may_be_a_trace(tmp_path: Path) -> None:
             config(tmp_path, f"[vehicle]\n{wrong}\n")
 
 
+@pytest.mark.req("HW-1", "BLE-3")
+def test_the_vehicle_may_be_a_real_one_with_the_simulated_car_for_what_is_missing(tmp_path: Path) -> None:
+    text = '[vehicle]\nkind = "hardware"\nsimulate = ["gpio"]\n[vehicle.can]\n[vehicle.gnss]\ngpsd = "[::1]:2947"\n'
+    with pytest.raises(ConfigError, match=r"at `\$\.vehicle\.gnss\.gpsd`"):
+        config(tmp_path, text)
+    vehicle = config(tmp_path, text.replace("[::1]", "localhost")).vehicle
+    assert vehicle == VehicleTable(
+        "hardware", can=CanTable(), gnss=GnssTable(gpsd="localhost:2947"), simulate=("gpio",)
+    )
+    assert config(tmp_path, '[module]\nwatchdog = "/dev/watchdog"\n').module.watchdog_s == 15
+
+
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     read = config(tmp_path)
     assert read.path("state") == tmp_path / "state"
@@ -88,6 +101,16 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("[vehicle]\nlatitude = 0\nlongitude = -180.1\n", ">= -180.0 - at `$.vehicle.longitude`"),
         ("[vehicle]\nlatitude = nan\nlongitude = 0\n", "at `$.vehicle.latitude`"),
         ("[vehicle]\nlatitude = 1.0\n", "latitude and longitude go together - at `$.vehicle`"),
+        ('[vehicle]\nkind = "hardware"\n', 'kind = "hardware" goes together with [vehicle.gpio], [vehicle.can] or'),
+        ("[vehicle.can]\n", 'kind = "hardware" goes together with [vehicle.gpio]'),
+        ('[vehicle]\nsimulate = ["can"]\n', "without it, the whole car is simulated"),
+        (
+            '[vehicle]\nkind = "hardware"\nsimulate = ["can", "gnss"]\n[vehicle.can]\n',
+            "can is either simulated or has a table - at `$.vehicle`",
+        ),
+        ('[vehicle]\nkind = "hardware"\nsimulate = ["radio"]\n[vehicle.can]\n', "'radio' - at `$.vehicle.simulate["),
+        ('[module]\nwatchdog = "x"\n[bench]\nenabled = true\n', "leave out one of them"),
+        ("[module]\nwatchdog_s = 3\n", ">= 4 - at `$.module.watchdog_s`"),
         ('[[serial]]\nname = "a"\n[[serial]]\nname = "a"\n', "each [[serial]] needs a `name` of its own"),
         ('[[serial]]\nname = "../a"\n', ".name`"),
         ('[[serial]]\nlevel = "root"\n', "'root' - at `$.serial["),

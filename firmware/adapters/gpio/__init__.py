@@ -1,0 +1,1 @@
+"""Relays and wires on the computer's own pins, by libgpiod."""
