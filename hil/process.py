@@ -18,7 +18,7 @@ END_S: Final = 10.0
 
 _CONFIG: Final = """\
 [ble]
-transport = "virtual"
+transport = "{transport}"
 hub_port = {port}
 
 [vehicle]
@@ -41,11 +41,13 @@ class ProcessFailed(Exception):
 
 
 class ModuleProcess:
-    """`sharebox run` in `directory`, with a virtual radio at `hub_port` and a bench. It logs to `module.log`."""
+    """`sharebox run` in `directory` with a bench, logging to `module.log`. Its radio is the virtual one with a hub at
+    `hub_port`, or `transport` names a controller."""
 
-    def __init__(self, directory: Path, hub_port: int) -> None:
+    def __init__(self, directory: Path, hub_port: int, transport: str = "virtual") -> None:
         self.directory = directory
         self._hub_port = hub_port
+        self._transport = transport
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -68,7 +70,7 @@ class ModuleProcess:
         if made.returncode != 0:
             why = (made.stderr.strip().splitlines() or ["it says nothing"])[-1]
             raise ProcessFailed(f"no module could be made in {self.directory}: {why}")
-        config = _CONFIG.format(port=self._hub_port, home=HOME, console=CONSOLE)
+        config = _CONFIG.format(transport=self._transport, port=self._hub_port, home=HOME, console=CONSOLE)
         (self.directory / "sharebox.toml").write_text(config)
 
     def on(self) -> None:
