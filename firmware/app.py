@@ -16,7 +16,6 @@ import structlog
 
 from firmware import VERSION, brokers
 from firmware.adapters.ble.awaited import awaited
-from firmware.adapters.ble.awaited import awaited
 from firmware.adapters.ble.bumble_radio import BumbleRadio
 from firmware.adapters.ble.transport import OpenController, open_moniker
 from firmware.adapters.clocks import LoopClock, SystemClock
