@@ -4,10 +4,14 @@ import asyncio
 import socket
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from tests.support import needs
 from tests.support.guards import LoopbackOnly, time_limit, unfinished_tasks
 from tests.tidy.source import ROOT
 
@@ -99,6 +103,16 @@ def test_a_test_whose_program_is_missing_is_left_out_and_the_end_of_the_run_says
     assert "1 passed" in done.stdout
     assert done.stdout.count("2 tests were left out: no-such-program is not here. Install it: sudo apt-get") == 1
     assert "sh is not here" not in done.stdout
+
+
+def test_a_missing_package_is_named_with_the_way_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(needs.PACKAGES, "noble", tmp_path / "nowhere")
+    assert needs.find("noble") is None
+    config = cast(pytest.Config, SimpleNamespace(stash={needs.MISSING: Counter(noble=2)}))
+    (line,) = needs.note(config)
+    assert line == "2 tests were left out: noble is not here. Install it: npm ci --prefix docs/phone-js"
+    monkeypatch.setitem(needs.PACKAGES, "noble", tmp_path)
+    assert needs.find("noble") == str(tmp_path)
 
 
 @pytest.mark.parametrize(
