@@ -59,7 +59,8 @@ def pytest_asyncio_loop_factories(
     marker = item.get_closest_marker("asyncio")
     wanted = marker.kwargs.get("loop_factories") if marker else None
     if wanted is None:
-        return {"virtual": LOOPS["virtual"]}
+        loop = "real" if needs.inside() else "virtual"  # the guest's own clock is the one that jumps
+        return {loop: LOOPS[loop]}
     unknown = [name for name in wanted if name not in LOOPS]
     if unknown:
         raise pytest.UsageError(f"{item.nodeid}: no loop is called {unknown[0]!r}, only {', '.join(LOOPS)}")
@@ -100,7 +101,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """A test that hangs fails, with the place where it hung."""
-    with guards.time_limit(0 if item.get_closest_marker("slow") else guards.TEST_LIMIT_S):
+    unlimited = item.get_closest_marker("slow") or needs.inside()  # the guest has a limit as a whole
+    with guards.time_limit(0 if unlimited else guards.TEST_LIMIT_S):
         return (yield)
 
 

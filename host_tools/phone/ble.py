@@ -117,10 +117,12 @@ class BleakLink:
         established = False
 
         def disconnected(client: BleakClient) -> None:
-            if established and client is self._client:
-                self._client = self._to_module = None
+            if established and client is self._client and self._to_module is not None:
+                # The client itself is kept for `close`: on BlueZ it still has a connection to the message bus.
+                self._to_module = None
                 on_closed()
 
+        await self.close()
         client = BleakClient(self._target, disconnected, [SERVICE_UUID], timeout=self._timeout_s)
         try:
             async with asyncio.timeout(self._timeout_s):

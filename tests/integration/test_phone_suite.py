@@ -1,5 +1,5 @@
-"""The phone client against the module, over virtual Bluetooth at every MTU and over a serial line: one suite, nothing
-mocked."""
+"""The phone client against the module, over virtual Bluetooth at every MTU, over a serial line and, in the guest, over
+BlueZ: one suite, nothing mocked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,33 +36,44 @@ NETWORK: dict[str, MakeRig] = {
     "rfc2217": partial(SerialRig, front=partial(served, rfc2217=True)),
 }
 """A line behind a network: slower to set up, so only the main job is done there."""
+
+
+def over_bluez() -> Rig:
+    """With unmodified bleak over BlueZ and the kernel's Bluetooth; imported late, since it is for Linux alone."""
+    from tests.support.bluez_rig import BluezRig
+
+    return BluezRig()
+
+
+IN_THE_GUEST: dict[str, MakeRig] = {"bluez": over_bluez}
+BLUEZ = pytest.param("bluez", marks=pytest.mark.guest)
 Stranger = tuple[Callable[[bytes], Awaitable[None]], list[bytes], asyncio.Event]
 
 
-@pytest_asyncio.fixture(params=ALL)
+@pytest_asyncio.fixture(params=[*ALL, BLUEZ])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """Over each carrier, with each size of fragments."""
-    async with ALL[request.param]() as made:
+    async with (ALL | IN_THE_GUEST)[request.param]() as made:
         yield made
 
 
-@pytest_asyncio.fixture(params=ALL | NETWORK)
+@pytest_asyncio.fixture(params=[*ALL, *NETWORK, BLUEZ])
 async def any_rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """Over each carrier, and over a line behind a network."""
-    async with (ALL | NETWORK)[request.param]() as made:
+    async with (ALL | NETWORK | IN_THE_GUEST)[request.param]() as made:
         yield made
 
 
-@pytest_asyncio.fixture(params=["mtu517", "serial514"])
+@pytest_asyncio.fixture(params=["mtu517", "serial514", BLUEZ])
 async def plain_rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """Over each carrier, for what does not depend on the size of fragments."""
-    async with ALL[request.param]() as made:
+    async with (ALL | IN_THE_GUEST)[request.param]() as made:
         yield made
 
 
-@pytest_asyncio.fixture
-async def ble_rig() -> AsyncIterator[Rig]:
-    async with Rig() as made:
+@pytest_asyncio.fixture(params=["mtu517", BLUEZ])
+async def ble_rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    async with (ALL | IN_THE_GUEST)[request.param]() as made:
         yield made
 
 

@@ -10,7 +10,7 @@ from firmware.demo.rig import Rig
 from host_tools.phone.errors import HandshakeRefused
 from protocol import keys
 from protocol.errors import Code
-from tests.support.whole_job import AFTER, JOB, Shown, Transcript, bleak_link, cut_off_job, whole_job
+from tests.support.whole_job import AFTER, JOB, LEAD_S, Shown, Transcript, bleak_link, cut_off_job, whole_job
 
 
 def shown(rig: Rig, lasts_s: int) -> Shown:
@@ -50,7 +50,7 @@ async def test_an_overdue_driver_is_hung_up_on_and_not_let_in_again() -> None:
     told = Transcript("virtual")
     async with Rig() as rig:
         booking = shown(rig, 60)
-        await cut_off_job(bleak_link, booking, told.tell, lambda: rig.until(rig.begins_s + 60 + 1800))
+        await cut_off_job(bleak_link, booking, told.tell, lambda: rig.until(rig.begins_s + 60 + 1800 - LEAD_S))
     assert [line.operation for line in told.lines] == list(AFTER)
     assert told.outcomes["reconnect"] == "BOOKING_CUT_OFF"
     assert told.lines[0].ms < 1000

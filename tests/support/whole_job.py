@@ -31,6 +31,9 @@ JOB: Final = (
 AFTER: Final = ("cut off", "reconnect")
 """What `cut_off_job` tells."""
 PATIENCE_S: Final = 30.0
+ASK_S: Final = 240.0
+LEAD_S: Final = 0.5
+"""So long before the cutoff the phone has to be connected still."""
 _T = TypeVar("_T")
 
 
@@ -83,10 +86,10 @@ class Steps:
         self._tell = tell
         self._since_s = asyncio.get_running_loop().time()
 
-    def done(self, operation: str, note: str = "", outcome: str = "ok") -> None:
-        """This took since the last one was done."""
+    def done(self, operation: str, note: str = "", outcome: str = "ok", *, less_s: float = 0.0) -> None:
+        """This took since the last one was done, without the first `less_s` of it."""
         now_s = asyncio.get_running_loop().time()
-        self._tell(operation, (now_s - self._since_s) * 1000, outcome, note)
+        self._tell(operation, (now_s - self._since_s - less_s) * 1000, outcome, note)
         self._since_s = now_s
 
     def begin(self) -> None:
@@ -169,10 +172,19 @@ async def whole_job(new_link: NewLink, booking: Shown, tell: Tell, drive: Callab
     steps.done("hang up")
 
 
+async def _looked_at_meanwhile(phone: Phone, waiting: Callable[[], Awaitable[None]]) -> None:
+    """The app asks for the status now and then: the module hangs up on those who say nothing for long."""
+    waited = asyncio.ensure_future(waiting())
+    while not (await asyncio.wait({waited}, timeout=ASK_S))[0]:
+        await phone.status()
+    await waited
+
+
 async def cut_off_job(new_link: NewLink, booking: Shown, tell: Tell, overrun: Callable[[], Awaitable[None]]) -> None:
     """A driver who does not bring the car back: the module hangs up, and does not let the booking in again.
 
-    `overrun`: lets the time pass until the cutoff is due. "cut off" is measured from then to the news at the central.
+    `overrun`: lets the time pass until LEAD_S before the cutoff is due. "cut off" is measured from when it is due to
+    the news at the central.
     """
     unheard = Steps(Transcript("").tell)
     steps = Steps(tell)
@@ -180,11 +192,12 @@ async def cut_off_job(new_link: NewLink, booking: Shown, tell: Tell, overrun: Ca
     try:
         assert (await phone.open()).granted, phone.access
         await phone.unlock()
-        await overrun()
+        await _looked_at_meanwhile(phone, overrun)
+        assert phone.is_open, "the module hung up before it was due"
         steps.begin()
         async with asyncio.timeout(PATIENCE_S):
             await phone.closed.wait()
-        steps.done("cut off", "hung up by the module")
+        steps.done("cut off", "after it was due: hung up by the module", less_s=LEAD_S)
     finally:
         await phone.close()
     steps.begin()
