@@ -71,11 +71,14 @@ class CanCar:
         """An error frame, as the kernel makes one of what the controller says."""
         self.bus.send(can.Message(arbitration_id=kinds, data=bytes(8), is_error_frame=True, is_extended_id=False))
 
-    async def drive(self, every_s: float = 0.2) -> None:
-        """Send all again and again."""
+    async def speak(self) -> None:
+        """Send all again and again: what matters fast, as often as it must be, the rest once a second."""
         while True:
             self.send()
-            await asyncio.sleep(every_s)
+            for _ in range(3):
+                await asyncio.sleep(0.25)
+                self.send("Motion", "Power")
+            await asyncio.sleep(0.2)
 
 
 @contextmanager

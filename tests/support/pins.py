@@ -5,7 +5,7 @@ The real binding on the kernel's simulated chip is tried in `tests/guest`.
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gpiod.line import Direction, Edge, Value
@@ -30,6 +30,8 @@ class Chip:
         self.unplugged = False
         self.stuck: set[LineId] = set()
         """Outputs that can be energised, and never be told to stop."""
+        self.moved: Callable[[LineId, bool], None] = lambda _line, _active: None
+        """Called in the thread that moved an output."""
         self._pipes: list[tuple[int, int]] = []
 
     def __call__(self, config: Mapping[LineId, LineSettings]) -> Request:
@@ -98,6 +100,7 @@ class _Lines:
             if self._chip.driven[line] is not active:
                 self._chip.driven[line] = active
                 self._chip.history.append((line, active))
+                self._chip.moved(line, active)
 
     def read_edge_events(self, max_events: int | None = None) -> object:
         self._check()
