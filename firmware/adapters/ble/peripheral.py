@@ -17,6 +17,7 @@ from firmware.adapters.ble import screen
 from firmware.adapters.ble.advertising import Advertiser
 from firmware.adapters.ble.identity import Identities
 from firmware.adapters.ble.link import MAX_UNSENT_PACKETS, Link, look_again
+from firmware.adapters.ble.parameters import Tempo
 from firmware.adapters.ble.table import GattTable
 from firmware.adapters.ble.transport import PacketSink, PacketSource
 from firmware.core.airtime import Airtime, Pace
@@ -102,6 +103,7 @@ class Peripheral:
         self._new_number = new_number
         self._by_connection: dict[Connection, Link] = {}
         self._by_number: dict[LinkId, Link] = {}
+        self._tempi: dict[LinkId, Tempo] = {}
         self._turned_away: set[Connection] = set()
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -146,6 +148,7 @@ class Peripheral:
         """As RadioPort."""
         link = self._by_number.get(number)
         if link is not None:
+            self._tempi[number].stir()
             await link.send(fragment, self._table.notify)
 
     async def hang_up(self, number: LinkId) -> None:
@@ -209,6 +212,8 @@ class Peripheral:
         self._by_number[link.number] = link
         connection.on(Connection.EVENT_DISCONNECTION, lambda _reason: self._on_disconnection(link))
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, lambda: self._on_mtu(link))
+        tempo = self._tempi[link.number] = Tempo(self._device, connection)
+        self._spawn(tempo.run())
         self._listener.link_opened(link.number, link.payload)
         return link
 
@@ -229,6 +234,7 @@ class Peripheral:
         if self._by_number.pop(link.number, None) is None:
             return
         link.close()
+        self._tempi.pop(link.number).close()
         self._allow()
         self._listener.link_closed(link.number)
 
@@ -267,6 +273,7 @@ class Peripheral:
     def _on_fragment(self, connection: Connection, fragment: bytes) -> None:
         link = self._by_connection.get(connection)
         if link is not None and not link.leaving:
+            self._tempi[link.number].stir()
             self._listener.fragment_received(link.number, fragment)
 
     def _on_subscription(self, connection: Connection, on: bool) -> None:
