@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
-import { endReceipt } from './lib/cose.js';
+import { ContainerError, endReceipt } from './lib/cose.js';
 import { HandshakeError } from './lib/edhoc.js';
 import { FileError, loadCredential, loadPrivateKey } from './lib/files.js';
 import { FramingViolation } from './lib/framing.js';
@@ -118,9 +118,18 @@ async function carryOut({ phone, teller, credential, withinMs }, word) {
     return teller.timed(name, phone.send(operation, read(text)), teller.inWords(operation));
   }
   if (!(name in COMMANDS)) throw new UsageError(`${name} is no command\n\n${USAGE}`);
-  const reply = await teller.timed(TOLD_AS[name] ?? name, phone.send(COMMANDS[name]), teller.inWords(COMMANDS[name]));
-  if (reply.body.receipt) endReceipt(reply.body.receipt, credential.moduleSigning); // or it throws
-  return reply;
+  const words = teller.inWords(COMMANDS[name]);
+  const proven = (reply) => words(reply) + receiptInWords(reply.body.receipt, credential.moduleSigning);
+  return teller.timed(TOLD_AS[name] ?? name, phone.send(COMMANDS[name]), proven);
+}
+
+/** Throws ContainerError for a receipt that is not the module's. */
+function receiptInWords(receipt, moduleSigning) {
+  if (receipt === undefined) return '';
+  const { positionKnown, offline } = endReceipt(receipt, moduleSigning);
+  return ` The car signed it, ${positionKnown ? 'knows' : 'does not know'} where it stands and ${
+    offline ? 'had no connection: hand the receipt to your backend' : 'told the backend'
+  }.`;
 }
 
 /** Connects, and asks at once whether that was of any use (section 1). Throws the Refusal with which it was not. */
@@ -134,7 +143,7 @@ function exitCode(error) {
   const kinds = [
     [EXIT.usage, UsageError],
     [EXIT.refused, Refusal],
-    [EXIT.unauthenticated, HandshakeError],
+    [EXIT.unauthenticated, HandshakeError, ContainerError],
     [EXIT.file, FileError],
     [EXIT.unreachable, LinkLost, NotFound, AirError, MessageError, FramingViolation],
   ];

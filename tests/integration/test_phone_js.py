@@ -86,7 +86,9 @@ async def test_a_phone_written_from_the_specification_alone_does_the_whole_job(s
         driven = await street.drive()
         await js.do("stop", "stop (immobiliser on)")
         await js.do("lock")
-        assert (await js.do("end")).note.startswith("The booking ended at ")
+        ended = (await js.do("end")).note
+        assert ended.startswith("The booking ended at ")
+        assert "The car signed it, knows where it stands and had no connection" in ended
         assert (await js.do("unlock")).outcome == "BOOKING_ENDED"
         await js.do("hang-up", "hang up")
         assert await js.ended() == 3  # something was refused

@@ -1,6 +1,6 @@
 // Signed containers (section 6.2), as far as a phone verifies any: what the module signs.
 
-import { decode, encode } from './cbor.js';
+import { CborError, decode, encode } from './cbor.js';
 
 export const TYPES = { endReceipt: 65006, selfTest: 65008 };
 const NOTHING = Buffer.alloc(0);
@@ -9,7 +9,7 @@ export class ContainerError extends Error {}
 
 /** The claims of a container of type `typ`, signed with `key`. Throws ContainerError. */
 export function verified(container, key, typ) {
-  const [protectedHeader, unprotected, payload, signature] = decode(container);
+  const [protectedHeader, unprotected, payload, signature] = parts(container);
   const header = new Map([
     [1, -7],
     [4, key.keyId],
@@ -22,6 +22,18 @@ export function verified(container, key, typ) {
     throw new ContainerError('the signature does not fit');
   }
   return decode(payload);
+}
+
+function parts(container) {
+  try {
+    const items = decode(container);
+    const shape =
+      items.length === 4 && items[1] instanceof Map && [0, 2, 3].every((at) => Buffer.isBuffer(items[at]));
+    if (shape) return items;
+  } catch (error) {
+    if (!(error instanceof CborError || error instanceof TypeError)) throw error;
+  }
+  throw new ContainerError('no container');
 }
 
 /** What an end receipt says (section 6.7). Throws ContainerError. */
