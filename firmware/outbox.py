@@ -94,6 +94,8 @@ class Courier:
         self._woken = asyncio.Event()
         self._flights: deque[_Flight] = deque()
         self._page = Page()
+        self._read_all = False
+        """Whether the page was read when positions were allowed to leave."""
         self._acknowledged: list[int] = []
         self._said: deque[Record] = deque(maxlen=MOST_SAID)
         self._slot_told: tuple[int, float] = (-1, 0.0)
@@ -105,9 +107,12 @@ class Courier:
         self._send_after_s = self._read_after_s = self._forget_after_s = self._erase_after_s = 0.0
 
     # ------------------------------------------------------------ what the pump says
-    def wake(self) -> None:
-        """Something may have become sendable."""
-        self._page.outdated = True
+    def wake(self, *, stored: bool = True) -> None:
+        """Something may have become sendable. `stored`: also because the store may hold more than before. A disk in
+        trouble tells nothing of the kind, so it is looked at each time."""
+        may_leave = reporting.may_leave(self._look()[0], reveals_position=True)
+        if stored or may_leave != self._read_all or self._shelf.condition is not StoreCondition.OK:
+            self._page.outdated = True
         self._woken.set()
 
     def guard(self) -> None:
@@ -189,7 +194,8 @@ class Courier:
         if _now_s() < self._read_after_s:
             return False
         under_way = {number for flight in self._flights for number in flight.numbers} | set(self._acknowledged)
-        only_harmless = None if reporting.may_leave(self._look()[0], reveals_position=True) else False
+        self._read_all = reporting.may_leave(self._look()[0], reveals_position=True)
+        only_harmless = None if self._read_all else False
         limit = PAGE_RECORDS + len(under_way)
         self._page.outdated = False  # first, so that what wakes the courier meanwhile counts
         try:

@@ -217,7 +217,7 @@ class Pump:
         for at in later:
             effect = effects[at]
             self._perform(unacknowledged(effect) if acknowledges(effect) and not durable else effect)
-        self._courier.wake()
+        self._courier.wake(stored=saved)
         if self._observer is not None:
             self._observer(event, state, effects)
 

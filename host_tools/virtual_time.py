@@ -34,6 +34,7 @@ EXECUTOR_LIMIT_S = 60.0
 
 _RESOLUTION_S = 1e-9
 _TASKS_NAMED = 5
+_MOST_UNASKED = 64
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -59,7 +60,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._awaited: list[Callable[[], bool]] = []
         self._idle_selector = _IdleSelector(self._idle)
         super().__init__(self._idle_selector)
-        self._own_fds = len(self._idle_selector.get_map())
+        self._idle_selector.own_fds = len(self._idle_selector.get_map())
         self._clock_resolution = _RESOLUTION_S
 
     def time(self) -> float:
@@ -132,7 +133,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             # The timer's own instant, not now + timeout: the sum could round to just before it.
             self._jump(self._scheduled[0].when())
             return []
-        if len(self._idle_selector.get_map()) > self._own_fds:
+        if self._idle_selector.has_foreign_fds:
             return wait(None)
         raise RuntimeError(f"deadlock: nothing is scheduled and nothing is held; waiting: {self._waiting()}")
 
@@ -143,13 +144,29 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class _IdleSelector(selectors.DefaultSelector):
-    """Serves what is ready at once; asks `idle` before it would wait."""
+    """Serves what is ready at once; asks `idle` before it would wait.
+
+    To ask the kernel costs more than many a callback. While there is something to run, and no file descriptor but the
+    loop's own (`own_fds`: what threads and signals wake it by), it is asked now and then.
+    """
+
+    own_fds = 0
 
     def __init__(self, idle: Callable[[float | None, Wait], Ready]) -> None:
         super().__init__()
         self._idle = idle
+        self._unasked = 0
+
+    @property
+    def has_foreign_fds(self) -> bool:
+        """Whether there is anything to wait for but the loop's own wake-up calls."""
+        return len(self.get_map()) > self.own_fds
 
     def select(self, timeout: float | None = None) -> Ready:
+        if timeout == 0 and self._unasked < _MOST_UNASKED and not self.has_foreign_fds:
+            self._unasked += 1
+            return []
+        self._unasked = 0
         ready = super().select(0)
         if ready or timeout == 0:
             return ready

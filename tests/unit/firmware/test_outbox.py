@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from firmware.core.effects import Persist
+from firmware.core.effects import Persist, Report
 from firmware.core.events import Event, PositionSlotAcknowledged
 from firmware.core.reports import Point, Record
 from firmware.core.state import Counters, Slot, State
-from firmware.keeper import Keeper
+from firmware.keeper import RETRY_SAVE_MS, Keeper
 from firmware.outbox import GROUP_RECORDS, MOST_SAID, WINDOW, Courier
 from firmware.ports import Publication, StoredRecord, StoreFailed
 from protocol.errors import Role
@@ -81,10 +81,10 @@ class Office:
         return courier, asyncio.create_task(courier.run())
 
     def become(self, state: State, *, connected: bool = True) -> None:
-        """The module is now in another state."""
+        """The module is now in another state, and nothing was stored."""
         self.state = booted(replace(state, broker_connected=connected))
         self.courier.guard()
-        self.courier.wake()
+        self.courier.wake(stored=False)
 
     async def under_way(self, count: int) -> None:
         """Wait until so many publications were handed over to a broker that takes none."""
@@ -244,6 +244,31 @@ async def test_a_record_that_can_not_be_read_is_given_up(office: Office) -> None
     assert await office.sent(1) == ["event"]
     await office.quiet()
     assert await office.disk.pending_count() == 0
+
+
+# ---------------------------------------------------------------- looking into the store
+async def test_a_step_that_stores_nothing_looks_into_no_store(office: Office) -> None:
+    await office.quiet()
+    office.disk.unreadable = 1_000  # each look is counted
+    for _ in range(100):
+        office.courier.wake(stored=False)
+        await asyncio.sleep(0.5)
+    assert office.disk.unreadable == 1_000
+    office.disk.unreadable = 0
+    await office.keep(event(1))
+    assert await office.sent(1) == ["event"]
+
+
+async def test_what_a_full_disk_leaves_in_memory_is_looked_for_at_each_step(office: Office) -> None:
+    office.disk.full = True
+    left = Record(1, Channel.EVENT, 1, BEGINS_MS, "synced", EventKind.BOOTED)
+    assert not await office.keeper.save(office.state, (Report(left),))
+    office.courier.wake(stored=False)
+    await office.quiet()
+    assert office.broker.published == [], "it may be given another number yet"
+    office.now += RETRY_SAVE_MS
+    office.courier.wake(stored=False)
+    assert await office.sent(1) == ["event"]
 
 
 # ---------------------------------------------------------------- the window

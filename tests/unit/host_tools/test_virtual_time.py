@@ -219,6 +219,23 @@ def test_an_interrupt_stops_a_busy_virtual_loop() -> None:
         run(main())
 
 
+def test_a_signal_handler_is_served_though_the_loop_is_never_idle() -> None:
+    async def main() -> float:
+        loop = virtual_loop()
+        served = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, served.set)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        for _ in range(1_000_000):
+            await asyncio.sleep(0)
+            if served.is_set():
+                break
+        loop.remove_signal_handler(signal.SIGUSR1)
+        assert served.is_set()
+        return loop.time()
+
+    assert run(main()) == 0.0
+
+
 def test_a_signal_handler_is_served() -> None:
     async def main() -> float:
         loop = virtual_loop()
