@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 export PYTHON
+# Tests start hundreds of processes: each would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 
