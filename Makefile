@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench setup-hil hil demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench setup-hil hil demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles test-bluez bluez-nightly explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,12 @@ shell: setup ## thousands of short lives of the asyncio shell in every order; SE
 
 cycles: setup ## connections to one module, and what they leave behind: nothing; CYCLES=10000
 	@$(BIN)/python -m tests.shell.cycles --cycles $(or $(CYCLES),10000)
+
+test-bluez: setup ## real BlueZ: the tests of the guest, in a guest with a kernel of its own; ARGS for pytest
+	@$(BIN)/python -m hil.guest --out build/guest test $(ARGS)
+
+bluez-nightly: setup ## the same on the clock on the wall, in an hour and a half
+	@$(BIN)/python -m hil.guest --real-time --wall 14400 --limit 14400 --out build/guest test $(ARGS)
 
 explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=25000 at most in one scene
 	@$(BIN)/python -m tests.exploration --depth $(or $(DEPTH),18) --states $(or $(STATES),25000) $(ARGS)

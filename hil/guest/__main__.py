@@ -14,7 +14,14 @@ from hil.guest import bluez, boot, kernel
 from hil.guest.problems import UNAVAILABLE, GuestUnavailable
 
 ROOT: Final = Path(__file__).parents[2]
-TESTS: Final = ("-m", "guest", "tests/bluez", "tests/guest", "tests/integration/test_phone_suite.py")
+TESTS: Final = (
+    "-m",
+    "guest",
+    "tests/unit/hil/guest",
+    "tests/bluez",
+    "tests/guest",
+    "tests/integration/test_phone_suite.py",
+)
 """What pytest is given: the tests of the guest, and the phone suite over BlueZ."""
 FAILED: Final = 70
 
