@@ -3,14 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from firmware.core.effects import Effect
+from firmware.core.events import Event, LinkOpened
+from firmware.core.state import State
 from firmware.demo.rig import Rig
+from firmware.pump import Observer
+from host_tools.radio.air import VirtualAir
 from host_tools.radio.hub import Hub
 from protocol import gatt, keys
 from protocol.errors import Code
@@ -59,6 +64,14 @@ async def ok(central: Node, words: str) -> object:
     assert told.outcome == "ok", told
     result: object = json.loads(told.note)
     return result
+
+
+def equipped(rig: Rig, directory: Path) -> tuple[str | Path, ...]:
+    """A booking and its key in `directory`; how the foreign phone is started with them, up to the name of its line."""
+    anna = rig.holder("Anna")
+    (directory / "booking.json").write_text(encode_phone_file(rig.book(anna, lasts_s=3600)[1]))
+    (directory / "holder.key").write_text(keys.private_to_bytes(anna.key).hex())
+    return PHONE / "phone.js", "--key", "holder.key", "--json", "--uart"
 
 
 async def connected(central: Node) -> None:
@@ -122,14 +135,35 @@ async def test_noble_comes_and_goes_again_and_again_and_no_link_is_left(place: P
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.req("PRV-7", "BLE-1")
+async def test_of_ten_modules_in_range_the_foreign_phone_turns_to_its_own_alone(tmp_path: Path) -> None:
+    air = VirtualAir()
+    opened: list[int] = []
+
+    def observer(number: int) -> Observer:
+        def observe(event: Event, _state: State, _effects: tuple[Effect, ...]) -> None:
+            if isinstance(event, LinkOpened):
+                opened.append(number)
+
+        return observe
+
+    async with AsyncExitStack() as stack:
+        cars = [Rig(f"car {number}", air=air, observer=observer(number)) for number in range(10)]
+        rigs = [await stack.enter_async_context(car) for car in cars]
+        hub = await stack.enter_async_context(Hub(air, port=0))
+        line = await stack.enter_async_context(h4_line(hub.port))
+        tokens = equipped(rigs[7], tmp_path)
+        js = await stack.enter_async_context(node(tmp_path, *tokens, line, "-"))
+        assert (await js.do("unlock")).outcome == "ok"
+        assert await js.ended() == 0
+        assert rigs[7].vehicle.snapshot().locked is False
+    assert opened == [7]
+
+
 @pytest.mark.req("SEC-2", "BLE-1")
 async def test_pairing_in_the_old_way_is_refused_and_weakens_nothing(place: Place) -> None:
     """noble can pair in the legacy way alone, without any proof. A phone with a session does not notice."""
-    anna = place.rig.holder("Anna")
-    booking = encode_phone_file(place.rig.book(anna, lasts_s=3600)[1])
-    (place.directory / "booking.json").write_text(booking)
-    (place.directory / "holder.key").write_text(keys.private_to_bytes(anna.key).hex())
-    tokens = (PHONE / "phone.js", "--key", "holder.key", "--json", "--uart")
+    tokens = equipped(place.rig, place.directory)
     async with place.line() as one, place.line() as other, node(place.directory, *tokens, one, "-") as js:
         assert (await js.do("unlock")).outcome == "ok"
         async with place.noble(other) as central:

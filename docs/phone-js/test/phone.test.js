@@ -18,7 +18,7 @@ function beacon(key) {
   ]);
 }
 
-/** An air with `modules`, each { id, rssi, beacon, module: () => a link's other end }. Reports all of them, over and over. */
+/** Air with `modules`, each { id, rssi, beacon, module: () => a link's other end }. Reports all of them, over and over. */
 class PaperAir {
   constructor(modules) {
     this.modules = modules;
