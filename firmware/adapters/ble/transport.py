@@ -51,7 +51,7 @@ _KNOWN: Final = (
 
 _HINTS: Final = {
     "usb": "plug a Bluetooth adapter in, and give this user access to it (udev rule or root)",
-    "hci-socket": "bring the adapter down first (hciconfig hci0 down) and run with CAP_NET_ADMIN",
+    "hci-socket": "check that the kernel has an adapter of that number (hci0 is 0), and run with CAP_NET_ADMIN",
     "serial": "check the device path and speed, and that this user may open it (group dialout)",
     "tcp-client": "start the controller or radio hub that listens there, or correct host and port",
     "tcp-server": "choose another port, or stop the program that uses it",
@@ -102,6 +102,10 @@ async def _open(scheme: str, moniker: str) -> Any:
         from firmware.adapters.ble.listening import open_tcp_server
 
         return await open_tcp_server(moniker.partition(":")[2])
+    if scheme == "hci-socket":
+        from firmware.adapters.ble.hci_socket import open_hci_socket
+
+        return await open_hci_socket(moniker.partition(":")[2])
     from bumble.transport import open_transport
 
     return await open_transport(moniker)

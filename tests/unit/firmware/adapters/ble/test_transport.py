@@ -89,7 +89,7 @@ def test_every_kind_of_failure_has_its_words(error: Exception, why: str) -> None
     line = str(unavailable("hci-socket:0", error))
     assert line == (
         f"Bluetooth controller 'hci-socket:0' cannot be opened: {why}; "
-        "bring the adapter down first (hciconfig hci0 down) and run with CAP_NET_ADMIN"
+        "check that the kernel has an adapter of that number (hci0 is 0), and run with CAP_NET_ADMIN"
     )
 
 
