@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench setup-hil hil demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles test-bluez bluez-nightly explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench setup-hil hil rootcanal demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles test-bluez bluez-nightly explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ explore-defects: setup ## how many planted defects the exploration finds
 
 hil: setup-hil ## the numbered bench suite, on a module process or, with ENV=file.yaml, on a module on a table; ARGS=--soak=12h
 	@.venv/hil/bin/python -m pytest hil/suite $(if $(filter command,$(origin ENV)),--lg-env=$(ENV)) $(ARGS)
+
+rootcanal: setup ## the module and its phones over RootCanal, a foreign controller; left out, by name, where it can not be had
+	@$(BIN)/python -m pytest -m slow tests/integration/test_rootcanal.py $(ARGS) || test $$? = 5
 
 mutation: setup ## does any test notice when the code is wrong? goes on where it was; ARGS names modules
 	@nice -n 10 $(BIN)/python -m tests.mutation $(ARGS)

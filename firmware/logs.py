@@ -11,21 +11,36 @@ from firmware.core.events import Event, Ticked, VehicleSampled
 from firmware.core.state import State
 
 QUIET: Final = (Ticked, VehicleSampled)
+OURS: Final = ("firmware", "host_tools")
+"""Whose loggers are heard from warnings on; those of libraries from errors on."""
 
 log = structlog.get_logger("sharebox")
 
 
+class Lines(logging.Handler):
+    """What somebody tells a logger of the standard library, as a line like the others."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it."""
+        tell = log.error if record.levelno >= logging.ERROR else log.warning
+        tell(record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
 def configure(*, json: bool) -> None:
     """Lines for people, coloured on a terminal, or JSON lines. Libraries speak only of trouble."""
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    logging.basicConfig(level=logging.ERROR, handlers=[Lines()])
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    renderers: tuple[structlog.types.Processor, ...] = (
+        (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
+        if json
+        else (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
     )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *renderers,
         ],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )

@@ -1,1 +1,1 @@
-"""A module on a table, driven through `host_tools` only: numbered tests, stands, images. Nothing here knows `firmware`."""
+"""A module on a table, driven through `host_tools` only: numbered tests, stands, a guest. Nothing knows `firmware`."""

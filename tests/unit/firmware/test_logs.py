@@ -1,6 +1,7 @@
 """The log: one line for each thing that happened, and nothing that must stay secret."""
 
 import json
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,8 @@ from tests.support.core import DRIVING, a_state
 def _configured_anew() -> Iterator[None]:
     yield
     structlog.reset_defaults()
+    for name in logs.OURS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -68,3 +71,22 @@ def test_neither_positions_nor_what_phones_say_is_logged(capsys: pytest.CaptureF
     assert said.count("\n") == 1
     for hidden in (secret.decode(), secret.hex(), "481234567", "48.12", "115765432"):
         assert hidden not in said
+
+
+@pytest.mark.req("BLE-2")
+def test_trouble_with_an_adapter_is_told_as_a_line_like_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(json=True)
+    ours, theirs = logging.getLogger("firmware.adapters.ble"), logging.getLogger("library")
+    assert (ours.isEnabledFor(logging.WARNING), ours.isEnabledFor(logging.INFO)) == (True, False)
+    handler = logs.Lines()
+    try:
+        int("a bug")
+    except ValueError as error:
+        told = (None, (ValueError, error, error.__traceback__))
+    for logger, level, exc_info in ((ours, logging.WARNING, told[0]), (theirs, logging.CRITICAL, told[1])):
+        handler.emit(logger.makeRecord(logger.name, level, "", 0, "the %s is lost", ("controller",), exc_info))
+    lost, failed = lines(capsys)
+    assert (lost["event"], lost["level"], lost["logger"]) == ("the controller is lost", "warning", ours.name)
+    assert failed["level"] == "error"
+    assert "ValueError: invalid literal" in str(failed["exception"])
+    assert "exception" not in lost
