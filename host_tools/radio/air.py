@@ -50,6 +50,8 @@ class VirtualAir(LocalLink):
             means out of range. Called at every packet; after a change call `moved()` so that idle connections
             notice. Without it everybody hears everybody at -50 dBm.
         on_frame: called with every frame that is received; for tests that listen in.
+        connection_events: packets of a connection go at its connection events only, as many as fit, and a radio with
+            several connections shares its time among them. Without it they go at once, as fast as the hosts are.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class VirtualAir(LocalLink):
         latency_s: float = 0.0,
         rssi_dbm: SignalModel | None = None,
         on_frame: Callable[[Frame], None] | None = None,
+        connection_events: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Bumble's has no annotations
         self.on_frame = on_frame
+        self.connection_events = connection_events
         self._latency_s = latency_s
         self._latencies: dict[tuple[VirtualController, VirtualController], float] = {}
         self._rssi_dbm = rssi_dbm or (lambda _sender, _receiver: DEFAULT_RSSI_DBM)

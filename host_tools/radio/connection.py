@@ -1,13 +1,14 @@
 """One end of a virtual BLE connection, and the way of its packets to the other end.
 
-Decides: order (first in, first out in each direction), delay, what waits while the peer is out of range, when a
-silent link is given up (supervision timeout), and when the host gets its buffers back.
+Decides: order (first in, first out in each direction), delay, what waits for a connection event or while the peer is
+out of range, when a silent link is given up (supervision timeout), and when the host gets its buffers back.
 Refuses to know: what the packets mean, and who is where (the air knows).
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,12 +27,24 @@ ACL_BYTES = 251
 """Longest ACL fragment handed to a host: the longest data length of Bluetooth 4.2 and later."""
 
 
+PACKET_S = 0.0025
+"""Air time of one full packet of 251 bytes on LE 1M with its acknowledgement and both gaps (Vol 6 Part B 4.1, 2.1)."""
+
+MAX_PACKETS = 6
+"""Full packets that go one way in one connection event at most: what phones allow."""
+
+
 class Parameters(NamedTuple):
     """Connection parameters in the units of the HCI: 1.25 ms, events, 10 ms."""
 
     interval: int
     latency: int
     timeout: int
+
+    @property
+    def interval_s(self) -> float:
+        """Connection interval in seconds."""
+        return self.interval * 0.00125
 
     @property
     def timeout_s(self) -> float:
@@ -82,6 +95,9 @@ class VirtualConnection(bc.Connection):
         self._queue: deque[_Waiting] = deque()
         self._host_packets = 0
         self._last_due = 0.0
+        self._began = asyncio.get_running_loop().time()
+        self._event = 0.0
+        self._event_used_s = 0.0
         self._delivery: asyncio.Handle | None = None
         self._supervision: asyncio.TimerHandle | None = None
 
@@ -159,10 +175,30 @@ class VirtualConnection(bc.Connection):
             self.air.drop(self.controller, self.peer.controller)
             return
         latency_s = self.air.latency(self.controller, self.peer.controller)
+        if self.air.connection_events:
+            latency_s += self._until_event(payload)
         # Never before what was sent earlier, even if the latency has just been lowered.
         self._last_due = max(asyncio.get_running_loop().time() + latency_s, self._last_due)
         self._queue.append(_Waiting(self._last_due, payload, host_packets))
         self._pump()
+
+    def _until_event(self, payload: bytes | ll.ControlPdu) -> float:
+        """Seconds until the connection event in which there is room for `payload`, and its time on the air."""
+        now = asyncio.get_running_loop().time()
+        packets = 1 if isinstance(payload, ll.ControlPdu) else math.ceil(len(payload) / ACL_BYTES)
+        interval_s = self.parameters.interval_s
+        if self.role == hci.Role.CENTRAL:
+            interval_s *= self.parameters.latency + 1  # the peripheral listens no more often
+        shared = max(len(list(end.controller.connections())) for end in (self, self.peer))
+        room_s = max(PACKET_S, min(MAX_PACKETS * PACKET_S, self.parameters.interval_s / max(shared, 1)))
+        event = self._began + math.ceil((now - self._began) / interval_s) * interval_s
+        if event > self._event:
+            self._event, self._event_used_s = event, 0.0
+        for _ in range(packets):
+            if self._event_used_s + PACKET_S > room_s + 1e-9:
+                self._event, self._event_used_s = self._event + interval_s, 0.0
+            self._event_used_s += PACKET_S
+        return self._event + self._event_used_s - now
 
     def _pump(self) -> None:
         if self._delivery is not None or not self._queue:

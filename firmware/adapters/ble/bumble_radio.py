@@ -124,13 +124,15 @@ class BumbleRadio:
             if self._airtime is not None:  # what was advised while it was being reset
                 peripheral.advise(self._airtime)
             advertising = asyncio.create_task(peripheral.advertise(), name="advertising")
+            watching = asyncio.create_task(peripheral.watch(), name="watching the controller")
             if started.done():
                 log.warning("the Bluetooth controller is back")
             else:
                 started.set_result(None)
             try:
-                await asyncio.wait({advertising, source.terminated}, return_when=asyncio.FIRST_COMPLETED)
-                why = advertising.exception() if advertising.done() else "its transport ended"
+                await asyncio.wait({advertising, watching, source.terminated}, return_when=asyncio.FIRST_COMPLETED)
+                failed = [task.exception() for task in (advertising, watching) if task.done()]
+                why = failed[0] if failed else "its transport ended"
                 log.warning("the Bluetooth controller is lost: %s; it is opened again", why)
                 await peripheral.abandon()
             except asyncio.CancelledError:
@@ -138,7 +140,9 @@ class BumbleRadio:
                 raise
             finally:
                 self._peripheral = None
-                await asyncio.wait({advertising})
+                await asyncio.wait({advertising, watching})
+                for task in (advertising, watching):
+                    task.exception()  # known already, or of no interest any more
 
     async def _power_on(self, source: PacketSource, sink: PacketSink, listener: LinkListener) -> "Peripheral":
         from firmware.adapters.ble.peripheral import Peripheral

@@ -18,6 +18,7 @@ from firmware.adapters.ble.advertising import Advertiser
 from firmware.adapters.ble.identity import Identities
 from firmware.adapters.ble.link import MAX_UNSENT_PACKETS, Link, look_again
 from firmware.adapters.ble.parameters import Tempo
+from firmware.adapters.ble.pulse import Pulse
 from firmware.adapters.ble.table import GattTable
 from firmware.adapters.ble.transport import PacketSink, PacketSource
 from firmware.core.airtime import Airtime, Pace
@@ -44,10 +45,12 @@ class _Device(Device):
 class _Inlet:
     """Where packets come in. What Bumble raises for one packet stays with that packet."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, saw: Callable[[bytes], None]) -> None:
         self._host = host
+        self._saw = saw
 
     def on_packet(self, packet: bytes) -> None:
+        self._saw(packet)
         try:
             self._host.on_packet(packet)
         except Exception:  # broad: one odd packet must not take the radio down
@@ -77,7 +80,6 @@ class Peripheral:
     ) -> None:
         host = Host()
         host.set_packet_sink(sink)
-        source.set_packet_sink(_Inlet(host))
         self._identities = Identities(entropy, radio_secret, address_lifetime_s)
         if airtime is not None:
             self._identities.recognised_in(airtime.key_epoch)
@@ -92,6 +94,8 @@ class Peripheral:
             ),
             host=host,
         )
+        self._pulse = Pulse(self._device)
+        source.set_packet_sink(_Inlet(host, self._pulse.saw))
         self._device.receive = self._receive
         self._table = GattTable(self._device, self._on_fragment, self._on_subscription)
         self._device.gatt_server = self._table
@@ -121,6 +125,10 @@ class Peripheral:
         self._allow()
         await self._advertiser.run()
 
+    async def watch(self) -> None:
+        """Until `stop` or `abandon`. Raises ControllerLost when the controller is not there any more."""
+        await self._pulse.run()
+
     async def stop(self) -> None:
         """Off the air, and hang up on everybody."""
         self._stopping = True
@@ -132,6 +140,7 @@ class Peripheral:
         """The controller is gone, or has to go: every link is closed, without a word to anybody."""
         self._stopping = True
         self._advertiser.finish()
+        self._pulse.end()
         for link in list(self._by_number.values()):
             self._close(link)
         if self._chores:

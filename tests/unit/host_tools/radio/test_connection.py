@@ -185,3 +185,52 @@ async def test_what_is_still_sent_to_an_end_that_has_hung_up_is_lost(ends: Ends)
     await ends.thing.device.gatt_server.notify_subscriber(ends.thing.connections[0], ends.thing.events, b"x", True)
     await asyncio.sleep(1.0)
     assert ends.far_end.closed
+
+
+# ---------------------------------------------------------------- connection events
+async def paced(interval_ms: float, latency: int = 0, centrals: int = 1) -> list[Ends]:
+    """That many centrals of one thing, on air with connection events."""
+    air = VirtualAir(connection_events=True)
+    thing = await peripheral.thing(air)
+    ends = []
+    for _ in range(centrals):
+        central = await virtual_central(air)
+        await thing.advertise()
+        connection = await central.connect(thing.device.random_address)
+        await connection.update_parameters(interval_ms, interval_ms, latency, 4_000)
+        ends.append(Ends(air, thing, central, connection))
+    await asyncio.sleep(1.0)
+    return ends
+
+
+async def arrives_after(one: Ends, values: int = 1, size: int = 1) -> float:
+    """Milliseconds until so many writes have arrived."""
+    began = asyncio.get_running_loop().time()
+    before = len(one.thing.written)
+    for _ in range(values):
+        await one.write(bytes(size))
+    while len(one.thing.written) < before + values:
+        await asyncio.sleep(0.0005)
+    return (asyncio.get_running_loop().time() - began) * 1000
+
+
+@pytest.mark.parametrize(("interval_ms", "latency", "most_ms"), [(15.0, 0, 15.0), (120.0, 0, 120.0), (120.0, 4, 600.0)])
+async def test_a_packet_waits_for_its_connection_event(interval_ms: float, latency: int, most_ms: float) -> None:
+    (one,) = await paced(interval_ms, latency)
+    waits = []
+    for n in range(20):
+        await asyncio.sleep(0.1 + n * 0.0137)
+        waits.append(await arrives_after(one))
+    assert max(waits) <= most_ms + 4
+    assert max(waits) > most_ms / 2
+    assert min(waits) < most_ms / 2
+
+
+async def test_an_event_holds_six_full_packets_and_is_shared_by_the_connections_of_a_radio() -> None:
+    (alone,) = await paced(30.0)
+    await arrives_after(alone)
+    events = (await arrives_after(alone, 60, 200)) / 30
+    assert 10 <= events <= 12
+    crowded = (await paced(30.0, centrals=3))[0]
+    await arrives_after(crowded)
+    assert 14 <= (await arrives_after(crowded, 60, 200)) / 30 <= 17
