@@ -89,6 +89,7 @@ export class Air {
 class Link {
   #peripheral;
   #toModule;
+  #closing;
   onFragment = () => {};
   onClosed = () => {};
   information;
@@ -137,6 +138,11 @@ class Link {
   }
 
   async close() {
+    this.#closing ??= this.#disconnected();
+    await this.#closing;
+  }
+
+  async #disconnected() {
     const peripheral = this.#peripheral;
     if (peripheral.state === 'connecting') peripheral.cancelConnect();
     else if (peripheral.state === 'connected') {

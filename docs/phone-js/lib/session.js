@@ -13,7 +13,7 @@ import * as messages from './messages.js';
 import { Opener, RecordError, Sealer } from './records.js';
 
 const HANDSHAKE_MS = 10_000; // the module waits no longer either (section 5)
-const REPLY_MS = 10_000;
+const REPLY_MS = 5_000;
 const SELF_TEST_MS = 30_000; // it moves five things, one after the other
 
 /** The link is gone. A command that had no reply yet may have been carried out all the same. */
@@ -35,10 +35,12 @@ export class Session extends EventEmitter {
   #waiting = new Map();
   #nextId = 1;
   #closed;
+  #replyMs;
   #over;
 
-  constructor(link) {
+  constructor(link, { replyMs = REPLY_MS } = {}) {
     super();
+    this.#replyMs = replyMs;
     /** Resolves when the link is closed, by whomever. */
     this.over = new Promise((resolve) => {
       this.#over = resolve;
@@ -83,12 +85,15 @@ export class Session extends EventEmitter {
     if (this.#closed) throw this.#closed;
     const id = this.#nextId;
     this.#nextId = (id % 65535) + 1;
-    const limit = operation === messages.OPERATIONS.SELF_TEST ? SELF_TEST_MS : REPLY_MS;
+    const limit = operation === messages.OPERATIONS.SELF_TEST ? SELF_TEST_MS : this.#replyMs;
     try {
       return await bounded(limit, 'no reply came', (resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
         this.#send(messages.RECORD, this.#sealer.seal(messages.request(id, operation, argument)));
       });
+    } catch (error) {
+      if (error instanceof LinkLost) await this.close(); // also when it was only silent: nothing can be said over it
+      throw error;
     } finally {
       this.#waiting.delete(id);
     }
@@ -131,7 +136,11 @@ export class Session extends EventEmitter {
   }
 
   #dispatch(type, body) {
-    if (type === messages.ERROR) throw messages.error(body);
+    if (type === messages.ERROR) {
+      const refusal = messages.error(body);
+      // Nobody has signed it. Within a session it must not pass for the answer to a command, which may be on its way.
+      throw this.#opener ? new LinkLost(`the session is over: ${refusal.message}`) : refusal;
+    }
     if (type === messages.EDHOC && this.#receive) return this.#receive(body);
     if (type === messages.RECORD && this.#opener) return this.#record(body);
     throw new HandshakeError(`a message of type ${type} that nobody waits for`);
@@ -156,7 +165,7 @@ export class Session extends EventEmitter {
     if (this.#closed) return;
     this.#closed = why instanceof LinkLost ? why : new LinkLost(why.message);
     this.#fail(why);
-    for (const { reject } of this.#waiting.values()) reject(why);
+    for (const { reject } of this.#waiting.values()) reject(this.#closed);
     if (!byUs) this.emit('closed', why);
     this.#over();
   }

@@ -27,10 +27,10 @@ const REFUSAL = new Map([
 ]);
 const DONE = new Map([[1, false]]);
 
-async function opened(answer, attMtu) {
+async function opened(answer, attMtu, patience) {
   const { holder, module, credential } = fresh();
   const scripted = new ScriptedModule({ key: module, answer, attMtu });
-  const session = new Session(scripted.link);
+  const session = new Session(scripted.link, patience);
   const told = [];
   for (const event of ['access', 'notice', 'closed']) session.on(event, (...what) => told.push([event, ...what]));
   await session.authenticate(credential, holder);
@@ -129,6 +129,22 @@ test('an error message ends the attempt, and is shown', async () => {
   await assert.rejects(session.authenticate(credential, holder), /TOO_MANY_HANDSHAKES/);
   assert.ok(scripted.closed);
   await assert.rejects(session.request(6), LinkLost);
+});
+
+test('within a session an error message is no answer to a command', async () => {
+  const { session, scripted } = await opened((asked) => {
+    if (asked) scripted.send(3, encode([21, REFUSAL]));
+  });
+  await assert.rejects(session.request(1, newCommandId()), (error) => {
+    return error instanceof LinkLost && error.message.startsWith('the session is over: NOT_PARKED');
+  });
+  assert.ok(scripted.closed);
+});
+
+test('a module that says nothing any more is given up', async () => {
+  const { session, scripted } = await opened(() => [], 247, { replyMs: 20 });
+  await assert.rejects(session.request(1, newCommandId()), /no reply came/);
+  assert.ok(scripted.closed);
 });
 
 test('a lost link leaves a command open, and nothing can be asked over it any more', async () => {
