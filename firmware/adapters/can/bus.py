@@ -6,6 +6,7 @@ Refuses to know what the frames mean.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -38,6 +39,13 @@ log = structlog.get_logger("sharebox")
 def opener(interface: str, channel: str, bitrate: int | None, wanted: tuple[Identifier, ...]) -> OpenBus:
     """As python-can names them; nothing is read from its own configuration files."""
     options: dict[str, Any] = {} if bitrate is None else {"bitrate": bitrate}
+
+    def opened() -> can.BusABC:
+        if interface == "socketcan":
+            # Asked first: python-can leaves a socket behind for an interface that is not there.
+            _must_be_there(channel)
+        return can.Bus(channel, interface, ignore_config=True, **options)
+
     if interface == "socketcan":
         # The kernel's filters, the others are slow and hide frames that wait behind those that do not match.
         masks = {False: 0x7FF, True: 0x1FFF_FFFF}
@@ -46,7 +54,14 @@ def opener(interface: str, channel: str, bitrate: int | None, wanted: tuple[Iden
         ]
     elif interface == "virtual":
         options["rx_queue_size"] = QUEUE_FRAMES
-    return lambda: can.Bus(channel, interface, ignore_config=True, **options)
+    return opened
+
+
+def _must_be_there(interface: str) -> None:
+    try:
+        socket.if_nametoindex(interface)
+    except OSError:
+        raise OSError(f"no interface is called {interface}") from None
 
 
 class CanBus:
