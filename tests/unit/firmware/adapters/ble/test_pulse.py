@@ -3,35 +3,37 @@
 import asyncio
 
 import pytest
-from bumble import core, hci
-from bumble.device import Device
+from bumble import hci
 
 from firmware.adapters.ble.advertising import ControllerLost
 from firmware.adapters.ble.pulse import ANSWER_S, EVERY_S, Pulse
 from host_tools.radio.air import VirtualAir
-from host_tools.radio.devices import virtual_device
+from host_tools.radio.controller import VirtualController
+from host_tools.radio.devices import RadioDevice, virtual_device
 from tests.support.radio_bench import RadioBench, find
 
 
-class Answering(Device):
-    """A device whose controller answers as `refusal` says: None for silence."""
+class Refusing(VirtualController):
+    """A controller that does not know the question. `asked`: how often it came."""
 
-    refusal: Exception | None = None
     asked = 0
 
-    async def send_sync_command(self, *_: object, **__: object) -> None:
+    def on_hci_read_local_version_information_command(
+        self, _command: hci.HCI_Read_Local_Version_Information_Command
+    ) -> hci.HCI_Read_Local_Version_Information_ReturnParameters:
         self.asked += 1
-        if self.refusal is None:
-            await asyncio.Event().wait()
-        else:
-            raise self.refusal
+        return hci.HCI_Read_Local_Version_Information_ReturnParameters(
+            hci.HCI_ErrorCode.UNKNOWN_HCI_COMMAND_ERROR, 0, 0, 0, 0, 0
+        )
 
 
-async def answering(refusal: Exception | None) -> Answering:
-    device = await virtual_device(VirtualAir())
-    device.__class__ = type("AnsweringDevice", (Answering, type(device)), {"refusal": refusal})
-    assert isinstance(device, Answering)
-    return device
+async def a_device(*, silent: bool = False) -> tuple[RadioDevice, VirtualController]:
+    air = VirtualAir()
+    device = await virtual_device(air)
+    assert device.radio is not None
+    if silent:
+        air.power_cut(device.radio)
+    return device, device.radio
 
 
 def now_s() -> float:
@@ -39,27 +41,39 @@ def now_s() -> float:
 
 
 @pytest.mark.req("BLE-2")
-@pytest.mark.parametrize("refusal", [None, core.InvalidStateError("transport lost")])
-async def test_silence_is_noticed(refusal: Exception | None) -> None:
-    pulse = Pulse(await answering(refusal))
+async def test_silence_is_noticed() -> None:
+    device, _ = await a_device(silent=True)
     with pytest.raises(ControllerLost, match="it does not answer"):
-        await pulse.run()
+        await Pulse(device).run()
     assert now_s() <= EVERY_S + ANSWER_S + 0.1
 
 
-async def test_a_refusal_is_a_sign_of_life() -> None:
-    device = await answering(hci.HCI_Error(hci.HCI_ErrorCode.UNKNOWN_HCI_COMMAND_ERROR))
+async def test_a_transport_that_ends_between_question_and_answer_is_silence() -> None:
+    device, _ = await a_device(silent=True)
+    running = asyncio.create_task(Pulse(device).run())
+    await asyncio.sleep(EVERY_S + 1)
+    device.host.on_transport_lost()  # type: ignore[no-untyped-call]
+    with pytest.raises(ControllerLost, match="it does not answer"):
+        await running
+    assert now_s() < EVERY_S + ANSWER_S
+
+
+async def test_any_answer_is_a_sign_of_life() -> None:
+    device, radio = await a_device()
+    radio.__class__ = Refusing
     pulse = Pulse(device)
     running = asyncio.create_task(pulse.run())
     await asyncio.sleep(10 * EVERY_S + 1)
-    assert (device.asked, running.done()) == (10, False)
+    assert isinstance(radio, Refusing)
+    assert (radio.asked, running.done()) == (10, False)
     pulse.end()
     await running
     assert now_s() < 10 * EVERY_S + 2
 
 
 async def test_a_hardware_error_is_believed_at_once_and_other_packets_say_nothing() -> None:
-    pulse = Pulse(await answering(None))
+    device, _ = await a_device()
+    pulse = Pulse(device)
     running = asyncio.create_task(pulse.run())
     await asyncio.sleep(1)
     for packet in (b"", b"\x04", bytes.fromhex("040e0401051000"), bytes.fromhex("0210000110")):
