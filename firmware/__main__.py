@@ -59,9 +59,10 @@ def run(
     Parameters
     ----------
     config:
-        TOML file: [module] provisioning, state_dir; [ble] transport, hub_port, capture; [broker] host, port, tls_ca,
-        tls_cert, tls_key; [clock] battery_backed; [vehicle] kind, latitude, longitude, file, speed, loop; [bench]
-        enabled, password_file, uplink; [[serial]] name, device, baud, level.
+        TOML file: [module] provisioning, state_dir, watchdog, watchdog_s; [ble] transport, hub_port, capture; [broker]
+        host, port, tls_ca, tls_cert, tls_key; [clock] battery_backed; [vehicle] kind, latitude, longitude, file, speed,
+        loop, simulate; [vehicle.gpio] chip, relays, inputs; [vehicle.can] interface, channel, bitrate, dbc, signals;
+        [vehicle.gnss] device, baud, gpsd; [bench] enabled, password_file, uplink; [[serial]] name, device, baud, level.
         `shareboxctl module init DIR` writes one.
     json:
         Log as JSON lines.
@@ -89,6 +90,40 @@ def run(
         configured = dict.fromkeys((ConfigError, RecordingFailed, StoreFailed), CONFIGURATION)
         return _failed(error, {**configured, RadioUnavailable: NO_RADIO})
     return 0
+
+
+@app.command
+def check(
+    config: Annotated[Path, Parameter(name=["--config", "-c"])] = Path("sharebox.toml"),
+    *,
+    seconds: Annotated[float, Parameter(validator=Number(gte=0.1, lte=600))] = 5.0,
+    json: bool = False,
+) -> int:
+    """Listen to a real car's parts for a while, and say what they tell and what is missing. No relay is moved.
+
+    Exit code 6 when something is wrong. `note`: it works, and something is missing.
+
+    Parameters
+    ----------
+    config:
+        TOML file with [vehicle] kind = "hardware".
+    seconds:
+        So long. A receiver may need a minute for its first fix.
+    json:
+        Answer as JSON lines.
+    """
+    from firmware import checkup, logs
+    from firmware.config import ConfigError, read_config
+
+    logs.configure(json=False)
+    try:
+        findings = asyncio.run(checkup.check(read_config(config), seconds))
+    except ConfigError as error:
+        return _failed(error, {ConfigError: CONFIGURATION})
+    for each in findings:
+        words = {"name": each.name, "state": each.state, "detail": each.detail}
+        sys.stdout.write((_json(dict(words)) if json else f"{each.state:5}  {each.name:8}  {each.detail}") + "\n")
+    return CONFIGURATION if any(each.state == "wrong" for each in findings) else 0
 
 
 @app.command

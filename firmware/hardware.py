@@ -25,22 +25,23 @@ STABLE_S: Final = 10.0
 STANDS_IN_MS: Final = 1_000
 """A sample of a vehicle that stands in for a part lasts two of its periods."""
 
-_PARKED: Final = frozenset({"ignition_on", "speed_kmh"})
+IGNITION: Final = "ignition_on"
+_PARKED: Final = frozenset({IGNITION, "speed_kmh"})
 
 log = structlog.get_logger("sharebox")
 
 
 class HardwareVehicle:
     """`VehiclePort`. `parts` by name: what several of them tell or can do is the business of the first of them alone,
-    also while it is lost."""
+    also while it is lost. The ignition is off when each of them says so."""
 
     def __init__(self, parts: Mapping[str, VehiclePart]) -> None:
         self._parts = dict(parts)
-        self._tells: dict[str, VehiclePart] = {}
+        self._tells: dict[str, str] = {}
         self._does: dict[Action, VehiclePart] = {}
-        for part in parts.values():
+        for name, part in parts.items():
             for field in part.gives:
-                self._tells.setdefault(field, part)
+                self._tells.setdefault(field, name)
             for action in part.actions:
                 self._does.setdefault(action, part)
         self._changed = asyncio.Event()
@@ -72,8 +73,10 @@ class HardwareVehicle:
 
     def sample(self) -> VehicleSampled:
         """What is known at this instant."""
-        looks = {part: part.look() for part in set(self._tells.values())}
-        return VehicleSampled(**{field: getattr(looks[part], field) for field, part in self._tells.items()})
+        looks = {name: part.look() for name, part in self._parts.items()}
+        known = {field: getattr(looks[name], field) for field, name in self._tells.items()}
+        ignitions = [looks[name].ignition_on for name, part in self._parts.items() if IGNITION in part.gives]
+        return VehicleSampled(**{**known, IGNITION: _agreed(ignitions)})
 
     async def _sampling(self, told: Callable[[VehicleFact], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -155,3 +158,10 @@ class StandIn:
 
 def _without_numbers(sample: VehicleSampled) -> tuple[bool | None, ...]:
     return (sample.ignition_on, sample.locked, sample.doors_open, sample.boot_open, sample.immobilised)
+
+
+def _agreed(states: list[bool | None]) -> bool | None:
+    """On when one says so, off when all do. None: nobody knows."""
+    if True in states:
+        return True
+    return False if states and None not in states else None

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from firmware import app
+from firmware.adapters.can import facts
 from firmware.adapters.clocks import SystemClock
 from firmware.config import ConfigError
 from firmware.core.events import Action, VehicleSampled
 from firmware.fittings import Fitted, fitted, parts
 from firmware.hardware import HardwareVehicle
 from firmware.simulated.vehicle import SIGNALS
+from tests.support.command import ROOT
 from tests.support.module_files import config
 
 pytestmark = pytest.mark.req("HW-1", "BLE-3")
@@ -108,3 +110,29 @@ async def test_a_library_that_is_not_installed_is_one_line(
     with pytest.raises(ConfigError, match=r"install what it needs: pip install 'sharebox\[hardware\]'") as refused:
         fit(tmp_path, text)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_the_files_of_the_documentation_work(tmp_path: Path, number: int) -> None:
+    page = (ROOT / "docs" / "hardware.md").read_text("utf-8")
+    text = page.split("```toml\n")[number + 1].partition("```")[0]
+    if number:
+        (tmp_path / "car.dbc").write_text(
+            'VERSION ""\nBU_: X\n'
+            'BO_ 1 ABS_1: 2 X\n SG_ WheelSpeed : 0|16@1+ (0.01,0) [0|0] "m/s" X\n\n'
+            'BO_ 2 BCM_1: 1 X\n SG_ KeyPosition : 0|3@1+ (1,0) [0|3] "" X\n\n'
+            'BO_ 3 BCM_2: 1 X\n SG_ DoorFL : 0|1@1+ (1,0) [0|1] "" X\n\n'
+            'BO_ 4 CLUSTER: 4 X\n SG_ Odo : 0|32@1+ (1,0) [0|0] "km" X\n'
+        )
+        text = f'[vehicle]\nkind = "hardware"\n{text}'
+    made = parts(config(tmp_path, text), lambda: 0)
+    assert list(made) == [["gpio", "can", "gnss"], ["can"]][number]
+    assert {"ignition_on", "speed_kmh"} <= frozenset[str]().union(*(part.gives for part in made.values()))
+
+
+def test_the_documentation_names_every_fact_and_how_long_it_lasts() -> None:
+    page = (ROOT / "docs" / "hardware.md").read_text("utf-8")
+    for fact, kind in facts.KINDS.items():
+        name = fact if fact not in facts.DOORS else "Vehicle.Cabin.Door.{Row1,Row2}.{DriverSide,PassengerSide}.IsOpen"
+        (row,) = [line for line in page.splitlines() if line.startswith("|") and f"`{name}`" in line]
+        assert row.endswith(f"| {kind.lasts_ms / 1000:g} s | {kind.most_ms / 1000:g} s |"), row

@@ -120,14 +120,35 @@ async def test_a_broken_contact_does_not_flood_the_module() -> None:
 
 
 async def test_the_first_part_that_knows_a_signal_is_the_only_one_also_while_it_is_lost() -> None:
-    wire = Part(VehicleSampled(ignition_on=True, locked=True), frozenset({"ignition_on", "locked"}))
-    bus = Part(AT_REST, frozenset({"ignition_on", "speed_kmh", "fix"}))
+    wire = Part(VehicleSampled(locked=False), frozenset({"locked"}))
+    bus = Part(AT_REST, frozenset({"locked", "speed_kmh", "fix"}))
     async with driving(HardwareVehicle({"gpio": wire, "can": bus})) as told:
         await asyncio.sleep(0.6)
-        assert told.last == VehicleSampled(ignition_on=True, locked=True, speed_kmh=0.0)
+        assert told.last == VehicleSampled(locked=False, speed_kmh=0.0)
         wire.lose()
         await asyncio.sleep(0.1)
         assert told.last == VehicleSampled(speed_kmh=0.0)
+
+
+@pytest.mark.req("CUT-2", "CUT-3")
+@pytest.mark.parametrize(
+    ("wire", "bus", "told"),
+    [
+        (False, False, False),
+        (False, True, True),
+        (True, False, True),
+        (True, None, True),
+        (False, None, None),
+        (None, False, None),
+        (None, None, None),
+    ],
+)
+async def test_the_ignition_is_off_when_all_who_tell_of_it_say_so(
+    wire: bool | None, bus: bool | None, told: bool | None
+) -> None:
+    some = frozenset({"ignition_on"})
+    parts = {"gpio": Part(VehicleSampled(ignition_on=wire), some), "can": Part(VehicleSampled(ignition_on=bus), some)}
+    assert HardwareVehicle({**parts, "gnss": Part(VehicleSampled(), frozenset())}).sample().ignition_on is told
 
 
 async def test_a_part_that_is_lost_is_tried_again_with_longer_and_longer_pauses_and_said_once() -> None:

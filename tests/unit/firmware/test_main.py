@@ -88,6 +88,24 @@ def test_a_missing_file_is_one_line_and_exit_code_6(sharebox: Sharebox, tmp_path
     assert err == (f"sharebox: {file}: No such file or directory; `shareboxctl module init DIRECTORY` makes one\n")
 
 
+@pytest.mark.req("HW-1")
+def test_a_real_cars_parts_are_checked(sharebox: Sharebox, tmp_path: Path) -> None:
+    gpsd = '[vehicle]\nkind = "hardware"\nsimulate = ["can"]\n[vehicle.gnss]\ngpsd = "127.0.0.1:9"\n'
+    file = str(configuration(tmp_path, gpsd))
+    code, out, err = sharebox("check", "-c", file, "--seconds", "0.1")
+    assert (code, err) == (6, "")
+    assert out.startswith("wrong  gnss      gpsd at 127.0.0.1:9: Connect call failed")
+    code, out, _ = sharebox("check", "-c", file, "--seconds", "0.1", "--json")
+    assert (code, json.loads(out)["state"]) == (6, "wrong")
+    quiet = '[vehicle]\nkind = "hardware"\n[vehicle.can]\ninterface = "virtual"\nchannel = "main"\n'
+    code, out, _ = sharebox("check", "-c", str(configuration(tmp_path, quiet)), "--seconds", "0.1")
+    assert code == 0
+    assert out.startswith("note   can       nothing about battery_mv")
+    code, out, err = sharebox("check", "-c", str(configuration(tmp_path, "")))
+    assert (code, out) == (6, "")
+    assert err == 'sharebox: [vehicle] kind = "simulated": there is nothing to be checked\n'
+
+
 def test_an_unknown_transport_is_one_line_and_exit_code_4(sharebox: Sharebox, tmp_path: Path) -> None:
     file = configuration(tmp_path, '[ble]\ntransport = "telepathy"\n')
     code, _, err = sharebox("run", "--config", str(file), "--json")
