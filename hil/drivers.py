@@ -15,7 +15,7 @@ from labgrid.resource import NetworkSerialPort, Resource
 
 from hil.process import ModuleProcess
 from hil.stand import Stand
-from host_tools.bench.links import Automatic, Bluetooth, Link, Virtual
+from host_tools.bench.links import Automatic, Link, Virtual
 
 
 @target_factory.reg_resource
@@ -44,14 +44,14 @@ class VirtualRadio(Resource):
 @target_factory.reg_resource
 @attr.s(eq=False)
 class BluetoothAdapter(Resource):
-    """The Bluetooth of this machine. `address`: the module's, where it has one that does not change."""
+    """A Bluetooth adapter of this machine, as BlueZ calls it."""
 
-    address: str = attr.ib(default="", converter=str)
+    adapter: str = attr.ib(default="hci0", converter=str)
 
     @property
     def link(self) -> Link:
         """The way of a phone."""
-        return Bluetooth(self.address) if self.address else Automatic()
+        return Automatic(self.adapter)
 
 
 @target_factory.reg_driver

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from host_tools.backend.issuer import ALL_PERMISSIONS, Issuer
 from host_tools.bench.bench import Bench, BenchFailed, BenchRefused, Identity, identity_of
 from host_tools.bench.line import LineError
-from host_tools.bench.links import Link, Serial
+from host_tools.bench.links import Automatic, Link, Serial
 from host_tools.bench.stands import Way, open_bench, open_phones
 from host_tools.phone.ble import Found, find_module
 from host_tools.phone.client import Phone
@@ -66,11 +66,12 @@ class Shown(NamedTuple):
 
 class Stand:
     """A module on a table. `files`: the directory that `shareboxctl module init` made; `air`: how phones reach it over
-    Bluetooth; `line`: its serial line, as pyserial opens it."""
+    Bluetooth; `line`: its serial line, as pyserial opens it. `adapter`: the one that `air` names, if it does."""
 
     def __init__(self, power: Power, files: Path, air: Link, line: str) -> None:
         self.air = air
         self.line = line
+        self.adapter = air.adapter if isinstance(air, Automatic) else ""
         self._power = power
         provisioning = decode_provisioning((files / "provisioning.json").read_text(encoding="utf-8"))
         self.identity: Identity = identity_of(provisioning)
@@ -125,7 +126,7 @@ class Stand:
     async def hear(self, within_s: float = SCAN_S) -> Found:
         """What a phone hears of the module. Raises NotFound when it hears nothing."""
         async with self.phones():
-            found = await find_module(within_s)
+            found = await find_module(within_s, adapter=self.adapter)
         if found is None:
             raise NotFound("the module was not found", f"nothing heard within {within_s:g} s", "Give it power.")
         return found

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import BlueZScannerArgs
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
@@ -23,9 +24,10 @@ BACK_S = 1.0
 SOON_S = 5.0
 
 
-async def heard(seconds: float = SOON_S) -> tuple[BLEDevice, AdvertisementData]:
+async def heard(stand: Stand, seconds: float = SOON_S) -> tuple[BLEDevice, AdvertisementData]:
     """The first module that a scan filtered by the service finds."""
-    async with BleakScanner(service_uuids=[SERVICE_UUID]) as scanner, asyncio.timeout(seconds):
+    bluez = BlueZScannerArgs(adapter=stand.adapter) if stand.adapter else BlueZScannerArgs()
+    async with BleakScanner(service_uuids=[SERVICE_UUID], bluez=bluez) as scanner, asyncio.timeout(seconds):
         async for device, advertisement in scanner.advertisement_data():
             return device, advertisement
     raise AssertionError("a scan ends with the time-out")
@@ -36,7 +38,7 @@ async def test_a_filtered_scan_finds_a_module_that_says_nothing_of_its_car(stand
     await stand.power_on()
     await until(stand.hear)
     async with stand.phones():
-        _, advertisement = await heard()
+        _, advertisement = await heard(stand)
     assert SERVICE_UUID in advertisement.service_uuids
     assert advertisement.local_name in (None, LOCAL_NAME)
     assert not advertisement.manufacturer_data
@@ -50,7 +52,7 @@ async def test_a_stranger_sees_one_table_and_reads_what_anyone_may_know_and_noth
     await stand.power_on()
     await until(stand.hear)
     async with stand.phones():
-        device, _ = await heard()
+        device, _ = await heard(stand)
         client = BleakClient(device)
         figure("connect and discover", f"{await lasted_s(client.connect()):.2f} s")
         try:
@@ -77,10 +79,10 @@ async def test_it_is_on_the_air_again_within_a_second_after_a_central_has_gone(s
     await stand.power_on()
     await until(stand.hear)
     async with stand.phones():
-        device, _ = await heard()
+        device, _ = await heard(stand)
         async with BleakClient(device):
             pass
-        figure("heard again after a central has gone", f"{await lasted_s(heard(BACK_S)):.2f} s")
+        figure("heard again after a central has gone", f"{await lasted_s(heard(stand, BACK_S)):.2f} s")
 
 
 @pytest.mark.req("BLE-1", "BLE-2", "ACC-4")
@@ -97,4 +99,4 @@ async def test_it_serves_three_centrals_at_once_one_of_them_the_driver(stand: St
                     assert access.granted is (phone is driver)
                     assert phone is driver or access.refusal is not None
                     assert access.refusal is None or access.refusal.code is Code.VEHICLE_IN_USE
-            await heard(BACK_S)
+            await heard(stand, BACK_S)

@@ -15,11 +15,14 @@ LOOKING_S = 10.0
 
 
 class AirLink:
-    """A `PhoneLink`. `adapter`: the virtual adapter to use; None is what bleak finds on this machine. `address`: of the
-    module, where it is known."""
+    """A `PhoneLink`. `adapter`: the virtual adapter to use; None is what bleak finds on this machine, and there `hci`
+    may name one, such as "hci1". `address`: of the module, where it is known."""
 
-    def __init__(self, adapter: Provider | None = None, *, address: str = "", looking_s: float = LOOKING_S) -> None:
+    def __init__(
+        self, adapter: Provider | None = None, *, address: str = "", hci: str = "", looking_s: float = LOOKING_S
+    ) -> None:
         self._adapter = adapter
+        self._hci = hci
         self._wanted = address
         self._looking_s = looking_s
         self._link: BleakLink | None = None
@@ -41,7 +44,7 @@ class AirLink:
     async def _found(self) -> BleakLink:
         if self._wanted:
             return BleakLink(self._wanted)
-        found = await find_module(self._looking_s, self._others)
+        found = await find_module(self._looking_s, self._others, adapter=self._hci)
         if found is None:
             why = f"no module was heard within {self._looking_s:g} s"
             raise NotFound("the car was not found", why, "Check that the module is running and its radio is on.")

@@ -37,7 +37,9 @@ class LinkError(Exception):
 
 
 class Automatic(msgspec.Struct, frozen=True):
-    """This machine's Bluetooth, whatever module is in range."""
+    """This machine's Bluetooth, whatever module is in range. `adapter`: which one, such as "hci1"; empty: the first."""
+
+    adapter: str = ""
 
 
 class Bluetooth(msgspec.Struct, frozen=True):

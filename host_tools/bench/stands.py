@@ -17,7 +17,7 @@ from host_tools.bench.answer import Answer, ConsoleRefused
 from host_tools.bench.bench import Bench, BenchFailed, BenchRefused, Identity, in_process
 from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import SerialLine
-from host_tools.bench.links import Bluetooth, InProcess, Link, Serial, Virtual
+from host_tools.bench.links import Automatic, Bluetooth, InProcess, Link, Serial, Virtual
 from host_tools.phone.errors import NotFound, PhoneError
 from host_tools.phone.links import PhoneLink
 from host_tools.phone.serial import SerialLink
@@ -154,7 +154,8 @@ def _phones(link: Link, line: SerialLine | None, stack: AsyncExitStack) -> Calla
         return lambda _name: SerialLink(line)
     if not isinstance(link, Virtual):
         address = link.address if isinstance(link, Bluetooth) else ""
-        return lambda _name: AirLink(address=address)
+        hci = link.adapter if isinstance(link, Automatic) else ""
+        return lambda _name: AirLink(address=address, hci=hci)
     # Bumble takes a while to import; a real radio does without.
     from host_tools.radio import bleak_backend
     from host_tools.radio.devices import RadioDevice, hub_central

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import BlueZScannerArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
@@ -53,15 +54,18 @@ async def find_modules(timeout_s: float = 5.0) -> list[Found]:
     return sorted(found, key=lambda one: (-one.rssi, one.address))
 
 
-async def find_module(timeout_s: float, exclude: frozenset[str] = frozenset()) -> Found | None:
-    """The first module heard whose address is not in `exclude`, or None. Raises NotFound without a radio."""
-    heard = await listen(timeout_s, lambda one: one.address not in exclude)
+async def find_module(timeout_s: float, exclude: frozenset[str] = frozenset(), *, adapter: str = "") -> Found | None:
+    """The first module heard whose address is not in `exclude`, or None. `adapter` as in `listen`. Raises NotFound
+    without a radio."""
+    heard = await listen(timeout_s, lambda one: one.address not in exclude, adapter=adapter)
     return next((one for one in heard if one.address not in exclude), None)
 
 
-async def listen(timeout_s: float, enough: Callable[[Found], bool]) -> list[Found]:
+async def listen(timeout_s: float, enough: Callable[[Found], bool], *, adapter: str = "") -> list[Found]:
     """The modules heard until one of them is `enough`, or for `timeout_s`; each as it was heard last, in the order in
-    which they were heard first. The scan is active, as the beacon needs it. Raises NotFound without a radio."""
+    which they were heard first. The scan is active, as the beacon needs it. `adapter`: which one, where BlueZ has
+    several, such as "hci1"; a link to what it has found uses it, too. Raises NotFound without a radio."""
+    bluez = BlueZScannerArgs(adapter=adapter) if adapter else BlueZScannerArgs()
     heard: dict[str, Found] = {}
 
     def fits(device: BLEDevice, advertisement: AdvertisementData) -> bool:
@@ -71,7 +75,7 @@ async def listen(timeout_s: float, enough: Callable[[Found], bool]) -> list[Foun
         return enough(found)
 
     try:
-        await BleakScanner.find_device_by_filter(fits, timeout_s, service_uuids=[SERVICE_UUID])
+        await BleakScanner.find_device_by_filter(fits, timeout_s, service_uuids=[SERVICE_UUID], bluez=bluez)
     except _RADIO_ERRORS as error:
         raise _no_radio(error) from error
     return list(heard.values())

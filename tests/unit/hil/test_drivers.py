@@ -25,7 +25,7 @@ far = [drivers.url(NetworkSerialPort(None, None, "pi", 4000, protocol=one)) for 
 print(json.dumps({
     "features": sorted(env.get_target_features()),
     "power": type(power).__name__,
-    "air": [type(radio.link).__name__, getattr(radio.link, "port", 0)],
+    "air": [type(radio.link).__name__, getattr(radio.link, "port", 0) or radio.link.adapter],
     "line": [type(line).__name__, str(line.port)],
     "files": driver.files.directory,
     "far": far,
@@ -65,6 +65,6 @@ def test_the_process_is_switched_by_killing_it_and_lies_where_the_variables_say(
 def test_a_module_on_a_table_has_a_switch_on_the_network_a_usb_line_and_real_bluetooth() -> None:
     found = read("table.yaml")
     assert found["power"] == "NetworkPowerDriver"
-    assert found["air"] == ["Automatic", 0]
+    assert found["air"] == ["Automatic", "hci0"]
     assert found["line"] == ["USBSerialPort", "None"]  # until the adapter is plugged in
     assert found["far"] == ["socket://pi:4000", "rfc2217://pi:4000"]

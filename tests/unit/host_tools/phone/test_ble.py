@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from bleak import BleakScanner
-from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
+from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakError
 from bumble.gatt import Characteristic, Service
 
+from host_tools.bench.airlink import AirLink
 from host_tools.phone.ble import BleakLink, find_module, find_modules
 from host_tools.phone.client import Phone
 from host_tools.phone.errors import LinkClosed, LinkFailed, NotFound
@@ -176,3 +177,22 @@ async def test_a_machine_without_a_radio_is_told_what_to_do(
         await find_modules(1.0)
     with pytest.raises(NotFound, match="--link virtual"):
         await find_module(1.0)
+
+
+@pytest.mark.parametrize(("adapter", "asked"), [("", {}), ("hci1", {"adapter": "hci1"})])
+async def test_the_adapter_that_is_named_is_the_one_that_listens(
+    adapter: str, asked: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+
+    class Named:
+        def __init__(self, *_args: object, bluez: object, **_kwargs: object) -> None:
+            told.append(bluez)
+            raise BleakError("no such adapter")
+
+    monkeypatch.setattr("bleak.get_platform_scanner_backend_type", lambda: (Named, "named"))
+    with pytest.raises(NotFound, match="no such adapter"):
+        await find_module(1.0, adapter=adapter)
+    with pytest.raises(NotFound, match="no such adapter"):
+        await AirLink(hci=adapter).connect(lambda _: None, lambda: None)
+    assert told == [asked, asked]
