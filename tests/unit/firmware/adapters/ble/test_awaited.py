@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import time
+import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,6 +27,8 @@ NO_COMMAND = bytes.fromhex("040f0400 01 0000")
 DATA = bytes.fromhex("02 4020 0300 ffffff")
 OTHER_DATA = bytes.fromhex("02 4120 0300 ffffff")
 TWO_HAVE_LEFT = bytes.fromhex("041309 02 4000 0100 4100 0100")
+
+DELAY_S = 0.003
 
 
 class Hold:
@@ -107,7 +109,7 @@ class _Delayed:
 
     def on_packet(self, packet: bytes) -> None:
         def late() -> None:
-            time.sleep(0.003)
+            threading.Event().wait(DELAY_S)
             self._loop.call_soon_threadsafe(self._sink.on_packet, packet)
 
         self._way.submit(late)
