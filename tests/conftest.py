@@ -5,6 +5,7 @@ Async tests run on virtual time. A test that needs real sockets or processes say
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from functools import cache
@@ -75,6 +76,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if name not in known:
                 raise pytest.UsageError(f"{item.nodeid}: {name!r} is no rule of {matrix.REQUIREMENTS}")
     needs.deselect(config, items)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end; whoever collects garbage need not look at it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -34,9 +35,9 @@ NAMES: Final = {defect.name: defect for defect in DEFECTS}
     "CUT-3", "CUT-4", "CUT-5", "PRV-1", "PRV-2", "PRV-3", "TEL-3", "TEL-5", "CLK-1", "CLK-2", "CLK-3", "CLK-4",
     "PWR-1", "PWR-2", "SEC-2",
 )  # fmt: skip
-@pytest.mark.parametrize("first", range(0, 8, 4))
+@pytest.mark.parametrize("first", range(0, 4, 2))
 def test_what_must_never_happen_does_not_and_after_the_trouble_everything_works(first: int) -> None:
-    for seed in range(first, first + 4):
+    for seed in range(first, first + 2):
         assert play(seed).violation == ("", "")
 
 
@@ -128,9 +129,15 @@ def test_nobody_can_know_that_a_car_has_driven_off_under_a_bus_that_lied_already
     assert play(4703, 3.0, operations).violation == ("", "")
 
 
+@cache
+def sound() -> str:
+    """A life without any defect."""
+    return play(1, 0.2).trace
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_defect_can_be_planted_and_taken_out_again(name: str) -> None:
-    before = play(1, 0.2).trace
+    before = sound()
     with planted(NAMES[name]):
         pass
     assert play(1, 0.2).trace == before
@@ -151,8 +158,7 @@ def test_each_defect_can_be_planted_and_taken_out_again(name: str) -> None:
 )
 def test_a_planted_defect_breaks_its_rule(name: str, rule: str) -> None:
     with planted(NAMES[name]):
-        found = {played.violation[0] for played in map(play, range(4))}
-    assert rule in found
+        assert any(play(seed).violation[0] == rule for seed in range(4))
 
 
 def test_a_failing_seed_shrinks_to_a_short_story_that_can_be_played_again(tmp_path: Path) -> None:

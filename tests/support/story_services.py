@@ -124,6 +124,8 @@ def claims(world: World, words: list[str]) -> bool | None:
 
 
 def _called(world: World, words: list[str]) -> bool | None:
+    if words[0] not in ("nobody", "called", "calling", "silent", "msd"):
+        return None  # all effects of a year are many
     line = [effect for effect in world.effects if isinstance(effect, CallEmergency | EndEmergency)]
     match words:
         case ["nobody", "called"]:
