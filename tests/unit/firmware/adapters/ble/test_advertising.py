@@ -19,7 +19,7 @@ from firmware.adapters.ble.advertising import (
 from firmware.adapters.ble.identity import Identities
 from firmware.core.airtime import Airtime, Pace
 from host_tools.radio.air import VirtualAir
-from host_tools.radio.controller import VirtualController
+from host_tools.radio.controller import VirtualController, virtual_controller
 from host_tools.radio.devices import virtual_device
 from protocol import beacon
 from tests.support.radio_bench import RadioBench, find
@@ -45,12 +45,12 @@ def test_the_scan_response_is_the_beacon_of_the_service_and_fills_the_packet() -
 
 # ---------------------------------------------------------------- on the air
 async def advertised(bench: RadioBench, seconds: float) -> list[tuple[float, str]]:
-    """(time, address and beacon) of every advertisement that a scanner hears."""
-    scanner = await bench.central()
+    """(time, address and beacon) of every advertisement that can be heard."""
+    ears = virtual_controller(bench.air, "ears")
     bench.frames.clear()
-    await scanner.start_scanning()
+    bench.air.listen(ears, True)
     await asyncio.sleep(seconds)
-    await scanner.stop_scanning()
+    bench.air.listen(ears, False)
     return [
         (f.time_s, (f.data[:6] + f.data[-beacon.BEACON_BYTES :]).hex())
         for f in bench.frames
