@@ -11,7 +11,7 @@ PUBLIC_INFO_UUID: Final = "70800003-d425-4edf-b29a-d496fbc27847"
 """Read: a CBOR map that anyone may know (`messages.PublicInfo`)."""
 
 LOCAL_NAME: Final = "Sharebox"
-"""In the scan response, the same for every module: a name must not tell cars apart (PRV-7)."""
+"""In the advertisement, the same for every module: a name must not tell cars apart (PRV-7)."""
 
 MIN_ATT_MTU: Final = 23
 MAX_ATT_MTU: Final = 517
