@@ -103,7 +103,9 @@ async def test_noble_finds_the_module_lists_it_and_reads_what_is_public(place: P
         information = await ok(central, f"read {PUBLIC_INFORMATION}")
         assert information == "a501010219040003191000048105058101"
         assert await ok(central, "read 2a29")
+        await ok(central, f"subscribe {FROM_MODULE}")
         assert await ok(central, "hang-up") is None
+        print("\n".join(f"{line.operation} {line.ms:.1f} ms" for line in central.lines))
 
 
 @pytest.mark.req("BLE-1", "SEC-2")
