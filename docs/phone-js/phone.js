@@ -37,6 +37,7 @@ const ARGUMENTS = {
   put: ['PUT', (path) => readFileSync(path)],
   outcome: ['OUTCOME', (text) => Buffer.from(text, 'hex')],
 };
+const OTHERS = ['wait', 'hang-up', 'reconnect'];
 const TOLD_AS = { start: 'start (immobiliser off)', stop: 'stop (immobiliser on)' };
 const EXIT = { done: 0, fault: 1, usage: 2, refused: 3, unreachable: 4, unauthenticated: 5, file: 6 };
 
@@ -80,9 +81,10 @@ function options() {
       },
     });
     if (parsed.positionals.length === 0) throw new Error('no command');
+    parsed.positionals.filter((word) => word !== '-').forEach(split); // before anything is done
     return parsed;
   } catch (error) {
-    throw new UsageError(`${error.message}\n\n${USAGE}`);
+    throw error instanceof UsageError ? error : new UsageError(`${error.message}\n\n${USAGE}`);
   }
 }
 
@@ -109,18 +111,25 @@ async function obey(parts, words) {
 }
 
 async function carryOut({ phone, teller, credential, withinMs }, word) {
-  const [name, text] = word.split(/=(.*)/s);
+  const [name, text] = split(word);
   if (name === 'wait') return teller.timed('cut off', phone.gone(), () => 'the module hung up');
   if (name === 'hang-up') return teller.timed('hang up', phone.hangUp());
   if (name === 'reconnect') return teller.timed('reconnect', admitted(phone, withinMs));
-  if (name in ARGUMENTS && text) {
+  if (name in ARGUMENTS) {
     const [operation, read] = ARGUMENTS[name];
     return teller.timed(name, phone.send(operation, read(text)), teller.inWords(operation));
   }
-  if (!(name in COMMANDS)) throw new UsageError(`${name} is no command\n\n${USAGE}`);
   const words = teller.inWords(COMMANDS[name]);
   const proven = (reply) => words(reply) + receiptInWords(reply.body.receipt, credential.moduleSigning);
   return teller.timed(TOLD_AS[name] ?? name, phone.send(COMMANDS[name]), proven);
+}
+
+/** A command and its argument. Throws UsageError. */
+function split(word) {
+  const [name, text] = word.split(/=(.*)/s);
+  const known = name in ARGUMENTS ? Boolean(text) : text === undefined && (name in COMMANDS || OTHERS.includes(name));
+  if (!known) throw new UsageError(`${word} is no command\n\n${USAGE}`);
+  return [name, text];
 }
 
 /** Throws ContainerError for a receipt that is not the module's. */
