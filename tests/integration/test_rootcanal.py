@@ -13,6 +13,7 @@ from bumble import hci
 
 from hil.process import CONSOLE, ModuleProcess
 from hil.stand import Stand, lasted_s, make_phone, until
+from host_tools.bench.airlink import AirLink
 from host_tools.bench.bench import Bench
 from host_tools.bench.links import Virtual
 from host_tools.radio.devices import hub_central
@@ -39,6 +40,7 @@ QUIET_MS: Final = 480_000
 """Less than the ten minutes after which a link that says nothing is hung up."""
 LOST: Final = "controller is lost"
 REOPENED_S: Final = 30.0
+SUPERVISION_MS: Final = 4000
 
 
 class Foreign:
@@ -182,6 +184,35 @@ async def test_a_foreign_ear_hears_one_identity_after_the_other_and_only_the_car
         assert not beacon.is_of(bytes(16), response[len(BEACON) :])
     assert len({address for address, _ in everything}) == len(everything)  # never one of each
     assert foreign.logged(LOST) == 0
+
+
+@pytest.mark.req("BLE-1", "BLE-3")
+async def test_a_foreign_central_grants_what_the_module_asks_for_while_something_is_said_and_while_nothing_is(
+    foreign: Foreign,
+) -> None:
+    stand = foreign.stand
+    async with (
+        stand.desk() as bench,
+        hub_central("127.0.0.1", foreign.air.port) as central,
+        make_phone(AirLink(lambda: central), stand.book(now_ms=await bench.utc_ms())) as phone,
+    ):
+        (connection,) = central.connections.values()
+
+        async def until_granted(least_ms: float, most_ms: float, latency: int) -> None:
+            async with asyncio.timeout(HEARD_S):
+                while not (
+                    least_ms <= connection.parameters.connection_interval <= most_ms
+                    and connection.parameters.peripheral_latency == latency
+                    and connection.parameters.supervision_timeout == SUPERVISION_MS
+                ):
+                    await asyncio.sleep(0.05)
+
+        await until_granted(15, 30, 0)
+        await bench.control("time move 31s")
+        await until_granted(90, 120, 4)
+        await phone.unlock()
+        await until_granted(15, 30, 0)
+        await phone.lock()
 
 
 @pytest.mark.req("BLE-2", "BLE-3", "ACC-5")
