@@ -30,6 +30,13 @@ class SystemBus:
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
 
+    async def count_names(self) -> int:
+        """How many connections there are to the message bus, whoever has them."""
+        dbus = "org.freedesktop.DBus"
+        reply = await self._bus.call(Message(dbus, "/org/freedesktop/DBus", dbus, "ListNames"))
+        assert reply is not None
+        return len(reply.body[0])
+
     async def call(self, path: str, interface: str, member: str, signature: str = "", *body: Any) -> list[Any]:
         """One call. Raises BusRefused."""
         reply = await self._bus.call(

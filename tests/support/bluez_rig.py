@@ -7,11 +7,13 @@ kernel's and BlueZ's. For the guest of `hil.guest`, on a loop whose time is the 
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from bleak import BleakScanner
 from bleak.backends.bluezdbus.manager import get_global_bluez_manager
 from bleak.backends.device import BLEDevice
 
+from firmware.adapters.ble.transport import OpenController, open_moniker
 from firmware.demo.rig import Holder, Rig
 from hil.guest.system_bus import SystemBus, system_bus
 from hil.guest.vhci import Adapter
@@ -24,6 +26,8 @@ from protocol.gatt import SERVICE_UUID
 from protocol.provisioning import PhoneFile
 
 SCAN_S = 10.0
+OWN = "module"
+"""The name of the module's adapter, where it has one of the kernel's."""
 LATENCY_S = 0.015
 """Half of a connection interval of 30 ms, which is what a packet waits on the average. Without it the last data and
 the end of a connection come together, and BlueZ may tell of the end first."""
@@ -42,7 +46,7 @@ class BluezRig(Rig):
         self.adapters: dict[str, Adapter] = {}
 
     async def _lend_adapter(self) -> None:
-        self._stack.push_async_callback(_end_bleak)
+        self._stack.push_async_callback(end_bleak)
         self.bus = await self._stack.enter_async_context(system_bus())
         await self.adapter("stranger")
         self.clock.set_utc(self.begins_s * 1000)  # the loop's clock does not begin at 0 here
@@ -89,7 +93,19 @@ class BluezRig(Rig):
             await phone.close()
 
 
-async def _end_bleak() -> None:
+class OwnAdapterRig(BluezRig):
+    """As BluezRig; the module too has an adapter of the kernel, all for itself, as on a Raspberry Pi."""
+
+    @property
+    def _controller(self) -> OpenController:
+        return partial(open_moniker, f"hci-socket:{self.adapters[OWN].number}")
+
+    async def _lend_adapter(self) -> None:
+        await super()._lend_adapter()
+        await self.adapter(OWN)
+
+
+async def end_bleak() -> None:
     """bleak keeps one connection to the message bus for each event loop, and never ends it."""
     bus = (await get_global_bluez_manager())._bus
     assert bus is not None

@@ -26,6 +26,9 @@ MAX_WAITING: Final = 256
 """Packets for an adapter that takes none; hosts have buffers for 64."""
 
 _PACKET_BYTES: Final = 4096
+# Linux's numbers: a Python that was built without Bluetooth's headers has no names for them.
+_AF_BLUETOOTH: Final = 31
+_BTPROTO_HCI: Final = 1
 _RAW_CHANNEL: Final = 0
 _USER_CHANNEL: Final = 1
 _NO_ADAPTER: Final = 0xFFFF
@@ -144,15 +147,12 @@ async def open_hci_socket(where: str) -> SocketTransport:
 
 
 def _hci_socket() -> socket.socket:
-    family, protocol = getattr(socket, "AF_BLUETOOTH", None), getattr(socket, "BTPROTO_HCI", None)
-    if family is None or protocol is None:
-        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
-    return socket.socket(family, socket.SOCK_RAW, protocol)
+    return socket.socket(_AF_BLUETOOTH, socket.SOCK_RAW, _BTPROTO_HCI)
 
 
 def _bind(opened: socket.socket, number: int, channel: int) -> None:
     # Python's own bind knows no channels.
-    where = struct.pack("=HHH", opened.family, number, channel)
+    where = struct.pack("=HHH", _AF_BLUETOOTH, number, channel)
     if ctypes.CDLL(None, use_errno=True).bind(opened.fileno(), where, len(where)) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
