@@ -119,7 +119,7 @@ def command_line(kernel: Path, out: Path, scratch: Path, job: Run) -> list[str]:
     """What User Mode Linux is started with."""
     clock = [] if job.real_time else ["time-travel=inf-cpu"]
     return [
-        str(kernel), f"mem={job.memory_mib}M", "root=none", "rootfstype=hostfs", "rootflags=/", "loglevel=1", "ro", "quiet",
+        str(kernel), f"mem={job.memory_mib}M", "root=none", "rootfstype=hostfs", "rootflags=/", "ro", "loglevel=1",
         "con=null", "con0=null,fd:1", "random.trust_cpu=on", f"uml_dir={scratch}/", "umid=guest", *clock,
         "init=/bin/sh", "--", str(out / "init.sh"), str(out),
     ]  # fmt: skip
