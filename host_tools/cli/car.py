@@ -1,5 +1,6 @@
 """The commands that talk to the car of a booking or key, over BLE or a serial line."""
 
+import contextlib
 import os
 import time
 from dataclasses import replace
@@ -15,9 +16,11 @@ from host_tools.cli.options import CAR, RADIO, Car, Radio
 from host_tools.cli.output import Output
 from host_tools.cli.parsing import parse_hex
 from host_tools.cli.radio import radio, session
+from host_tools.cli.settings import Settings
 from host_tools.cli.troubles import refusal_fields
 from host_tools.cli.way import link_of
-from host_tools.phone.keyring import read_file, read_key, write_replacing
+from host_tools.phone.keyring import KeyringError, read_file, read_key, read_shown, write_replacing
+from protocol import beacon
 from protocol.errors import one_line
 from protocol.explain import REASONS, describe, distance, duration, instant, permissions_in_words
 from protocol.messages import Access, Done, Ended, Operation, Status, VehicleState
@@ -34,9 +37,10 @@ _SPOKEN = {
 async def scan(*, radio_: Radio = RADIO) -> None:
     """Show the modules in range, or the one on a serial line.
 
-    Modules do not say which car they are in: only the phone with a booking for a car can tell which is its own.
+    Modules do not say which car they are in: only a phone with a booking or a key for a car can tell its own.
     """
     output, settings = radio_.output(), radio_.settings()
+    key = _beacon_key(settings)
     timeout_s = settings.seconds("timeout") if radio_.timeout else 3.0
     link = link_of(settings)
     if isinstance(link, Serial):
@@ -57,7 +61,17 @@ async def scan(*, radio_: Radio = RADIO) -> None:
         )
     for one in found:
         fields: dict[str, object] = {"address": one.address, "rssi_dbm": one.rssi}
-        output.result("module", fields, f"{one.address}  {one.rssi:4d} dBm")
+        own = bool(key) and beacon.is_of(key, one.beacon)
+        if key:
+            fields["own"] = own
+        output.result("module", fields, f"{one.address}  {one.rssi:4d} dBm{'  yours' if own else ''}")
+
+
+def _beacon_key(settings: Settings) -> bytes:
+    """By which the booking or key that the settings name knows its car; empty when there is none of that."""
+    with contextlib.suppress(KeyringError):
+        return read_shown(settings.path("booking")).beacon_key
+    return b""
 
 
 async def _scan_line(url: str, timeout_s: float, output: Output) -> None:

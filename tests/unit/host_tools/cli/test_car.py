@@ -268,6 +268,28 @@ async def test_scan_lists_the_modules_in_range(run: Run) -> None:
     assert (await run("phone", "unlock", "--link", f"ble:{address}")).out == "Unlocked.\n"
 
 
+def forget_booking() -> None:
+    Path("booking.json").unlink()
+
+
+@pytest.mark.req("PRV-7")
+async def test_scan_knows_the_car_of_the_booking_among_others(
+    capsys: pytest.CaptureFixture[str], peer: ModulePeer
+) -> None:
+    async with car_park(ModulePeer(2), peer, ModulePeer(3)) as parked:
+        (known,) = (await in_loop(capsys, "phone", "scan", "--json", "--link", "auto")).objects()[:1]
+        assert "own" not in known, "the booking's file has no beacon key"
+        file = msgspec.structs.replace(peer.booking_file(), beacon_key=parked[1].beacon_key)
+        forget_booking()
+        write_booking(Path("booking.json"), file)
+        found = (await in_loop(capsys, "phone", "scan", "--json")).objects()
+        assert [one["own"] for one in found].count(True) == 1
+        assert len(found) == 3
+        assert (await in_loop(capsys, "phone", "scan")).out.count("  yours\n") == 1
+        forget_booking()
+        assert "yours" not in (await in_loop(capsys, "phone", "scan")).out
+
+
 async def test_with_nobody_in_range_the_exit_code_is_4(capsys: pytest.CaptureFixture[str], peer: ModulePeer) -> None:
     async with car_park():
         assert (await in_loop(capsys, "phone", "scan", "--timeout", "1")).code == Exit.NOT_FOUND
