@@ -166,6 +166,9 @@ def decode_error(data: bytes) -> Refusal:
 
 
 # ---------------------------------------------------------------- replies and pushes
+_NOTICES: Final = frozenset(NoticeKind)
+
+
 def encode_reply(reply: Reply) -> bytes:
     """[id, status, kind of body, body]; a refusal has kind 0."""
     kind = 0 if isinstance(reply.body, Refusal) else 1 + BODY_KINDS.index(type(reply.body))
@@ -179,8 +182,9 @@ def encode_push(push: Push) -> bytes:
     return cbor.encode([0, int(push.kind), {1: int(push.body.kind), 2: push.body.left_ms}])
 
 
-def decode_answer(data: bytes) -> Reply | Push:
-    """What came from the module inside a record. Raises ProtocolError MALFORMED."""
+def decode_answer(data: bytes) -> Reply | Push | None:
+    """What came from the module inside a record. None: a push of a later version, to be ignored. Raises ProtocolError
+    MALFORMED."""
     value = _decode(data)
     if type(value) is not list or not 3 <= len(value) <= 4:
         raise bad("an answer is an array of three or four items")
@@ -195,16 +199,16 @@ def decode_answer(data: bytes) -> Reply | Push:
     return Reply(request_id, code, body)
 
 
-def _push(value: list[cbor.Value]) -> Push:
+def _push(value: list[cbor.Value]) -> Push | None:
     read_uint(value[0], "the id of a push", 0)
-    try:
-        kind = PushKind(read_uint(value[1], "kind of push"))
-        if kind is PushKind.ACCESS:
-            return Push(kind, access_from_map(value[2]))
-        fields = read_map(value[2], "notice")
-        return Push(kind, Notice(NoticeKind(read_uint(fields.get(1), "notice")), read_uint(fields.get(2), "left")))
-    except ValueError:
-        raise bad("unknown kind of push or notice") from None
+    kind = read_uint(value[1], "kind of push")
+    if kind == PushKind.ACCESS:
+        return Push(PushKind.ACCESS, access_from_map(value[2]))
+    if kind != PushKind.NOTICE:
+        return None
+    fields = read_map(value[2], "notice")
+    what, left_ms = read_uint(fields.get(1), "notice"), read_uint(fields.get(2), "left")
+    return Push(PushKind.NOTICE, Notice(NoticeKind(what), left_ms)) if what in _NOTICES else None
 
 
 # ---------------------------------------------------------------- public information

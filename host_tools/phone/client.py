@@ -365,16 +365,16 @@ class Phone:
         self._shaking.set_result(heard)
         return True
 
-    def _answer_arrived(self, answer: Reply | Push) -> None:
+    def _answer_arrived(self, answer: Reply | Push | None) -> None:
         if isinstance(answer, Push):
             if isinstance(answer.body, Access):
                 self.access = answer.body
             if self._on_push is not None:
                 asyncio.get_running_loop().call_soon(self._on_push, answer)
-            return
-        waiting = self._pending.get(answer.id)
-        if waiting is not None and not waiting.done():  # else its asker was cancelled
-            waiting.set_result(answer)
+        elif answer is not None:
+            waiting = self._pending.get(answer.id)
+            if waiting is not None and not waiting.done():  # else its asker was cancelled
+                waiting.set_result(answer)
 
     # ------------------------------------------------------------ losing the link
     def _lose(self, why: str) -> None:

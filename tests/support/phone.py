@@ -87,11 +87,12 @@ class Phone:
         """What came in records."""
         assert self.channel is not None
         channel = self.channel
-        return [
+        answers = [
             messages.decode_answer(channel.open(body))
             for kind, body in self.messages(fragments)
             if kind is MessageType.RECORD
         ]
+        return [answer for answer in answers if answer is not None]
 
     def answer(self, fragments: Iterable[bytes]) -> Reply | Push:
         """The only answer."""

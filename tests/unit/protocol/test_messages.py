@@ -162,10 +162,9 @@ def test_a_push_comes_back(push: Push) -> None:
         [1, 3, 1, {1: True}],
         [1, 3, 0, {}],
         [1, 1, {1: 1, 2: 0}],
-        [0, 3, {}],
         [0, 1, {}],
         [0, 2, []],
-        [0, 2, {1: 9, 2: 0}],
+        [0, 2, {1: 9}],
         [0, "x", {}],
         [False, 2, {1: 1, 2: 0}],
         [1, 0, 10, {1: True}],
@@ -176,6 +175,11 @@ def test_a_push_comes_back(push: Push) -> None:
 @pytest.mark.req("SEC-1")
 def test_another_answer_is_refused(value: cbor.Value) -> None:
     assert refused_answer(value) is Code.MALFORMED
+
+
+@pytest.mark.parametrize("value", [[0, 3, {}], [0, 0, 7], [0, 2, {1: 9, 2: 0}], [0, 2, {1: 0, 2: 0}]])
+def test_a_push_of_a_later_version_is_passed_over(value: cbor.Value) -> None:
+    assert messages.decode_answer(cbor.encode(value)) is None
 
 
 # ---------------------------------------------------------------- errors, public information

@@ -8,7 +8,7 @@ import pytest
 from host_tools.phone.client import MAX_PENDING, SELF_TEST_TIMEOUT_S, Phone
 from host_tools.phone.errors import HandshakeRefused, LinkClosed, LinkFailed, PhoneError, Refused
 from host_tools.phone.handshake import fresh_key
-from protocol import messages
+from protocol import cbor, messages
 from protocol.edhoc import booking_credential, module_credential
 from protocol.errors import Code, Role, refuse
 from protocol.messages import (
@@ -230,6 +230,7 @@ async def test_pushes_update_the_access_state_and_reach_the_caller_in_order() ->
         notice = Push(PushKind.NOTICE, Notice(NoticeKind.OVERDUE, 1_800_000))
         denied = Push(PushKind.ACCESS, DENIED)
         bench.link.session.push(notice)
+        bench.link.session.say(cbor.encode([0, 3, {}]))  # of a later version
         bench.link.session.push(denied)
         assert [await bench.pushes.get(), await bench.pushes.get()] == [notice, denied]
         assert phone.access == DENIED
