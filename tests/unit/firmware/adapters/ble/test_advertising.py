@@ -120,6 +120,24 @@ async def test_within_a_second_of_a_disappearance_it_is_back_on_the_air(ending: 
         assert asyncio.get_running_loop().time() - gone_s < 0.2
 
 
+@pytest.mark.req("BLE-2")
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("pace", Pace)
+async def test_in_every_pace_a_place_that_is_free_again_is_told_at_once(pace: Pace, legacy: bool) -> None:
+    async with RadioBench(legacy=legacy) as bench:
+        centrals = [await bench.connected() for _ in range(3)]
+        bench.radio.advise(Airtime(pace, 0))
+        bench.air.listen(virtual_controller(bench.air, "ears"), True)
+        await asyncio.sleep(5)
+        bench.frames.clear()
+        assert centrals[0].connection is not None
+        await centrals[0].connection.disconnect()
+        gone_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(2)
+        first_s = next(frame.time_s for frame in bench.frames if frame.kind == "advertisement")
+        assert first_s - gone_s < 0.1
+
+
 @pytest.mark.req("BLE-1")
 async def test_it_goes_on_advertising_while_there_is_room_for_another_central() -> None:
     async with RadioBench() as bench:
