@@ -138,11 +138,11 @@ def soak_s(pytestconfig: pytest.Config) -> float:
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Figure:
+def figure(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Figure:
     """Tells something that was measured: at the end of the run, and in the results file."""
 
     def tell(name: str, value: str) -> None:
-        record_property(name, value)
+        record_testsuite_property(name, value)
         request.config.stash[_FIGURES].append(f"{name}: {value}")
 
     return tell

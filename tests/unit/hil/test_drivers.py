@@ -33,19 +33,24 @@ print(json.dumps({
 """
 
 
-def read(name: str, **variables: str) -> dict[str, object]:
-    """What labgrid makes of one of the files."""
-    python = needs.PACKAGES["labgrid"] / "bin/python"
+def told(*arguments: str | Path, **variables: str) -> str:
+    """What Python says with these arguments, where labgrid is."""
     ran = subprocess.run(
-        [python, "-W", "error", "-c", _READ, str(ROOT / "hil/environments" / name)],
+        [needs.PACKAGES["labgrid"] / "bin/python", *arguments],
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def read(name: str, **variables: str) -> dict[str, object]:
+    """What labgrid makes of one of the files."""
+    found = json.loads(told("-W", "error", "-c", _READ, ROOT / "hil/environments" / name, **variables))
     assert isinstance(found, dict)
     return found
 
@@ -68,3 +73,15 @@ def test_a_module_on_a_table_has_a_switch_on_the_network_a_usb_line_and_real_blu
     assert found["air"] == ["Automatic", "hci0"]
     assert found["line"] == ["USBSerialPort", "None"]  # until the adapter is plugged in
     assert found["far"] == ["socket://pi:4000", "rfc2217://pi:4000"]
+
+
+@pytest.mark.needs("labgrid")
+def test_what_the_table_has_not_leaves_tests_out_and_the_run_says_why(tmp_path: Path) -> None:
+    bare = tmp_path / "bare.yaml"
+    bare.write_text("targets: {main: {features: [simulated-car]}}")
+    said = told("-m", "pytest", "hil/suite", "--collect-only", "-p", "no:cacheprovider", "--lg-env", str(bare))
+    assert "hil/suite/test_01_power.py" in said
+    assert "hil/suite/test_05_cutoff.py" not in said
+    (cutoff,) = [line for line in said.splitlines() if "until_29_minutes" in line]
+    assert cutoff.startswith("left out, for want of bench: ")
+    assert "left out, for want of two-adapters: test_it_serves_three_centrals" in said
