@@ -5,6 +5,7 @@ has such a part.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from firmware.config import Config, ConfigError, VehicleTable
@@ -103,11 +104,9 @@ def _gpio(_config: Config, vehicle: VehicleTable, mono_ms: MonoMs) -> VehiclePar
     held = relays.immobiliser
     immobiliser = None if held is None else Relay(held.line, held.active_low)
     pins = Pins(Wiring(table.chip, pulses, immobiliser, wires), requester(table.chip), mono_ms)
-    try:
+    # Else it is tried again, and complained about, as soon as the module is at work.
+    with suppress(PartLost):
         pins.open()
-    except PartLost:
-        # It is tried again, and complained about, as soon as the module is at work.
-        return pins
     return pins
 
 
