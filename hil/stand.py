@@ -36,7 +36,7 @@ PARKED_S: Final = 30.0
 """A car that stands counts as parked within this; five seconds is the rule."""
 EARLIER_S: Final = 60
 """So much before now a booking begins: the clocks of module and bench need not be the same."""
-_NOBODY: Final = (NotFound, LinkFailed, LinkClosed, LineError, BenchFailed)
+NOBODY: Final = (NotFound, LinkFailed, LinkClosed, LineError, BenchFailed)
 """What somebody hears who calls a module that is not up yet."""
 _T = TypeVar("_T")
 
@@ -99,9 +99,9 @@ class Stand:
             yield await open_phones(over or self.air, stack)
 
     @asynccontextmanager
-    async def phone(self, shown: Shown, over: Link | None = None) -> AsyncIterator[Phone]:
-        """A phone with an open session, as soon as the module is there. Raises Refused, and after UP_S what it heard
-        last."""
+    async def phone(self, shown: Shown, over: Link | None = None, *, within_s: float = UP_S) -> AsyncIterator[Phone]:
+        """A phone with an open session, as soon as the module is there. Raises Refused, and one of NOBODY when the last
+        try began after `within_s`; 0 is one try."""
         async with AsyncExitStack() as stack:
 
             async def opened() -> Phone:
@@ -112,7 +112,7 @@ class Stand:
                     stack.push_async_exit(attempt.pop_all())
                     return phone
 
-            yield await until(opened)
+            yield await until(opened, within_s)
 
     @asynccontextmanager
     async def desk(self) -> AsyncIterator[Bench]:
@@ -183,13 +183,13 @@ def make_phone(link: PhoneLink, shown: Shown) -> Phone:
 
 
 async def until(answers: Callable[[], Awaitable[_T]], within_s: float = UP_S) -> _T:
-    """Ask again and again until somebody is there. Raises what was heard last, after `within_s`."""
+    """Ask again and again until somebody is there. Raises what was heard last, one of NOBODY, after `within_s`."""
     deadline = time.monotonic() + within_s
     while True:
         try:
             return await answers()
-        except _NOBODY:
-            if time.monotonic() > deadline:
+        except NOBODY:
+            if time.monotonic() >= deadline:
                 raise
         await asyncio.sleep(LOOK_AGAIN_S)
 

@@ -1,8 +1,10 @@
 """02 Console: the serial line shows and drives the module, and carries phones."""
 
+import asyncio
+
 import pytest
 
-from hil.stand import Figure, Stand, lasted_s, until
+from hil.stand import LOOK_AGAIN_S, Figure, Stand, lasted_s, until
 from host_tools.bench.bench import Bench, BenchRefused
 from host_tools.bench.console import ConsoleClient
 from host_tools.bench.line import SerialLine
@@ -57,6 +59,5 @@ async def test_a_door_that_is_opened_at_the_console_is_open_for_the_phone(stand:
     async with stand.phone(stand.book()) as phone:
         for command, is_open in (("door open --inside", True), ("door close", False)):
             await bench.control(command)
-            vehicle = (await phone.status()).vehicle
-            assert vehicle is not None
-            assert vehicle.doors_open is is_open
+            while (vehicle := (await phone.status()).vehicle) is None or vehicle.doors_open is not is_open:
+                await asyncio.sleep(LOOK_AGAIN_S)
