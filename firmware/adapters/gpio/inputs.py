@@ -12,7 +12,7 @@ import structlog
 from gpiod.line import Value
 
 from firmware.adapters.gpio.debounce import Debounce
-from firmware.adapters.gpio.lines import Request, RequestLines, polled, watched
+from firmware.adapters.gpio.lines import Request, RequestLines, polled, reason, watched
 from firmware.adapters.gpio.settings import Input
 
 LOOK_EVERY_S: Final = 0.02
@@ -37,21 +37,29 @@ class Inputs:
         try:
             return request({wire.line: watched(wire) for wire in self._all})
         except OSError as error:
-            log.info("inputs are looked at all the time: their chip tells of no edges", why=error.strerror)
+            log.info("inputs are looked at all the time: their chip tells of no edges", why=reason(error))
         self._debounced = {wire: Debounce(wire.debounce_ms) for wire in self._all}
         return request({wire.line: polled(wire) for wire in self._all})
 
-    async def watch(self, moved: Callable[[], None]) -> None:
-        """Say when an input may have moved, until cancelled. Raises OSError."""
-        if self._debounced is not None:
-            before = self.look()
-            while True:
-                await asyncio.sleep(LOOK_EVERY_S)
+    async def watch(self, moved: Callable[[], None]) -> str:
+        """Say when an input may have moved, until the chip is lost; why it is."""
+        return await (self._told(moved) if self._debounced is None else self._looked_at(moved))
+
+    async def _looked_at(self, moved: Callable[[], None]) -> str:
+        before: dict[str, bool | None] = {}
+        while True:
+            try:
                 now = self.look()
-                if now != before:
-                    before = now
-                    moved()
-        loop, lost = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+            except OSError as error:
+                return reason(error)
+            if now != before:
+                before = now
+                moved()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _told(self, moved: Callable[[], None]) -> str:
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[str] = loop.create_future()
         fd = self._request.fd
 
         def seen() -> None:
@@ -59,12 +67,12 @@ class Inputs:
                 self._request.read_edge_events()
             except OSError as error:
                 loop.remove_reader(fd)
-                lost.set_exception(error)
+                lost.set_result(reason(error))
             moved()
 
         loop.add_reader(fd, seen)
         try:
-            await lost
+            return await lost
         finally:
             loop.remove_reader(fd)
 
@@ -83,7 +91,7 @@ class Inputs:
         try:
             self._request.release()
         except OSError as error:
-            log.warning("the inputs' lines can not be given back", why=error.strerror)
+            log.warning("the inputs' lines can not be given back", why=reason(error))
 
 
 def _any(states: Iterable[bool | None]) -> bool | None:

@@ -9,6 +9,7 @@ from gpiod.line import Bias, Direction, Edge, Value
 from gpiod.line_settings import LineSettings
 
 from firmware.adapters.gpio.settings import Input, LineId, Relay
+from protocol.errors import one_line
 
 CONSUMER: Final = "sharebox"
 _BIAS: Final = {"up": Bias.PULL_UP, "down": Bias.PULL_DOWN, "none": Bias.AS_IS}
@@ -65,3 +66,9 @@ def watched(wire: Input) -> LineSettings:
 def polled(wire: Input) -> LineSettings:
     """To be looked at."""
     return LineSettings(direction=Direction.INPUT, active_low=wire.active_low, bias=_BIAS[wire.pull])
+
+
+def reason(error: Exception) -> str:
+    """Why, in one line."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return one_line(said or str(error) or type(error).__name__)

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Final
 
 from firmware.adapters.gpio.inputs import LOOK_EVERY_S, Inputs
-from firmware.adapters.gpio.lines import RequestLines, output
+from firmware.adapters.gpio.lines import RequestLines, output, reason
 from firmware.adapters.gpio.relays import Relays
 from firmware.adapters.gpio.settings import Wiring
 from firmware.core.events import Action, VehicleSampled
 from firmware.ports import PartLost, VehicleFact
-from protocol.errors import one_line
 
 CONFIRMED_WITHIN_S: Final = 1.8
 """From the order on; the port allows 2 s."""
@@ -61,7 +60,7 @@ class Pins:
                 self._inputs = Inputs(self._request, wiring.inputs, self._mono_ms)
         except (OSError, ValueError) as error:
             self.close()
-            raise PartLost(f"{wiring.chip}: {_why(error)}") from None
+            raise PartLost(f"{wiring.chip}: {reason(error)}") from None
         self._is_open = True
 
     def close(self) -> None:
@@ -89,15 +88,9 @@ class Pins:
         raise PartLost(f"{self._wiring.chip}: {broken.result() if broken.done() else watching.result()}")
 
     async def _watch(self, changed: Callable[[], None]) -> str:
-        """Why it ended."""
-        if self._inputs is None:
-            await asyncio.get_running_loop().create_future()
-            raise AssertionError("nobody ends this")
-        try:
-            await self._inputs.watch(changed)
-        except OSError as error:
-            return _why(error)
-        raise AssertionError("it ends by itself with an error alone")
+        """Until the inputs are lost; why they are."""
+        nobody_tells: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await (nobody_tells if self._inputs is None else self._inputs.watch(changed))
 
     def look(self) -> VehicleSampled:
         """As VehiclePart."""
@@ -106,7 +99,7 @@ class Pins:
             try:
                 known = self._inputs.look()
             except OSError as error:
-                self._fail(_why(error))
+                self._fail(reason(error))
         has_own = self._wiring.immobiliser is not None and "immobilised" not in self._wiring.inputs
         if self._relays is not None and has_own:
             enabled = self._relays.enabled()
@@ -143,8 +136,3 @@ class Pins:
     def _fail(self, why: str) -> None:
         if self._broken is not None and not self._broken.done():
             self._broken.set_result(why)
-
-
-def _why(error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return one_line(reason or str(error) or type(error).__name__)

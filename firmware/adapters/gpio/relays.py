@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from gpiod.line import Value
 
-from firmware.adapters.gpio.lines import Request
+from firmware.adapters.gpio.lines import Request, reason
 from firmware.adapters.gpio.settings import LineId, Relay
 from firmware.core.events import Action
 
@@ -106,7 +106,7 @@ class Relays:
             try:
                 (value,) = self._request.get_values([self._immobiliser.line])
             except OSError as error:
-                log.warning("a relay can not be read", why=error.strerror)
+                log.warning("a relay can not be read", why=reason(error))
                 return None
         return value is Value.ACTIVE
 
@@ -129,7 +129,7 @@ class Relays:
         try:
             self._request.set_values(values)
         except OSError as error:
-            log.warning("a relay can not be moved", why=error.strerror)
+            log.warning("a relay can not be moved", why=reason(error))
             return False
         return True
 
@@ -138,4 +138,4 @@ class Relays:
         try:
             self._request.release()
         except OSError as error:
-            log.warning("the relays' lines can not be given back", why=error.strerror)
+            log.warning("the relays' lines can not be given back", why=reason(error))

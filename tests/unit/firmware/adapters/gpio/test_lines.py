@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from gpiod.line import Bias, Direction, Edge, Value
 
-from firmware.adapters.gpio.lines import output, polled, requester, watched
+from firmware.adapters.gpio.lines import output, polled, reason, requester, watched
 from firmware.adapters.gpio.settings import Input, Pull, Relay
 
 pytestmark = pytest.mark.req("HW-1")
@@ -34,3 +34,15 @@ def test_an_input_has_its_pull_and_the_kernels_debouncing(pull: Pull, bias: Bias
 def test_a_chip_that_is_not_there_is_an_error_of_the_system() -> None:
     with pytest.raises(OSError, match="No such file"):
         requester("/dev/gpiochip999")({5: output(Relay(5))})
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(19, "No such device"), "No such device"),
+        (ValueError("two\nlines"), "two lines"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_a_reason_is_one_line(error: Exception, said: str) -> None:
+    assert reason(error) == said
