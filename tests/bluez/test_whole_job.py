@@ -32,7 +32,7 @@ async def drive(rig: BluezRig) -> None:
     ("stack", "make_rig"),
     [
         pytest.param("bluez", BluezRig, id="the phone is on BlueZ"),
-        pytest.param("bluez, module on hci-socket", OwnAdapterRig, id="the module has an adapter of the kernel too"),
+        pytest.param("hci-socket", OwnAdapterRig, id="the module has an adapter of the kernel too"),
     ],
 )
 async def test_a_driver_does_the_whole_job_over_bluez_and_the_next_one_is_cut_off(
@@ -45,7 +45,7 @@ async def test_a_driver_does_the_whole_job_over_bluez_and_the_next_one_is_cut_of
         assert rig.vehicle.snapshot().immobilised
         overdue, cutoff_s = shown(rig, 60), rig.now_s + 60 + 1800 - LEAD_S
         await cut_off_job(bleak_link, overdue, told.tell, lambda: rig.until(cutoff_s))
-    told.write(Path(os.environ[OUTPUT]) / f"{make_rig.__name__}.jsonl")
+    told.write(Path(os.environ[OUTPUT]) / f"{stack}.jsonl")
     assert [line.operation for line in told.lines] == [*JOB, *AFTER]
     assert told.outcomes == {**dict.fromkeys((*JOB, *AFTER), "ok"), "reconnect": "BOOKING_CUT_OFF"}
     by_name = {line.operation: line for line in told.lines}

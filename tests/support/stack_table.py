@@ -23,6 +23,7 @@ TRANSCRIPTS: Final = Path("docs/transcripts")
 STACKS: Final = {
     "virtual": "virtual radio",
     "bluez": "BlueZ, in the guest",
+    "hci-socket": "the module on a kernel's adapter, too",
     "rootcanal": "RootCanal",
     "noble": "noble",
     "js": "phone in JavaScript",

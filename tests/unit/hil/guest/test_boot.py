@@ -76,7 +76,7 @@ def test_waiting_costs_nothing_unless_real_time_is_wanted(tmp_path: Path) -> Non
 
 
 def test_what_the_guest_would_not_see_any_more_is_opened_for_it() -> None:
-    assert boot.covered([Path("/home/anna/x"), Path("/var/lib/ci/x"), Path("/run/venv"), Path("/var/library")]) == [
+    assert boot.covered([Path("/srv/anna/x"), Path("/var/lib/ci/x"), Path("/run/venv"), Path("/var/library")]) == [
         "run/venv",
         "var/lib/ci/x",
     ]

@@ -11,8 +11,8 @@ from hil.guest.problems import GuestUnavailable
 def test_the_users_own_choice_comes_before_the_systems_convention_and_that_before_home(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HOME", "/home/anna")
-    assert cache.folder({}) == Path("/home/anna/.cache/sharebox")
+    monkeypatch.setenv("HOME", "/srv/anna")
+    assert cache.folder({}) == Path("/srv/anna/.cache/sharebox")
     assert cache.folder({"XDG_CACHE_HOME": "/c"}) == Path("/c/sharebox")
     assert cache.folder({"XDG_CACHE_HOME": "/c", "SHAREBOX_CACHE": "/own"}) == Path("/own")
 
