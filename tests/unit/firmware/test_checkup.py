@@ -40,13 +40,16 @@ async def test_what_the_bus_and_the_receiver_say_is_shown(tmp_path: Path, receiv
     with can_car("checkup") as car:
 
         async def speak() -> None:
-            for second in range(1_000):
+            for second in range(100_000):
                 car.send()
                 os.write(receiver[0], rmc(f"1200{second % 60:02d}.00") + gga(f"1200{second % 60:02d}.00"))
                 await asyncio.sleep(0.02)
 
         speaking = asyncio.create_task(speak())
-        findings = await found(tmp_path, text, 1.5)
+        for seconds in (0.7, 3, 10, 30):  # a machine may be slow
+            findings = await found(tmp_path, text, seconds)
+            if all(each.state == "ok" for each in findings.values()):
+                break
         speaking.cancel()
         await asyncio.wait({speaking})
     assert {name: each.state for name, each in findings.items()} == {"can": "ok", "gnss": "ok"}

@@ -90,11 +90,11 @@ def test_a_missing_file_is_one_line_and_exit_code_6(sharebox: Sharebox, tmp_path
 
 @pytest.mark.req("HW-1")
 def test_a_real_cars_parts_are_checked(sharebox: Sharebox, tmp_path: Path) -> None:
-    gpsd = '[vehicle]\nkind = "hardware"\nsimulate = ["can"]\n[vehicle.gnss]\ngpsd = "127.0.0.1:9"\n'
-    file = str(configuration(tmp_path, gpsd))
+    gone = '[vehicle]\nkind = "hardware"\nsimulate = ["can"]\n[vehicle.gnss]\ndevice = "/dev/ttyNONE"\n'
+    file = str(configuration(tmp_path, gone))
     code, out, err = sharebox("check", "-c", file, "--seconds", "0.1")
     assert (code, err) == (6, "")
-    assert out.startswith("wrong  gnss      gpsd at 127.0.0.1:9: Connect call failed")
+    assert out.startswith("wrong  gnss      [Errno 2] could not open port /dev/ttyNONE")
     code, out, _ = sharebox("check", "-c", file, "--seconds", "0.1", "--json")
     assert (code, json.loads(out)["state"]) == (6, "wrong")
     quiet = '[vehicle]\nkind = "hardware"\n[vehicle.can]\ninterface = "virtual"\nchannel = "main"\n'
