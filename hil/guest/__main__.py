@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=7200.0, metavar="S", help="longest time of the guest's clock")
     parser.add_argument("--wall", type=float, default=900.0, metavar="S", help="longest time of ours")
     parser.add_argument(
+        "--build-limit", type=float, default=kernel.BUILD_S, metavar="S", help="longest time to build the kernel"
+    )
+    parser.add_argument(
         "--if-possible", action="store_true", help="a machine on which the guest can not be had is no failure"
     )
     parser.add_argument(
@@ -63,7 +66,7 @@ def _command(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _do(options: argparse.Namespace) -> int:
-    built = kernel.build(_note)
+    built = kernel.build(_note, limit_s=options.build_limit)
     tree = bluez.fetch()
     if options.what == "build":
         _say(f"{built}\n{tree}")

@@ -5,6 +5,7 @@ Decides: which packages belong to a program. Refuses to know: what they are for.
 
 import os
 import shutil
+import signal
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,21 +23,29 @@ _OF_THE_SYSTEM: Final = ("libc6", "libc-bin")
 
 
 def run(*command: str | Path, limit_s: float = APT_S, cwd: Path | None = None) -> str:
-    """What the command printed. Raises GuestUnavailable with its last line when it fails."""
+    """What the command printed. Raises GuestUnavailable with its last line when it fails, or takes longer than that."""
     words = [str(word) for word in command]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        done = subprocess.run(  # noqa: S603 - programs of the system, with our own words
-            words, cwd=cwd, capture_output=True, text=True, errors="replace", timeout=limit_s, check=False,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+        process = subprocess.Popen(  # noqa: S603 - programs of the system, with our own words
+            words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
     except FileNotFoundError:
         raise GuestUnavailable(f"{words[0]} is not here: the guest is built from packages of Debian") from None
-    except subprocess.TimeoutExpired:
-        raise GuestUnavailable(f"`{words[0]}` took more than {limit_s:g} s; is there a network?") from None
-    if done.returncode != 0:
-        last = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise GuestUnavailable(f"`{' '.join(words[:3])}` failed: {last[-1] if last else done.returncode}")
-    return done.stdout
+    what = f"`{' '.join(words[:3])}`"
+    with process:
+        try:
+            out, err = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            raise GuestUnavailable(f"{what} took more than {limit_s:g} s") from None
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
+    if process.returncode != 0:
+        last = [line.strip() for line in (err or out).splitlines() if line.strip()]
+        raise GuestUnavailable(f"{what} failed: {last[-1] if last else process.returncode}")
+    return out
 
 
 def dependencies(listing: str) -> dict[str, tuple[str, ...]]:
@@ -108,7 +117,14 @@ def unpack(names: Iterable[str], into: Path) -> None:
     fetched = into / "fetched"
     fetched.mkdir()
     # As root apt would drop its rights, and could not write where this user can.
-    run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names, cwd=fetched)
+    download = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names)
+    try:
+        run(*download, cwd=fetched)
+    except GuestUnavailable:
+        if os.geteuid() != 0:
+            raise
+        run("apt-get", "-qq", "update")  # lists that are out of date name files that are no longer there
+        run(*download, cwd=fetched)
     for file in sorted(fetched.glob("*.deb")):
         run("dpkg-deb", "-x", file, into)
     shutil.rmtree(fetched)
