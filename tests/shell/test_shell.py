@@ -21,7 +21,7 @@ from tests.shell.surroundings import Broken, JudgingBroker
 from tests.support import core
 from tests.support.credentials import MODULE_ID
 
-SEEDS = 10
+SEEDS = 6
 
 
 @pytest.fixture(autouse=True)
