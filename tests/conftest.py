@@ -32,6 +32,16 @@ interface.install()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONG = (
+    "tests/integration/test_dashboard.py",
+    "tests/integration/test_demo.py",
+    "tests/integration/test_plugin_example.py",
+    "tests/integration/test_scenario_links.py",
+    "tests/mutation/",
+    "tests/tidy/test_matrix.py",
+)
+"""Where the tests are that take longest: they begin first, so that no worker is left alone with one at the end."""
+
 # The same inputs on every machine, and no verdict that depends on how busy the machine is.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
@@ -69,13 +79,15 @@ def pytest_asyncio_loop_factories(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that names a rule which does not exist stops the run; one whose program is missing is left out."""
+    """A test that names a rule which does not exist stops the run; one whose program is missing is left out; the
+    longest come first."""
     known = {rule.id for rule in matrix.read_rules(config.rootpath / matrix.REQUIREMENTS)}
     for item in items:
         for name in matrix.rules_named_by(item):
             if name not in known:
                 raise pytest.UsageError(f"{item.nodeid}: {name!r} is no rule of {matrix.REQUIREMENTS}")
     needs.deselect(config, items)
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_collection_finish() -> None:
@@ -108,8 +120,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """A test that hangs fails, with the place where it hung."""
-    unlimited = item.get_closest_marker("slow") or needs.inside()  # the guest has a limit as a whole
-    with guards.time_limit(0 if unlimited else guards.TEST_LIMIT_S):
+    limit_s = guards.GUEST_TEST_LIMIT_S if needs.inside() else guards.TEST_LIMIT_S
+    with guards.time_limit(0 if item.get_closest_marker("slow") else limit_s):
         return (yield)
 
 
