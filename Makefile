@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-bench setup-hil hil rootcanal demo dashboard test lint types coverage pytest format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles test-bluez bluez-nightly explore explore-defects mutation privacy requirements docs bench clean
+.PHONY: help setup setup-demo setup-bench setup-hil hil rootcanal demo dashboard test lint types coverage pytest prepared format powercut outages sim campaign cluster defects setup-cluster fuzz fuzz-console fuzz-nightly setup-fuzz scenarios shell cycles test-bluez bluez-nightly explore explore-defects mutation privacy requirements docs bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ dashboard: setup-demo ## module, car and people on a local page; ARGS="--scenari
 
 test: setup ## all that must hold: style, types, coverage, tests
 	@failed=0; \
-	$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target lint types coverage || failed=1; \
+	$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target lint types coverage prepared || failed=1; \
 	$(MAKE) --no-print-directory pytest ARGS=--without-gate || failed=1; \
 	exit $$failed
 
@@ -55,6 +55,10 @@ coverage: setup ## branch coverage of the pure parts, each module by its own tes
 
 pytest: setup ## the tests alone; ARGS for pytest
 	@$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal -m "not slow" $(ARGS)
+
+# In a fresh clone, once: otherwise each worker prepares every test file for itself.
+prepared: setup
+	@[ -e .venv/prepared.stamp ] || { $(BIN)/python -m pytest --collect-only -qq --without-gate >/dev/null; touch .venv/prepared.stamp; }
 
 format: setup ## put the source into its form
 	@$(BIN)/ruff check --fix --quiet .
@@ -102,8 +106,8 @@ test-bluez: setup ## real BlueZ: the tests of the guest, in a guest with a kerne
 bluez-nightly: setup ## the same on the clock on the wall, in an hour and a half
 	@$(BIN)/python -m hil.guest --real-time --wall 14400 --limit 14400 --out build/guest test $(ARGS)
 
-explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=25000 at most in one scene
-	@$(BIN)/python -m tests.exploration --depth $(or $(DEPTH),18) --states $(or $(STATES),25000) $(ARGS)
+explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=10000 at most in one scene
+	@$(BIN)/python -m tests.exploration --depth $(or $(DEPTH),18) --states $(or $(STATES),10000) $(ARGS)
 
 explore-defects: setup ## how many planted defects the exploration finds
 	@$(BIN)/python -m tests.exploration.hunt $(ARGS)
