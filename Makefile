@@ -103,7 +103,7 @@ cycles: setup ## connections to one module, and what they leave behind: nothing;
 test-bluez: setup ## real BlueZ: the tests of the guest, in a guest with a kernel of its own; ARGS for pytest
 	@$(BIN)/python -m hil.guest --out build/guest test $(ARGS)
 
-bluez-nightly: setup ## the same on the clock on the wall, in an hour and a half
+bluez-nightly: setup ## the same on the clock on the wall, in some two and a half hours
 	@$(BIN)/python -m hil.guest --real-time --wall 14400 --limit 14400 --out build/guest test $(ARGS)
 
 explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=10000 at most in one scene

@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--capture", action="store_true", help="keep all HCI traffic, as hci.btsnoop")
     parser.add_argument("--out", type=Path, help="a directory that keeps what the run leaves behind")
     parser.add_argument("--memory", type=int, default=768, metavar="MIB")
-    parser.add_argument("--limit", type=float, default=7200.0, metavar="S", help="longest time of the guest's clock")
+    parser.add_argument("--limit", type=float, default=20000.0, metavar="S", help="longest time of the guest's clock")
     parser.add_argument("--wall", type=float, default=900.0, metavar="S", help="longest time of ours")
     parser.add_argument(
         "--build-limit", type=float, default=kernel.BUILD_S, metavar="S", help="longest time to build the kernel"
