@@ -17,7 +17,7 @@ from tests.support.module_files import config
 
 pytestmark = [
     pytest.mark.guest,
-    pytest.mark.req("HW-1", "HW-2"),
+    pytest.mark.req("HW-1"),
     pytest.mark.asyncio(loop_factories=["real"]),
 ]
 

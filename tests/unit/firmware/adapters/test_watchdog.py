@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from firmware.adapters.watchdog import Watchdog, WatchdogUnavailable
 
-pytestmark = pytest.mark.req("HW-1", "HW-2")
+pytestmark = pytest.mark.req("HW-1")
 
 
 class Device:
