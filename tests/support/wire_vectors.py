@@ -258,11 +258,14 @@ _MESSAGES: Final[dict[str, Kind]] = {
     "answer": Kind(
         ("plaintext",),
         messages.decode_answer,
-        tuple(
-            (messages.encode_reply(answer) if isinstance(answer, Reply) else messages.encode_push(answer),)
-            for answer in _ANSWERS
+        (
+            *(
+                (messages.encode_reply(answer) if isinstance(answer, Reply) else messages.encode_push(answer),)
+                for answer in _ANSWERS
+            ),
+            (bytes.fromhex("830002a201070200"),),  # a notice of a later version: to be ignored, so it says nothing
         ),
-        tuple((bytes.fromhex(text),) for text in ("84010008a0", "84010009a0", "830002a201070200", "84010001a0")),
+        tuple((bytes.fromhex(text),) for text in ("84010008a0", "84010009a0", "84010001a0")),
     ),
 }
 
