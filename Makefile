@@ -106,8 +106,8 @@ test-bluez: setup ## real BlueZ: the tests of the guest, in a guest with a kerne
 bluez-nightly: setup ## the same on the clock on the wall, in some two and a half hours
 	@$(BIN)/python -m hil.guest --real-time --wall 14400 --limit 14400 --out build/guest test $(ARGS)
 
-explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=10000 at most in one scene
-	@$(BIN)/python -m tests.exploration --depth $(or $(DEPTH),18) --states $(or $(STATES),10000) $(ARGS)
+explore: setup ## every life of the core up to so many lines: DEPTH=18, STATES=12000 at most in one scene
+	@$(BIN)/python -m tests.exploration --depth $(or $(DEPTH),18) --states $(or $(STATES),12000) $(ARGS)
 
 explore-defects: setup ## how many planted defects the exploration finds
 	@$(BIN)/python -m tests.exploration.hunt $(ARGS)
