@@ -104,7 +104,10 @@ async def drive(room: Room, words: Words) -> Result:
     else:
         drives, where = car.drive(speed_kmh=speed_kmh), ""
     if not drives:
-        why = "it is there already" if car.snapshot().ignition_on else "the engine does not run"
+        seen = car.snapshot()
+        if seen.ignition_on and seen.fuel_pct <= 0:
+            raise _refused("drive", "the tank is empty. Type `refuel`.")
+        why = "it is there already" if seen.ignition_on else "the engine does not run"
         raise _refused("drive", f"{why}. Type `ignition on` first, or another place.")
     return await _seen(room, f"The car drives at {speed_kmh:g} km/h{where}.")
 
@@ -119,6 +122,12 @@ async def park(room: Room, _: Words) -> Result:
     """Then the ignition goes off."""
     room.vehicle.park()
     return await _seen(room, "The car brakes, then the ignition goes off.")
+
+
+async def refuel(room: Room, _: Words) -> Result:
+    """Wherever it stands."""
+    room.vehicle.refuel()
+    return await _seen(room, "The tank is full.")
 
 
 # ---------------------------------------------------------------- the bus
@@ -192,4 +201,5 @@ COMMANDS: Final = (
     ),
     Command(("stop",), _DO, "brake; the ignition stays on", stop),
     Command(("park",), _DO, "brake, then switch the ignition off", park),
+    Command(("refuel",), _DO, "fill the tank", refuel),
 )

@@ -229,6 +229,11 @@ def stop(car: Car, *, then_park: bool = False) -> Car:
     )
 
 
+def refuel(car: Car) -> Car:
+    """The tank is full."""
+    return msgspec.structs.replace(car, fuel_l=TANK_L)
+
+
 def put_keys(car: Car, keys: int) -> Car:
     """So many vehicle keys lie in the car from now on."""
     return msgspec.structs.replace(car, keys=keys)

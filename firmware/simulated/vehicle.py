@@ -226,6 +226,10 @@ class SimulatedVehicle:
         """Brake to a standstill, then switch the ignition off."""
         self._change(model.stop(self._now(), then_park=True))
 
+    def refuel(self) -> None:
+        """The tank is full."""
+        self._change(model.refuel(self._now()))
+
     # ------------------------------------------------------------ faults
     def lose_fix(self) -> None:
         """Underground: the last fix grows old."""

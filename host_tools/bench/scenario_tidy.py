@@ -18,6 +18,7 @@ BACK: Final = (
     "gnss back",
     "stop",
     "park",
+    "refuel",
     "boot close",
     "door close",
     "keys 0",

@@ -7,6 +7,7 @@ import pytest
 from firmware.bench.levels import Level
 from firmware.bench.results import DeskCode, DeskError, Result
 from firmware.demo.rig import Rig
+from firmware.simulated.car import Car
 from protocol import signals as vss
 
 
@@ -66,6 +67,14 @@ async def test_the_car_is_started_driven_and_parked() -> None:
         await do(rig, "ignition on --with-key")
         here = rig.vehicle.snapshot()
         assert "there already" in await refused(rig, f"drive --to {here.latitude!r} {here.longitude!r}")
+
+
+async def test_a_car_with_an_empty_tank_says_so_and_drives_when_it_was_filled() -> None:
+    async with Rig("refuel", car=Car(fuel_l=0.0)) as rig:
+        await do(rig, "ignition on --with-key")
+        assert "the tank is empty" in await refused(rig, "drive 30")
+        assert (await do(rig, "refuel")).data["fuel_pct"] == 100
+        assert (await do(rig, "drive 30")).lines[0] == "The car drives at 30 km/h."
         assert (await do(rig, "ignition off")).data["ignition_on"] is False
 
 

@@ -224,6 +224,10 @@ def test_keys_lie_in_the_car_until_they_are_taken_out() -> None:
     assert model.put_keys(model.put_keys(Car(), 2), 0) == Car()
 
 
+def test_a_tank_is_filled_to_the_brim() -> None:
+    assert model.refuel(Car(fuel_l=0.0)).fuel_l == model.TANK_L
+
+
 @pytest.mark.req("SVC-8")
 def test_a_crash_stops_the_car_at_once_and_opens_it_and_leaves_the_ignition_on() -> None:
     driving = model.drive(model.lock(started()), 50.0)
